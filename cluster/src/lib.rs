@@ -1,0 +1,2 @@
+//! Decisions without I/O.
+#![forbid(unsafe_code)]

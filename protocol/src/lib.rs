@@ -1,0 +1,2 @@
+//! RESP2/RESP3 requests and replies.
+#![forbid(unsafe_code)]

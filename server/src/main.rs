@@ -1,0 +1,2 @@
+//! The daemon `nuthatch`.
+fn main() {}
