@@ -1,1 +1,3 @@
 //! The keyspace.
+
+pub mod slab;
