@@ -1,1 +1,4 @@
 //! The keyspace.
+
+pub mod slot;
+pub mod time;
