@@ -1,4 +1,5 @@
 //! The keyspace.
 
+pub mod glob;
 pub mod slot;
 pub mod time;
