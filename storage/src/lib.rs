@@ -3,3 +3,4 @@
 pub mod glob;
 pub mod slot;
 pub mod time;
+pub mod wheel;
