@@ -1,3 +1,6 @@
 //! The keyspace.
 
-pub mod slab;
+pub mod glob;
+pub mod slot;
+pub mod time;
+pub mod wheel;
