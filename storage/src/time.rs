@@ -1,5 +1,5 @@
-//! Points in time. Storage never reads a clock: every `now` comes in as an argument.
+//! Time as storage sees it: handed in, never read.
 
 /// Milliseconds since the Unix epoch.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash)]
 pub struct UnixMillis(pub i64);
