@@ -12,6 +12,7 @@ mod double;
 mod encode;
 mod error;
 mod inline;
+mod limits;
 mod number;
 mod reply;
 mod request;
@@ -19,9 +20,7 @@ mod request;
 pub use double::DoubleText;
 pub use encode::encode_command;
 pub use error::ProtocolError;
+pub use limits::{Limits, UNAUTHENTICATED_ARGS_MAX, UNAUTHENTICATED_BULK_LEN_MAX};
 pub use number::parse_i64;
 pub use reply::{Deferred, Reply, Version};
-pub use request::{
-    ArgSpan, Limits, Progress, RequestParser, UNAUTHENTICATED_ARGS_MAX,
-    UNAUTHENTICATED_BULK_LEN_MAX,
-};
+pub use request::{ArgSpan, Progress, RequestParser};

@@ -30,7 +30,39 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// Digits of the largest `i64`.
+/// Reads a length and its line end from the front of `line`; returns it with the bytes it took.
+///
+/// Understands every length that Redis accepts (no sign, no leading zero) if its line is all there,
+/// so whatever it does not understand is incomplete, negative or wrong.
+#[inline]
+pub(crate) fn take_length(line: &[u8]) -> Option<(u64, usize)> {
+    match *line {
+        [ones @ b'0'..=b'9', b'\r', _, ..] => Some((u64::from(ones - b'0'), 3)),
+        [tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', _, ..] => {
+            Some((u64::from(tens - b'0') * 10 + u64::from(ones - b'0'), 4))
+        }
+        _ => take_long_length(line),
+    }
+}
+
+/// [`take_length`] for any number of digits.
+fn take_long_length(line: &[u8]) -> Option<(u64, usize)> {
+    if !matches!(line.first(), Some(b'1'..=b'9')) {
+        return None;
+    }
+    let mut length = 0u64;
+    for (i, &byte) in line.iter().enumerate().take(I64_DIGITS_MAX + 1) {
+        match byte {
+            // The twentieth digit could overflow; such a number is above every limit anyway.
+            b'0'..=b'9' if i < I64_DIGITS_MAX => length = length * 10 + u64::from(byte - b'0'),
+            b'\r' if i + 1 < line.len() => return Some((length, i + 2)),
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// Digits of the largest `i64`, the largest number that Redis reads.
 const I64_DIGITS_MAX: usize = 19;
 
 #[cfg(test)]

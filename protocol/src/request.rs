@@ -19,7 +19,8 @@ use memchr::memchr;
 
 use crate::error::ProtocolError;
 use crate::inline;
-use crate::number::parse_i64;
+use crate::limits::Limits;
+use crate::number::{parse_i64, take_length};
 
 /// Where an argument lies in the input given to the parser (byte offsets from its start).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,58 +41,6 @@ impl ArgSpan {
         &input[self.start..self.start + self.len]
     }
 }
-
-/// What a request may cost. Keep it the same from a request's first byte to its last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Longest argument in bytes (`proto-max-bulk-len`).
-    pub bulk_len_max: usize,
-    /// Most arguments of one request.
-    pub args_max: usize,
-    /// Longest line in bytes: an inline request, or a line that holds a length.
-    pub inline_len_max: usize,
-    /// Whether the client may use all of the above; before that, Redis allows
-    /// [`UNAUTHENTICATED_ARGS_MAX`] arguments of [`UNAUTHENTICATED_BULK_LEN_MAX`] bytes.
-    pub authenticated: bool,
-}
-
-impl Default for Limits {
-    /// Redis's limits for a client that has authenticated or need not.
-    fn default() -> Self {
-        Limits {
-            bulk_len_max: 512 * 1024 * 1024,
-            args_max: 1024 * 1024,
-            inline_len_max: 64 * 1024,
-            authenticated: true,
-        }
-    }
-}
-
-impl Limits {
-    #[inline]
-    fn args_max_now(&self) -> usize {
-        if self.authenticated {
-            self.args_max
-        } else {
-            self.args_max.min(UNAUTHENTICATED_ARGS_MAX)
-        }
-    }
-
-    #[inline]
-    fn bulk_len_max_now(&self) -> usize {
-        if self.authenticated {
-            self.bulk_len_max
-        } else {
-            self.bulk_len_max.min(UNAUTHENTICATED_BULK_LEN_MAX)
-        }
-    }
-}
-
-/// Most arguments of a request from a client that has yet to authenticate.
-pub const UNAUTHENTICATED_ARGS_MAX: usize = 10;
-
-/// Longest argument in bytes from a client that has yet to authenticate.
-pub const UNAUTHENTICATED_BULK_LEN_MAX: usize = 16 * 1024;
 
 /// How far [`RequestParser::parse`] came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,7 +180,7 @@ impl RequestParser {
             return self.explain_count(input, limits);
         };
         if count > limits.args_max_now() as u64 {
-            return Err(refuse_count(count, limits));
+            return Err(limits.refuse_count(count));
         }
         let (count, first) = (count as usize, args.len());
         let bulk_len_max = limits.bulk_len_max_now();
@@ -320,7 +269,7 @@ impl RequestParser {
             && let Some((len, line_len)) = take_length(line)
         {
             if len > limits.bulk_len_max_now() as u64 {
-                return Err(refuse_bulk(len, limits));
+                return Err(limits.refuse_bulk(len));
             }
             let start = pos + 1 + line_len;
             self.bytes_needed = start.saturating_add(len as usize).saturating_add(2);
@@ -446,59 +395,6 @@ fn take_bulks(
         remaining -= 1;
     }
     (pos, remaining)
-}
-
-/// Reads a length and its line end from the front of `line`; returns it with the bytes it took.
-///
-/// Understands every length that Redis accepts (no sign, no leading zero) if its line is all there,
-/// so whatever it does not understand is incomplete, negative or wrong.
-#[inline]
-fn take_length(line: &[u8]) -> Option<(u64, usize)> {
-    match *line {
-        [ones @ b'0'..=b'9', b'\r', _, ..] => Some((u64::from(ones - b'0'), 3)),
-        [tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', _, ..] => {
-            Some((u64::from(tens - b'0') * 10 + u64::from(ones - b'0'), 4))
-        }
-        _ => take_long_length(line),
-    }
-}
-
-/// [`take_length`] for any number of digits.
-fn take_long_length(line: &[u8]) -> Option<(u64, usize)> {
-    if !matches!(line.first(), Some(b'1'..=b'9')) {
-        return None;
-    }
-    let mut length = 0u64;
-    for (i, &byte) in line.iter().enumerate().take(LENGTH_DIGITS_MAX + 1) {
-        match byte {
-            // The twentieth digit could overflow; such a number is above every limit anyway.
-            b'0'..=b'9' if i < LENGTH_DIGITS_MAX => length = length * 10 + u64::from(byte - b'0'),
-            b'\r' if i + 1 < line.len() => return Some((length, i + 2)),
-            _ => return None,
-        }
-    }
-    None
-}
-
-/// Digits of the largest `i64`, the largest number that Redis reads.
-const LENGTH_DIGITS_MAX: usize = 19;
-
-#[cold]
-fn refuse_count(count: u64, limits: &Limits) -> ProtocolError {
-    if count > limits.args_max as u64 {
-        ProtocolError::InvalidMultibulkLength
-    } else {
-        ProtocolError::UnauthenticatedMultibulkLength
-    }
-}
-
-#[cold]
-fn refuse_bulk(len: u64, limits: &Limits) -> ProtocolError {
-    if len > limits.bulk_len_max as u64 {
-        ProtocolError::InvalidBulkLength
-    } else {
-        ProtocolError::UnauthenticatedBulkLength
-    }
 }
 
 /// Adds to what the linearity tests count: arguments looked at and bytes searched.
