@@ -1,5 +1,6 @@
 //! The keyspace.
 
+pub mod big_string;
 pub mod glob;
 pub mod slot;
 pub mod time;
