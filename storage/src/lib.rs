@@ -1,1 +1,2 @@
 //! The keyspace.
+pub mod log;
