@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_utils::CachePadded;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
 use super::sync::{
     AtomicBool, AtomicU32, AtomicU64, FutexWord, IS_MODEL, SPINS_MAX, UnsafeCell, fence, spin_loop,
@@ -176,7 +176,7 @@ impl Ring {
         let sleeping = self.sleeping.word();
         // Relaxed load: the fence orders it. Relaxed swap: it only elects one waker; the woken consumer reads
         // the slots' sequences with Acquire.
-        if sleeping.load(Relaxed) == ASLEEP && sleeping.swap(AWAKE, Relaxed) == ASLEEP {
+        if sleeping.load(Relaxed) == ASLEEP && sleeping.swap(AWAKE, AcqRel) == ASLEEP {
             self.sleeping.wake_all();
         }
     }
@@ -375,7 +375,7 @@ impl Consumer<'_> {
         self.release();
         let sleeping = self.ring.sleeping.word();
         // Relaxed: the fence orders it before the looks below.
-        sleeping.store(ASLEEP, Relaxed);
+        sleeping.swap(ASLEEP, AcqRel);
         // SeqCst fence: pairs with the one in `Ring::wake_if_needed`.
         fence(SeqCst);
         if self.published(1) == 0 && !urgent() {
@@ -384,7 +384,7 @@ impl Consumer<'_> {
             self.ring.sleeping.wait(ASLEEP, poll.then_some(POLL));
         }
         // Relaxed: a producer that still sees the flag wakes us once too often, nothing else.
-        sleeping.store(AWAKE, Relaxed);
+        sleeping.swap(AWAKE, AcqRel);
     }
 }
 
