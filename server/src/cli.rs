@@ -93,8 +93,14 @@ pub fn version_text() -> String {
     )
 }
 
-/// The options that most people need, in groups: name, shape of the value, what it does.
-const COMMON_OPTIONS: &[(&str, &[(&str, &str, &str)])] = &[
+/// Options under one heading: name, shape of the value, what it does.
+type OptionGroup = (
+    &'static str,
+    &'static [(&'static str, &'static str, &'static str)],
+);
+
+/// The options that most people need.
+const COMMON_OPTIONS: &[OptionGroup] = &[
     (
         "Listening",
         &[

@@ -8,11 +8,13 @@
 //!
 //! To add a setting: a row in `table.rs`, a field in `settings.rs` if it has an effect.
 
+mod checks;
 mod directive;
 mod error;
 mod get;
 mod line;
 mod load;
+mod parse;
 mod pattern;
 mod rewrite;
 mod settings;
