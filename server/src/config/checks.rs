@@ -39,7 +39,8 @@ pub(super) fn host_name(text: &str) -> Result<(), Reason> {
     Ok(())
 }
 
-/// A process title whose `{variables}` are known.
+/// A process title whose `{variables}` are known and which is more than the bare title: Redis tries it with an empty
+/// one and wants text to be left.
 pub(super) fn title_template(text: &str) -> Result<(), Reason> {
     const VARIABLES: [&str; 7] = [
         "title",
@@ -54,7 +55,8 @@ pub(super) fn title_template(text: &str) -> Result<(), Reason> {
         part.split_once('}')
             .is_some_and(|(name, _)| VARIABLES.contains(&name))
     };
-    if text.split('{').skip(1).all(known) {
+    let is_more = !text.replace("{title}", "").is_empty();
+    if is_more && text.split('{').skip(1).all(known) {
         Ok(())
     } else {
         Err("template format is invalid or contains unknown variables".into())

@@ -291,6 +291,11 @@ fn bad_values_are_refused_in_redis_words() {
         ),
         (
             "proc-title-template",
+            "{title}",
+            "template format is invalid or contains unknown variables",
+        ),
+        (
+            "proc-title-template",
             "{foo}",
             "template format is invalid or contains unknown variables",
         ),
@@ -409,13 +414,12 @@ fn the_first_offender_is_named_as_the_client_wrote_it() {
         refused("slave-priority", range)
     );
     // A directive and its alias do not count as one.
-    assert!(
-        set(
-            &store,
-            &[("slave-priority", "5"), ("replica-priority", "6")]
-        )
-        .is_ok()
-    );
+    let both = [
+        ("slave-priority", "5"),
+        ("hz", "9"),
+        ("replica-priority", "6"),
+    ];
+    assert_eq!(set(&store, &both), Ok(vec!["replica-priority", "hz"]));
     assert_eq!(value(&store.get(), "slave-priority"), "6");
 }
 
