@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo bench -p nuthatch-storage --bench engine -- [scaling|fill|onetag|ops]
+//! valgrind --tool=callgrind target/release/deps/engine-* hot    # instructions per operation
 //! ```
 //!
 //! Prints a Markdown row per figure. Times of single inserts are CPU time of the thread, page faults
@@ -22,6 +23,10 @@ fn main() {
     let chosen: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|arg| arg == name);
     println!("| figure | value |\n|---|--:|");
+    // Only on request: meant for an instruction count, not for a clock.
+    if chosen.iter().any(|arg| arg == "hot") {
+        hot();
+    }
     if wanted("ops") {
         operations();
     }
@@ -55,6 +60,19 @@ fn get(keyspace: &Keyspace, key: &[u8]) -> usize {
 fn thread_cpu() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// A fixed number of reads and overwrites in a small keyspace.
+fn hot() {
+    let keyspace = keyspace(64);
+    let names: Vec<String> = (0..1000).map(|n| format!("key:{n:012}")).collect();
+    names.iter().for_each(|key| set(&keyspace, key.as_bytes()));
+    for _ in 0..100 {
+        names.iter().for_each(|key| {
+            black_box(get(&keyspace, key.as_bytes()));
+        });
+        names.iter().for_each(|key| set(&keyspace, key.as_bytes()));
+    }
 }
 
 /// Nanoseconds per operation on one thread.
