@@ -3,7 +3,7 @@
 //! The total comes from the scheduler's own nanosecond clock (`task/*/schedstat`), user and system
 //! time from `stat`, whose ticks are 10 ms; the split of the total is the split of those ticks. On
 //! most kernels the split itself is sampled by the timer interrupt, so user time alone is less
-//! certain than the total: compare it over medians of several rounds only.
+//! certain than the total: use the split of several rounds together.
 
 use std::fs;
 use std::time::Duration;
@@ -26,6 +26,13 @@ pub(crate) struct CpuUsed {
     pub(crate) total: Duration,
     /// User time alone.
     pub(crate) user: Duration,
+}
+
+impl std::ops::AddAssign for CpuUsed {
+    fn add_assign(&mut self, other: CpuUsed) {
+        self.total += other.total;
+        self.user += other.user;
+    }
 }
 
 impl CpuTime {

@@ -1,6 +1,7 @@
 //! Results as Markdown tables for people and JSON for programs.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use hdrhistogram::Histogram;
@@ -14,6 +15,8 @@ pub(crate) enum Cell {
     Text(String),
     /// A figure, and how many decimals people want to see.
     Number(f64, usize),
+    /// A figure past its bound, and its decimals.
+    Missed(f64, usize),
     /// Not measured or without meaning.
     Missing,
 }
@@ -38,6 +41,7 @@ impl Cell {
         match self {
             Cell::Text(text) => text.clone(),
             Cell::Number(value, decimals) => format!("{value:.decimals$}"),
+            Cell::Missed(value, decimals) => format!("{value:.decimals$} ✗"),
             Cell::Missing => "–".into(),
         }
     }
@@ -45,8 +49,10 @@ impl Cell {
     fn json(&self) -> String {
         match self {
             Cell::Text(text) => json_string(text),
-            Cell::Number(value, _) if value.is_finite() => value.to_string(),
-            Cell::Number(..) | Cell::Missing => "null".into(),
+            Cell::Number(value, _) | Cell::Missed(value, _) if value.is_finite() => {
+                value.to_string()
+            }
+            Cell::Number(..) | Cell::Missed(..) | Cell::Missing => "null".into(),
         }
     }
 }
@@ -106,7 +112,7 @@ impl Table {
             let figures = self
                 .rows
                 .iter()
-                .any(|row| matches!(row[column], Cell::Number(..)));
+                .any(|row| matches!(row[column], Cell::Number(..) | Cell::Missed(..)));
             if figures { "--:" } else { "---" }.to_string()
         });
         out += &line(rules.collect());
@@ -157,7 +163,7 @@ impl Report {
     /// # Errors
     /// `BenchError::Io` when the file cannot be written.
     pub(crate) fn add(&mut self, table: Table) -> Result<()> {
-        println!("{}", table.markdown());
+        writeln!(std::io::stdout(), "{}", table.markdown()).doing(|| "write the table".into())?;
         self.tables.push(table);
         let Some(path) = &self.json_file else {
             return Ok(());

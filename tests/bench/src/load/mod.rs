@@ -82,10 +82,12 @@ pub(crate) struct LoadResult {
     pub(crate) commands: u64,
     /// The length of the measurement.
     pub(crate) elapsed: Duration,
-    /// In nanoseconds; one record per reply.
+    /// In nanoseconds; one record per request sent, or due, within the measurement.
     pub(crate) latency: Histogram<u64>,
     /// The server's CPU time within `elapsed`.
     pub(crate) cpu: Option<CpuUsed>,
+    /// The generator's own CPU time within `elapsed`.
+    pub(crate) own_cpu: CpuUsed,
     /// Error replies, the warm-up's included.
     pub(crate) errors: u64,
     /// The text of the first error reply.
@@ -166,6 +168,10 @@ struct Load<'a> {
     window_start: Nanos,
     window_commands: u64,
     window_elapsed: Nanos,
+    /// `window_commands` at the end of the window; in the open loop replies still come after it.
+    window_answered: u64,
+    own_cpu_at_start: Option<CpuTime>,
+    own_cpu: CpuUsed,
     cpu_at_start: Option<CpuTime>,
     cpu: Option<CpuUsed>,
     latency: Histogram<u64>,
@@ -194,6 +200,9 @@ impl<'a> Load<'a> {
             window_start: 0,
             window_commands: 0,
             window_elapsed: 0,
+            window_answered: 0,
+            own_cpu_at_start: None,
+            own_cpu: CpuUsed::default(),
             cpu_at_start: None,
             cpu: None,
             latency: latency_histogram(),
@@ -383,6 +392,7 @@ impl<'a> Load<'a> {
         self.window_commands = 0;
         self.latency.reset();
         self.cpu_at_start = self.spec.server_pid.map(CpuTime::of).transpose()?;
+        self.own_cpu_at_start = Some(CpuTime::of(std::process::id())?);
         Ok(())
     }
 
@@ -391,18 +401,18 @@ impl<'a> Load<'a> {
         if let (Some(pid), Some(start)) = (self.spec.server_pid, self.cpu_at_start) {
             self.cpu = Some(CpuTime::of(pid)?.since(start));
         }
+        if let Some(start) = self.own_cpu_at_start {
+            self.own_cpu = CpuTime::of(std::process::id())?.since(start);
+        }
+        self.window_answered = self.window_commands;
         Ok(())
     }
 
     fn finish(mut self) -> Result<LoadResult> {
-        let commands = match self.spec.rate {
-            None => {
-                let commands = self.window_commands;
-                self.closed_drain()?;
-                commands
-            }
-            Some(_) => self.latency.len(),
-        };
+        let commands = self.window_answered;
+        if self.spec.rate.is_none() {
+            self.closed_drain()?;
+        }
         let now = self.now();
         for connection in &self.connections {
             for (sent_at, count) in connection.unanswered() {
@@ -425,6 +435,7 @@ impl<'a> Load<'a> {
             elapsed: Duration::from_nanos(self.window_elapsed),
             latency: self.latency.clone(),
             cpu: self.cpu,
+            own_cpu: self.own_cpu,
             errors,
             first_error: first_error.map(str::to_string),
             unanswered: self.unanswered,

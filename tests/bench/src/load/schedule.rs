@@ -37,7 +37,7 @@ impl Schedule {
     /// The intended time of the next request, or `None` when all are taken.
     pub(crate) fn peek(&self) -> Option<Nanos> {
         // Computed from the index, so that rounding never adds up to a drift.
-        (self.next < self.total).then(|| (self.next as f64 * self.nanos_per_request) as Nanos)
+        (self.next < self.total).then_some((self.next as f64 * self.nanos_per_request) as Nanos)
     }
 }
 

@@ -19,10 +19,10 @@ use crate::error::{BenchError, Result};
 use crate::fill::{COUNTER_START, fill};
 use crate::keys::KeySpace;
 use crate::load::{self, Length, LoadSpec};
-use crate::procfs::memory_available_bytes;
+use crate::procfs::{CpuUsed, memory_available_bytes};
 use crate::report::{Cell, Report, Table, count_text, progress};
 use crate::servers::{Server, ServerProgram};
-use crate::stats::{Better, median, spread};
+use crate::stats::{Better, median, ratio, spread};
 
 /// Options of `compare`.
 #[derive(Debug, Args)]
@@ -55,7 +55,10 @@ pub(crate) struct CompareArgs {
     /// Load before each measurement, in seconds.
     #[arg(long, default_value_t = 0.3)]
     warm_up: f64,
-    /// How often servers that do not fit together are filled anew, one after the other.
+    /// Never keep servers resident together, even where they fit.
+    #[arg(long)]
+    apart: bool,
+    /// How often servers that are kept apart are filled anew, one after the other.
     #[arg(long, default_value_t = 2)]
     passes: usize,
 }
@@ -97,6 +100,17 @@ struct Samples {
     user_us: Vec<f64>,
     throughput: Vec<f64>,
     busy: Vec<f64>,
+    /// Of all rounds together.
+    used: CpuUsed,
+}
+
+impl Samples {
+    /// User time per command. The kernel samples the split of user and system time by its timer, so
+    /// one round's share is uncertain; that of all rounds together is much less so.
+    fn user_us(&self) -> Option<f64> {
+        let share = ratio(self.used.user.as_secs_f64(), self.used.total.as_secs_f64())?;
+        Some(median(&self.cpu_us)? * share)
+    }
 }
 
 /// Measures all cells and reports medians and ratios.
@@ -122,9 +136,10 @@ pub(crate) fn run(args: &CompareArgs, report: &mut Report) -> Result<()> {
         .iter()
         .map(|program| program.name.as_str())
         .collect();
-    report.add(cpu_table(&cells, &names))?;
-    report.add(user_table(&cells, &names))?;
-    report.add(throughput_table(&cells, &names))
+    for metric in &METRICS {
+        report.add(table(metric, &cells, &names))?;
+    }
+    Ok(())
 }
 
 fn data_sets(args: &CompareArgs) -> Vec<DataSet> {
@@ -172,7 +187,7 @@ fn empty_cells(args: &CompareArgs, data: DataSet, servers: usize) -> Vec<Measure
 
 fn fits_together(args: &CompareArgs, data: DataSet, servers: usize) -> Result<bool> {
     let needed = data.bytes_estimate(args.key.key_size) * servers as u64;
-    Ok(needed < memory_available_bytes()? / 10 * 8)
+    Ok(!args.apart && needed < memory_available_bytes()? / 10 * 8)
 }
 
 fn measure_together(
@@ -254,7 +269,7 @@ fn measure(
         connections: args.connections,
         pipeline: cell.pipeline,
         mix: Mix::new(
-            &[cell.command.clone()],
+            std::slice::from_ref(&cell.command),
             &keys,
             cell.data.data_bytes.unwrap_or(0),
         )?,
@@ -272,6 +287,7 @@ fn measure(
     if let (Some((cpu, user)), Some(used)) = (result.cpu_us_per_command(), result.cpu) {
         samples.cpu_us.push(cpu);
         samples.user_us.push(user);
+        samples.used += used;
         samples.busy.push(part(used.total, result.elapsed) * 100.0);
     }
     samples.throughput.push(result.throughput());
@@ -301,73 +317,71 @@ fn bounds(pipeline: u64) -> (Option<f64>, Option<f64>) {
     }
 }
 
-fn cpu_table(cells: &[Measured], names: &[&str]) -> Table {
-    let title = "CPU time per command, user and system, µs (medians; ratio to the better peer)";
-    table(
-        title,
-        cells,
-        names,
-        Better::Lower,
-        3,
-        |pipeline| bounds(pipeline).0,
-        |samples| &samples.cpu_us,
-    )
-}
-
-fn user_table(cells: &[Measured], names: &[&str]) -> Table {
-    let title = "CPU time per command, user only, µs (medians; ratio to the better peer)";
-    table(
-        title,
-        cells,
-        names,
-        Better::Lower,
-        3,
-        |pipeline| bounds(pipeline).1,
-        |samples| &samples.user_us,
-    )
-}
-
-fn throughput_table(cells: &[Measured], names: &[&str]) -> Table {
-    let title = "Commands per second (medians; ratio to the better peer)";
-    table(
-        title,
-        cells,
-        names,
-        Better::Higher,
-        0,
-        |_| None,
-        |samples| &samples.throughput,
-    )
-}
-
-fn table(
-    title: &str,
-    cells: &[Measured],
-    names: &[&str],
+/// One table's worth of figures.
+struct Metric {
+    title: &'static str,
     better: Better,
     decimals: usize,
-    bound: impl Fn(u64) -> Option<f64>,
-    figures: impl Fn(&Samples) -> &[f64],
-) -> Table {
+    bound: fn(u64) -> Option<f64>,
+    figure: fn(&Samples) -> Option<f64>,
+    samples: fn(&Samples) -> &[f64],
+}
+
+const METRICS: [Metric; 3] = [
+    Metric {
+        title: "CPU time per command, user and system, µs (medians; ratio to the better peer)",
+        better: Better::Lower,
+        decimals: 3,
+        bound: |pipeline| bounds(pipeline).0,
+        figure: |samples| median(&samples.cpu_us),
+        samples: |samples| &samples.cpu_us,
+    },
+    Metric {
+        title: "CPU time per command, user only, µs (the median above × the user share of all rounds)",
+        better: Better::Lower,
+        decimals: 3,
+        bound: |pipeline| bounds(pipeline).1,
+        figure: Samples::user_us,
+        samples: |samples| &samples.user_us,
+    },
+    Metric {
+        title: "Commands per second (medians; ratio to the better peer)",
+        better: Better::Higher,
+        decimals: 0,
+        bound: |_| None,
+        figure: |samples| median(&samples.throughput),
+        samples: |samples| &samples.throughput,
+    },
+];
+
+fn table(metric: &Metric, cells: &[Measured], names: &[&str]) -> Table {
     let mut columns = vec!["command", "value", "keys", "pipeline"];
     columns.extend(names);
     columns.extend(["ratio", "to be met", "spread %", "busy %"]);
-    let mut table = Table::new(title, &columns);
+    let mut table = Table::new(metric.title, &columns);
     for cell in cells {
-        let medians: Vec<Option<f64>> = cell.samples.iter().map(|s| median(figures(s))).collect();
+        let figures: Vec<Option<f64>> = cell.samples.iter().map(metric.figure).collect();
         let subject = &cell.samples[0];
-        let bound = bound(cell.pipeline);
+        let bound = (metric.bound)(cell.pipeline);
         let mut row: Vec<Cell> = vec![
             cell.command.as_str().into(),
             cell.data.value_text().into(),
             count_text(cell.data.keys).into(),
             cell.pipeline.into(),
         ];
-        row.extend(medians.iter().map(|&figure| Cell::number(figure, decimals)));
-        row.push(judged(ratio_to_best_peer(&medians, better), bound));
+        row.extend(
+            figures
+                .iter()
+                .map(|&figure| Cell::number(figure, metric.decimals)),
+        );
+        row.push(judged(
+            ratio_to_best_peer(&figures, metric.better),
+            bound,
+            2,
+        ));
         row.push(Cell::number(bound, 2));
         row.push(Cell::number(
-            spread(figures(subject)).map(|part| part * 100.0),
+            spread((metric.samples)(subject)).map(|part| part * 100.0),
             0,
         ));
         row.push(Cell::number(median(&subject.busy), 0));

@@ -36,7 +36,7 @@ pub(super) fn table(servers: &ServerArgs, count: usize) -> Result<Table> {
         .map(|program| per_connection(servers, program, count).map(Some))
         .collect::<Result<Vec<_>>>()?;
     let mut row: Vec<Cell> = vec!["bytes".into()];
-    row.push(judged(figures[0], Some(BYTES_MAX)));
+    row.push(judged(figures[0], Some(BYTES_MAX), 0));
     row.extend(figures[1..].iter().map(|&bytes| Cell::number(bytes, 0)));
     row.push(Cell::number(ratio_to_best_peer(&figures, Better::Lower), 2));
     row.push(Cell::Number(BYTES_MAX, 0));

@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::turn_order;
+use super::{judged, turn_order};
 use crate::args::ServerArgs;
 use crate::error::Result;
-use crate::report::{Cell, Report, Table};
+use crate::report::{Report, Table};
 use crate::stats::median;
+
+/// What is to be met.
+const READY_MS_MAX: f64 = 50.0;
+const RSS_MIB_MAX: f64 = 12.0;
 
 /// Options of `empty`.
 #[derive(Debug, Args)]
@@ -37,13 +41,14 @@ pub(crate) fn run(args: &EmptyArgs, report: &mut Report) -> Result<()> {
             rss_mib[index].push(rss as f64 / 1_048_576.0);
         }
     }
-    let title = "Empty server (medians; to be met: ready in 50 ms, 12 MiB)";
+    let title =
+        format!("Empty server (medians; to be met: ready in {READY_MS_MAX} ms, {RSS_MIB_MAX} MiB)");
     let mut table = Table::new(title, &["server", "ready after ms", "RSS MiB"]);
     for (index, program) in programs.iter().enumerate() {
         table.push(vec![
             program.name.as_str().into(),
-            Cell::number(median(&ready_ms[index]), 1),
-            Cell::number(median(&rss_mib[index]), 2),
+            judged(median(&ready_ms[index]), Some(READY_MS_MAX), 1),
+            judged(median(&rss_mib[index]), Some(RSS_MIB_MAX), 2),
         ]);
     }
     report.add(table)

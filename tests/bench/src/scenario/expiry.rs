@@ -177,9 +177,8 @@ fn event_row(name: &str, wanted: u64, keys: &HashMap<String, ShortLived>) -> Vec
         (wanted - delays.len()).into(),
     ];
     row.extend(quantile_cells(&delays));
-    if delays.value_at_quantile(0.99) as f64 / 1e6 > EVENT_P99_MAX_MS {
-        row[4] = format!("{} ✗", delays.value_at_quantile(0.99) / 1000).into();
-    }
+    let p99_us = delays.value_at_quantile(0.99) as f64 / 1e3;
+    row[4] = judged(Some(p99_us), Some(EVENT_P99_MAX_MS * 1e3), 1);
     row
 }
 
@@ -241,7 +240,7 @@ fn memory_row(server: &Server, parts: &[Back; 4], dbsize: Back, used: [u64; 3]) 
         let millis = back.map(|time| (time.as_secs_f64() * 1e3).round());
         match millis {
             None => format!("not in {} s", PATIENCE.as_secs()).into(),
-            late => judged(late, Some(MEMORY_BACK_MAX_MS)),
+            late => judged(late, Some(MEMORY_BACK_MAX_MS), 0),
         }
     };
     let mut row: Vec<Cell> = vec![server.name.as_str().into()];

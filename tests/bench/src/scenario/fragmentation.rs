@@ -214,7 +214,7 @@ impl Writer {
             (self.live.len() as u64).into(),
             mb(used),
             mb(rss),
-            judged(ratio(rss as f64, self.live_bytes as f64), bound),
+            judged(ratio(rss as f64, self.live_bytes as f64), bound, 2),
             Cell::number(ratio(rss as f64, used as f64), 2),
         ])
     }

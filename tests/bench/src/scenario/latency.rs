@@ -228,6 +228,7 @@ fn latency_table(servers: &[Server], saturations: &[f64], measured: &[Measured])
         row.push(judged(
             ratio_to_best_peer(&medians, Better::Lower),
             Some(1.0),
+            2,
         ));
         row.push(Cell::Number(1.0, 2));
         table.push(row);

@@ -90,7 +90,7 @@ fn row(size: &str, with_ttl: bool, per_server: &[Vec<f64>]) -> Vec<Cell> {
         BYTES_MAX
     };
     let mut row: Vec<Cell> = vec![size.into(), if with_ttl { "yes" } else { "no" }.into()];
-    row.push(judged(means[0], Some(bound)));
+    row.push(judged(means[0], Some(bound), 1));
     row.extend(means[1..].iter().map(|&bytes| Cell::number(bytes, 1)));
     row.push(Cell::number(ratio_to_best_peer(&means, Better::Lower), 2));
     row.push(Cell::Number(bound, 0));

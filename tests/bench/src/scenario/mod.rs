@@ -39,12 +39,12 @@ pub(crate) fn ratio_to_best_peer(figures: &[Option<f64>], better: Better) -> Opt
     ratio((*subject)?, best(&peers, better)?)
 }
 
-/// A ratio as a cell, with a mark when it is past `bound`.
-pub(crate) fn judged(ratio: Option<f64>, bound: Option<f64>) -> Cell {
-    match (ratio, bound) {
+/// A figure as a cell, with a mark when it is past `bound`.
+pub(crate) fn judged(figure: Option<f64>, bound: Option<f64>, decimals: usize) -> Cell {
+    match (figure, bound) {
         (None, _) => Cell::Missing,
-        (Some(ratio), Some(bound)) if ratio > bound => format!("{ratio:.2} ✗").into(),
-        (Some(ratio), _) => Cell::Number(ratio, 2),
+        (Some(figure), Some(bound)) if figure > bound => Cell::Missed(figure, decimals),
+        (Some(figure), _) => Cell::Number(figure, decimals),
     }
 }
 
@@ -73,7 +73,8 @@ mod tests {
         assert_eq!(ratio_to_best_peer(&figures, Better::Lower), Some(0.75));
         assert_eq!(ratio_to_best_peer(&figures, Better::Higher), Some(0.5));
         assert_eq!(ratio_to_best_peer(&[Some(1.0)], Better::Lower), None);
-        assert_eq!(judged(Some(0.8), Some(0.75)), "0.80 ✗".into());
-        assert_eq!(judged(Some(0.75), Some(0.75)), Cell::Number(0.75, 2));
+        assert_eq!(judged(Some(0.8), Some(0.75), 2), Cell::Missed(0.8, 2));
+        assert_eq!(judged(Some(0.75), Some(0.75), 2), Cell::Number(0.75, 2));
+        assert_eq!(judged(None, Some(0.75), 2), Cell::Missing);
     }
 }

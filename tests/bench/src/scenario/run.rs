@@ -151,6 +151,8 @@ fn table(args: &RunArgs, result: &LoadResult, pid: Option<u32>) -> Table {
     );
     row("of it user", Cell::number(cpu.map(|(_, user)| user), 3));
     row("server busy %", Cell::number(busy, 0));
+    let own_us = result.own_cpu.total.as_secs_f64() * 1e6 / result.commands as f64;
+    row("generator CPU µs/command", Cell::Number(own_us, 3));
     let rss = pid.and_then(|pid| procfs::rss_bytes(pid).ok());
     row("server RSS MiB", rss.map_or(Cell::Missing, Cell::mib));
     table

@@ -93,7 +93,7 @@ pub(crate) fn run(args: &ScalingArgs, report: &mut Report) -> Result<()> {
                 pipeline.into(),
                 Cell::number(medians[0], 3),
                 Cell::number(medians[1], 3),
-                judged(ratio, Some(RATIO_MAX)),
+                judged(ratio, Some(RATIO_MAX), 2),
                 Cell::Number(RATIO_MAX, 2),
             ]);
         }

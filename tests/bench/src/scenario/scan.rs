@@ -146,27 +146,38 @@ fn table(args: &ScanArgs, servers: &[Server], samples: &[Samples]) -> Table {
         args.keys
     );
     let mut table = Table::new(title, &columns);
-    let mut row = |name: &str, bound: Option<f64>, figure: &dyn Fn(&Samples) -> Option<f64>| {
-        let figures: Vec<Option<f64>> = samples.iter().map(figure).collect();
+    let mut row = |name: &str, decimals: usize, bound: Option<f64>, figures: Vec<Option<f64>>| {
         let mut cells: Vec<Cell> = vec![name.into()];
-        cells.extend(figures.iter().map(|&figure| Cell::number(figure, 2)));
-        cells.push(judged(ratio_to_best_peer(&figures, Better::Lower), bound));
+        cells.extend(figures.iter().map(|&figure| Cell::number(figure, decimals)));
+        cells.push(judged(
+            ratio_to_best_peer(&figures, Better::Lower),
+            bound,
+            2,
+        ));
         cells.push(Cell::number(bound, 1));
         table.push(cells);
     };
-    row("COUNT 10: CPU µs per call", Some(CALL_RATIO_MAX), &|s| {
-        median(&s.call_us)
-    });
+    let medians =
+        |figures: fn(&Samples) -> &[f64]| samples.iter().map(|s| median(figures(s))).collect();
+    row(
+        "COUNT 10: CPU µs per call",
+        2,
+        Some(CALL_RATIO_MAX),
+        medians(|s| &s.call_us),
+    );
     row(
         "COUNT 1000: CPU ms per iteration",
+        2,
         Some(ITERATION_RATIO_MAX),
-        &|s| median(&s.iteration_ms),
+        medians(|s| &s.iteration_ms),
     );
-    row("COUNT 1000: wall ms per iteration", None, &|s| {
-        median(&s.iteration_wall_ms)
-    });
-    row("keys returned by an iteration", None, &|s| {
-        Some(s.returned as f64)
-    });
+    row(
+        "COUNT 1000: wall ms per iteration",
+        2,
+        None,
+        medians(|s| &s.iteration_wall_ms),
+    );
+    let returned = samples.iter().map(|s| Some(s.returned as f64)).collect();
+    row("keys returned by an iteration", 0, None, returned);
     table
 }
