@@ -44,29 +44,41 @@ pub(crate) fn allow_open_files(wanted: u64) -> Result<()> {
     })
 }
 
-/// Spins on `core` with nothing to do and records how late each moment of a fixed rate was noticed.
+/// Spins on each of `cores` with nothing to do and records how late each moment of a fixed rate was
+/// noticed; one histogram per core.
 ///
 /// This is the latency that a perfect server of no cost would show on this machine now: what the
 /// hypervisor, the kernel and neighbours take away. The rate is that of the load it stands beside.
 ///
 /// # Errors
 /// `BenchError::Io` when the machine has no such core.
-pub(crate) fn idle_hiccups(core: usize, rate: f64, time: Duration) -> Result<Histogram<u64>> {
-    let spin = move || {
-        pin_to(&[core])?;
-        let mut hiccups = latency_histogram();
-        let mut schedule = Schedule::new(rate, (rate * time.as_secs_f64()) as u64);
-        let began = Instant::now();
-        while schedule.peek().is_some() {
-            let now = began.elapsed().as_nanos() as Nanos;
-            while let Some(due) = schedule.take_due(now) {
-                hiccups.saturating_record(now - due);
-            }
+pub(crate) fn idle_hiccups(
+    cores: &[usize],
+    rate: f64,
+    time: Duration,
+) -> Result<Vec<Histogram<u64>>> {
+    // Threads of their own, so that the caller keeps its own pinning.
+    let spinning: Vec<_> = cores
+        .iter()
+        .map(|&core| std::thread::spawn(move || spin(core, rate, time)))
+        .collect();
+    let panicked = |_| Err(BenchError::Usage("the idle loop panicked".into()));
+    spinning
+        .into_iter()
+        .map(|thread| thread.join().unwrap_or_else(panicked))
+        .collect()
+}
+
+fn spin(core: usize, rate: f64, time: Duration) -> Result<Histogram<u64>> {
+    pin_to(&[core])?;
+    let mut hiccups = latency_histogram();
+    let mut schedule = Schedule::new(rate, (rate * time.as_secs_f64()) as u64);
+    let began = Instant::now();
+    while schedule.peek().is_some() {
+        let now = began.elapsed().as_nanos() as Nanos;
+        while let Some(due) = schedule.take_due(now) {
+            hiccups.saturating_record(now - due);
         }
-        Ok(hiccups)
-    };
-    // A thread of its own, so that the caller keeps its own pinning.
-    std::thread::spawn(spin)
-        .join()
-        .unwrap_or_else(|_| Err(BenchError::Usage("the idle loop panicked".into())))
+    }
+    Ok(hiccups)
 }

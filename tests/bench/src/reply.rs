@@ -19,6 +19,7 @@ pub(crate) struct ReplySkipper {
     /// Bytes of the current bulk still to come, its CRLF included.
     bulk_left: u64,
     open: Vec<Aggregate>,
+    nulls: u64,
     errors: u64,
     first_error: Option<String>,
     pushes: u64,
@@ -71,6 +72,11 @@ impl ReplySkipper {
         Ok(replies)
     }
 
+    /// How many nulls came so far, nested ones included.
+    pub(crate) fn nulls(&self) -> u64 {
+        self.nulls
+    }
+
     /// How many error replies came so far, nested ones included.
     pub(crate) fn errors(&self) -> u64 {
         self.errors
@@ -109,7 +115,8 @@ impl ReplySkipper {
             return Err(malformed(line));
         };
         match first {
-            b'+' | b':' | b',' | b'(' | b'#' | b'_' => self.value_done(replies),
+            b'+' | b':' | b',' | b'(' | b'#' => self.value_done(replies),
+            b'_' => self.null_done(replies),
             b'-' => {
                 self.note_error(text);
                 self.value_done(replies);
@@ -126,7 +133,7 @@ impl ReplySkipper {
             self.note_error(b"(bulk error)");
         }
         match length(text).ok_or_else(|| malformed(line))? {
-            None => self.value_done(replies),
+            None => self.null_done(replies),
             Some(length) => self.bulk_left = length + 2,
         }
         Ok(())
@@ -145,7 +152,11 @@ impl ReplySkipper {
             _ => Shape::Value,
         };
         let per_element = if matches!(first, b'%' | b'|') { 2 } else { 1 };
-        let left = length(text).ok_or_else(|| malformed(line))?.unwrap_or(0) * per_element;
+        let Some(count) = length(text).ok_or_else(|| malformed(line))? else {
+            self.null_done(replies);
+            return Ok(());
+        };
+        let left = count * per_element;
         match (left, shape) {
             (0, Shape::Attribute) => {}
             (0, _) => self.value_done(replies),
@@ -155,6 +166,11 @@ impl ReplySkipper {
             _ => self.open.push(Aggregate { left, shape }),
         }
         Ok(())
+    }
+
+    fn null_done(&mut self, replies: &mut u64) {
+        self.nulls += 1;
+        self.value_done(replies);
     }
 
     /// A value is complete: closes the aggregates that it completes.
@@ -230,6 +246,7 @@ mod tests {
                 }
                 assert_eq!(replies, STREAM_REPLIES, "split at {first} and {second}");
                 assert_eq!(skipper.errors(), 3);
+                assert_eq!(skipper.nulls(), 3);
                 assert_eq!(skipper.first_error(), Some("ERR no"));
                 assert_eq!(skipper.pushes, 1);
             }

@@ -162,12 +162,23 @@ impl Server {
                 Client::connect(self.address).and_then(|mut client| client.command("PING"));
             if answer.is_ok_and(|value| value == Value::Simple("PONG".into())) {
                 self.ready_after = began.elapsed();
-                return Ok(());
+                return self.check_identity();
             }
             if began.elapsed() > READY_TIMEOUT {
                 return Err(self.failure("does not answer PING".into()));
             }
             std::thread::sleep(Duration::from_micros(500));
+        }
+    }
+
+    /// Another process may have taken the port in between; it must not be measured, or filled.
+    fn check_identity(&mut self) -> Result<()> {
+        let answered = Client::connect(self.address)?.info_number("server", "process_id");
+        match answered {
+            Ok(pid) if pid != u64::from(self.pid()) => {
+                Err(self.failure(format!("process {pid} answers at its port")))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -54,6 +54,11 @@ impl Connection {
         (self.skipper.errors(), self.skipper.first_error())
     }
 
+    /// How many replies, or parts of replies, were null.
+    pub(super) fn nulls(&self) -> u64 {
+        self.skipper.nulls()
+    }
+
     /// Whether the socket has yet to take bytes.
     pub(super) fn has_unwritten(&self) -> bool {
         !self.unwritten.is_empty()

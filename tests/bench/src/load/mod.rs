@@ -8,6 +8,8 @@
 
 mod connection;
 mod schedule;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -90,6 +92,8 @@ pub(crate) struct LoadResult {
     pub(crate) own_cpu: CpuUsed,
     /// Error replies, the warm-up's included.
     pub(crate) errors: u64,
+    /// Null replies, the warm-up's included: reads that found no key.
+    pub(crate) nulls: u64,
     /// The text of the first error reply.
     pub(crate) first_error: Option<String>,
     /// Requests that were never answered.
@@ -437,6 +441,7 @@ impl<'a> Load<'a> {
             cpu: self.cpu,
             own_cpu: self.own_cpu,
             errors,
+            nulls: self.connections.iter().map(Connection::nulls).sum(),
             first_error: first_error.map(str::to_string),
             unanswered: self.unanswered,
         })

@@ -123,21 +123,31 @@ pub(crate) fn run(args: &CompareArgs, report: &mut Report) -> Result<()> {
     }
     let programs = args.servers.programs();
     let mut cells = Vec::new();
-    for data in data_sets(args) {
-        let mut measured = empty_cells(args, data, programs.len());
-        if fits_together(args, data, programs.len())? {
-            measure_together(args, &programs, data, &mut measured)?;
-        } else {
-            measure_apart(args, &programs, data, &mut measured)?;
-        }
-        cells.extend(measured);
-    }
+    let outcome = measure_all(args, &programs, &mut cells);
     let names: Vec<&str> = programs
         .iter()
         .map(|program| program.name.as_str())
         .collect();
+    // What was measured before a failure is worth having.
     for metric in &METRICS {
         report.add(table(metric, &cells, &names))?;
+    }
+    outcome
+}
+
+fn measure_all(
+    args: &CompareArgs,
+    programs: &[ServerProgram],
+    cells: &mut Vec<Measured>,
+) -> Result<()> {
+    for data in data_sets(args) {
+        let first = cells.len();
+        cells.extend(empty_cells(args, data, programs.len()));
+        if fits_together(args, data, programs.len())? {
+            measure_together(args, programs, data, &mut cells[first..])?;
+        } else {
+            measure_apart(args, programs, data, &mut cells[first..])?;
+        }
     }
     Ok(())
 }
@@ -283,6 +293,11 @@ fn measure(
         server_pid: Some(server.pid()),
     })?
     .checked()?;
+    if result.nulls > 0 {
+        // A read that finds nothing is cheap, so the figure would flatter.
+        let reason = format!("{} replies of {} were null", result.nulls, cell.command);
+        return Err(BenchError::Usage(format!("{}: {reason}", server.name)));
+    }
     let samples = &mut cell.samples[index];
     if let (Some((cpu, user)), Some(used)) = (result.cpu_us_per_command(), result.cpu) {
         samples.cpu_us.push(cpu);

@@ -3,9 +3,8 @@
 //! First each server's saturation is found (closed loop, 50 connections, pipeline 1; the median of
 //! three tries). Then the same rate, half of the *lowest* saturation, is sent to every server in
 //! alternating rounds, so that all are compared under one load; `--rate-of own` gives each server half
-//! of its own instead. Beside each round an idle loop on the server's core shows what the machine
-//! itself takes away at that rate; a latency bound means something only where the idle loop stays well
-//! below it.
+//! of its own instead. Before each round idle loops on both cores show what the machine itself
+//! takes away at that rate; a latency bound means something only where they stay well below it.
 
 use std::time::Duration;
 
@@ -98,14 +97,13 @@ pub(crate) fn run(args: &LatencyArgs, report: &mut Report) -> Result<()> {
             all: latency_histogram(),
         })
         .collect();
-    let mut idle = latency_histogram();
+    let cores = [args.servers.server_core, args.servers.client_core];
+    let mut idle = cores.map(|_| latency_histogram());
     for round in 0..args.rounds {
-        idle.add(idle_hiccups(
-            args.servers.server_core,
-            lowest * args.part,
-            seconds(args.seconds)?,
-        )?)
-        .map_err(|error| BenchError::Usage(error.to_string()))?;
+        let hiccups = idle_hiccups(&cores, lowest * args.part, seconds(args.seconds)?)?;
+        for (all, more) in idle.iter_mut().zip(&hiccups) {
+            pool(all, more)?;
+        }
         for index in turn_order(servers.len(), round) {
             servers[index].resume()?;
             let result = offered(args, &servers[index], measured[index].rate, round)?;
@@ -194,9 +192,11 @@ fn note(measured: &mut Measured, result: &LoadResult) -> Result<()> {
     measured
         .rounds
         .push(QUANTILES.map(|(_, quantile)| micros(quantile)));
-    measured
-        .all
-        .add(&result.latency)
+    pool(&mut measured.all, &result.latency)
+}
+
+fn pool(all: &mut Histogram<u64>, more: &Histogram<u64>) -> Result<()> {
+    all.add(more)
         .map_err(|error| BenchError::Usage(error.to_string()))
 }
 
@@ -236,8 +236,8 @@ fn latency_table(servers: &[Server], saturations: &[f64], measured: &[Measured])
     table
 }
 
-fn pooled_table(servers: &[Server], measured: &[Measured], idle: &Histogram<u64>) -> Table {
-    let title = "The same, all rounds in one histogram, and an idle loop on the server's core, µs";
+fn pooled_table(servers: &[Server], measured: &[Measured], idle: &[Histogram<u64>]) -> Table {
+    let title = "The same, all rounds in one histogram, and idle loops between them, µs";
     let mut table = Table::new(title, &["", "p50", "p99", "p99.9", "max"]);
     let mut row = |name: &str, histogram: &Histogram<u64>| {
         let mut cells = vec![name.into()];
@@ -247,6 +247,11 @@ fn pooled_table(servers: &[Server], measured: &[Measured], idle: &Histogram<u64>
     for (server, measured) in servers.iter().zip(measured) {
         row(&server.name, &measured.all);
     }
-    row("idle loop", idle);
+    for (name, idle) in ["idle loop, server's core", "idle loop, generator's core"]
+        .iter()
+        .zip(idle)
+    {
+        row(name, idle);
+    }
     table
 }

@@ -76,12 +76,10 @@ pub(crate) fn run(args: &OneTagArgs, report: &mut Report) -> Result<()> {
         }
     }
     let rate = args.keys as f64 / longest.as_secs_f64();
-    let idle = idle_hiccups(
-        args.servers.server_core,
-        rate,
-        longest.min(Duration::from_secs(30)),
-    )?;
-    latencies.push(latency_row("idle loop", "", &idle));
+    let core = [args.servers.server_core];
+    for idle in idle_hiccups(&core, rate, longest.min(Duration::from_secs(30)))? {
+        latencies.push(latency_row("idle loop", "", &idle));
+    }
     report.add(weights)?;
     report.add(latencies)
 }

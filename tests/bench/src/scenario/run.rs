@@ -137,6 +137,7 @@ fn table(args: &RunArgs, result: &LoadResult, pid: Option<u32>) -> Table {
     row("commands", result.commands.into());
     row("commands/s", Cell::Number(result.throughput(), 0));
     row("error replies", result.errors.into());
+    row("null replies", result.nulls.into());
     row("unanswered", result.unanswered.into());
     let quantiles = quantile_cells(&result.latency);
     for (name, cell) in ["p50 µs", "p99 µs", "p99.9 µs", "max µs"]
