@@ -110,6 +110,7 @@ impl LoadResult {
     pub(crate) fn cpu_us_per_command(&self) -> Option<(f64, f64)> {
         let per_command = |time: Duration| time.as_secs_f64() * 1e6 / self.commands as f64;
         self.cpu
+            .filter(|_| self.commands > 0)
             .map(|cpu| (per_command(cpu.total), per_command(cpu.user)))
     }
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
+use hdrhistogram::Histogram;
 
 use super::judged;
 use crate::args::ServerArgs;
@@ -94,16 +95,16 @@ fn event_delays(args: &ExpiryArgs, program: &ServerProgram) -> Result<Vec<Cell>>
         "{}: filled, creating short-lived keys",
         server.name
     ));
-    let expire_at = create_short_lived(args, &mut client, &mut subscriber)?;
-    let name = server.name.clone();
-    Ok(event_row(&name, args.short_lived, &expire_at))
+    let events = create_short_lived(args, &mut client, &mut subscriber)?;
+    Ok(event_row(&server.name, &events))
 }
 
-/// When a short-lived key expires and when its event came, both as time since the epoch.
-#[derive(Debug, Clone, Copy)]
-struct ShortLived {
-    expire_at: Duration,
-    event_at: Option<Duration>,
+/// What became of the short-lived keys.
+#[derive(Debug)]
+struct Events {
+    /// In nanoseconds. A missing event counts with the time it was waited for.
+    delays: Histogram<u64>,
+    missing: u64,
 }
 
 /// Creates the keys at random times and takes events meanwhile and afterwards.
@@ -111,43 +112,41 @@ fn create_short_lived(
     args: &ExpiryArgs,
     client: &mut Client,
     subscriber: &mut Client,
-) -> Result<HashMap<String, ShortLived>> {
+) -> Result<Events> {
     let mut random = Random::new(11);
-    let began = Instant::now();
     let mut create_after: Vec<f64> = (0..args.short_lived)
         .map(|_| random.unit() * args.seconds)
         .collect();
     create_after.sort_by(f64::total_cmp);
-    let mut keys = HashMap::new();
-    let mut waiting = create_after.into_iter().enumerate().peekable();
-    let mut last_created = Instant::now();
-    let mut missing = args.short_lived;
-    while missing > 0 && (waiting.peek().is_some() || last_created.elapsed() < PATIENCE) {
+    let mut to_create = create_after.into_iter().enumerate().peekable();
+    // The expire time, since the epoch, of every key whose event has not come.
+    let mut awaited: HashMap<String, Duration> = HashMap::new();
+    let mut delays = latency_histogram();
+    let mut note = |delay: Duration| delays.saturating_record(delay.as_nanos() as u64);
+    let began = Instant::now();
+    let mut last_created = began;
+    while to_create.peek().is_some() || (!awaited.is_empty() && last_created.elapsed() < PATIENCE) {
         if let Some((number, _)) =
-            waiting.next_if(|(_, after)| began.elapsed().as_secs_f64() >= *after)
+            to_create.next_if(|(_, after)| began.elapsed().as_secs_f64() >= *after)
         {
             let name = format!("short:{number}");
             // Up to 1.5 s ahead, at no round time.
             let expire_at = since_epoch().as_millis() as u64 + 20 + random.below(1480);
             client.command(&format!("SET {name} x PXAT {expire_at}"))?;
-            keys.insert(
-                name,
-                ShortLived {
-                    expire_at: Duration::from_millis(expire_at),
-                    event_at: None,
-                },
-            );
+            awaited.insert(name, Duration::from_millis(expire_at));
             last_created = Instant::now();
         }
         if let Some((name, event_at)) = next_event(subscriber)?
-            && let Some(key) = keys.get_mut(&name)
-            && key.event_at.is_none()
+            && let Some(expire_at) = awaited.remove(&name)
         {
-            key.event_at = Some(event_at);
-            missing -= 1;
+            note(event_at.saturating_sub(expire_at));
         }
     }
-    Ok(keys)
+    let missing = awaited.len() as u64;
+    awaited
+        .into_values()
+        .for_each(|expire_at| note(since_epoch().saturating_sub(expire_at)));
+    Ok(Events { delays, missing })
 }
 
 /// The key of the next event, if one comes within a moment.
@@ -164,20 +163,11 @@ fn next_event(subscriber: &mut Client) -> Result<Option<(String, Duration)>> {
     Ok(name.map(|name| (String::from_utf8_lossy(name).into_owned(), event_at)))
 }
 
-fn event_row(name: &str, wanted: u64, keys: &HashMap<String, ShortLived>) -> Vec<Cell> {
-    let mut delays = latency_histogram();
-    for key in keys.values() {
-        if let Some(event_at) = key.event_at {
-            delays.saturating_record(event_at.saturating_sub(key.expire_at).as_nanos() as u64);
-        }
-    }
-    let mut row: Vec<Cell> = vec![
-        name.into(),
-        delays.len().into(),
-        (wanted - delays.len()).into(),
-    ];
-    row.extend(quantile_cells(&delays));
-    let p99_us = delays.value_at_quantile(0.99) as f64 / 1e3;
+fn event_row(name: &str, events: &Events) -> Vec<Cell> {
+    let came = events.delays.len() - events.missing;
+    let mut row: Vec<Cell> = vec![name.into(), came.into(), events.missing.into()];
+    row.extend(quantile_cells(&events.delays));
+    let p99_us = events.delays.value_at_quantile(0.99) as f64 / 1e3;
     row[4] = judged(Some(p99_us), Some(EVENT_P99_MAX_MS * 1e3), 1);
     row
 }
