@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
-use crate::keys::KeySpace;
+use crate::keys::{KeyOrder, KeySpace};
 
 /// Answers every `PING` with `reply`, in pieces that cut replies anywhere, until the client leaves.
 fn serve(reply: &'static [u8]) -> SocketAddr {

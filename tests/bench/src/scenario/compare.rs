@@ -12,17 +12,17 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{judged, ratio_to_best_peer, seconds, turn_order};
+use super::compare_tables::{METRICS, Measured, Samples, table};
+use super::{seconds, turn_order};
 use crate::args::{KeyArgs, ServerArgs};
 use crate::commands::Mix;
 use crate::error::{BenchError, Result};
 use crate::fill::{COUNTER_START, fill};
 use crate::keys::KeySpace;
 use crate::load::{self, Length, LoadSpec};
-use crate::procfs::{CpuUsed, memory_available_bytes};
-use crate::report::{Cell, Report, Table, count_text, progress};
+use crate::procfs::memory_available_bytes;
+use crate::report::{Report, count_text, progress};
 use crate::servers::{Server, ServerProgram};
-use crate::stats::{Better, median, ratio, spread};
 
 /// Options of `compare`.
 #[derive(Debug, Args)]
@@ -65,14 +65,14 @@ pub(crate) struct CompareArgs {
 
 /// What a server is filled with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct DataSet {
-    keys: u64,
+pub(super) struct DataSet {
+    pub(super) keys: u64,
     /// `None` for counters.
     data_bytes: Option<usize>,
 }
 
 impl DataSet {
-    fn value_text(self) -> String {
+    pub(super) fn value_text(self) -> String {
         self.data_bytes
             .map_or("counter".into(), |bytes| format!("{bytes} B"))
     }
@@ -82,34 +82,6 @@ impl DataSet {
     fn bytes_estimate(self, key_bytes: usize) -> u64 {
         let value = self.data_bytes.unwrap_or(8) as u64;
         self.keys * (value + value / 4 + key_bytes as u64 + 120)
-    }
-}
-
-/// One cell, and what each server gave in each round.
-struct Measured {
-    data: DataSet,
-    command: String,
-    pipeline: u64,
-    /// By server.
-    samples: Vec<Samples>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Samples {
-    cpu_us: Vec<f64>,
-    user_us: Vec<f64>,
-    throughput: Vec<f64>,
-    busy: Vec<f64>,
-    /// Of all rounds together.
-    used: CpuUsed,
-}
-
-impl Samples {
-    /// User time per command. The kernel samples the split of user and system time by its timer, so
-    /// one round's share is uncertain; that of all rounds together is much less so.
-    fn user_us(&self) -> Option<f64> {
-        let share = ratio(self.used.user.as_secs_f64(), self.used.total.as_secs_f64())?;
-        Some(median(&self.cpu_us)? * share)
     }
 }
 
@@ -320,88 +292,4 @@ fn measure(
 
 fn part(time: Duration, whole: Duration) -> f64 {
     time.as_secs_f64() / whole.as_secs_f64()
-}
-
-/// What is to be met in a cell of the budget: user and system time together, and user time alone.
-fn bounds(cell: &Measured) -> (Option<f64>, Option<f64>) {
-    match cell.pipeline {
-        _ if !["get", "set", "incr", "10:1"].contains(&cell.command.as_str()) => (None, None),
-        1 => (Some(1.0), Some(0.9)),
-        16 => (Some(0.85), Some(0.75)),
-        100 => (Some(0.75), Some(0.65)),
-        _ => (None, None),
-    }
-}
-
-/// One table's worth of figures.
-struct Metric {
-    title: &'static str,
-    better: Better,
-    decimals: usize,
-    bound: fn(&Measured) -> Option<f64>,
-    figure: fn(&Samples) -> Option<f64>,
-    samples: fn(&Samples) -> &[f64],
-}
-
-const METRICS: [Metric; 3] = [
-    Metric {
-        title: "CPU time per command, user and system, µs (medians; ratio to the better peer)",
-        better: Better::Lower,
-        decimals: 3,
-        bound: |cell| bounds(cell).0,
-        figure: |samples| median(&samples.cpu_us),
-        samples: |samples| &samples.cpu_us,
-    },
-    Metric {
-        title: "CPU time per command, user only, µs (the median above × the user share of all rounds)",
-        better: Better::Lower,
-        decimals: 3,
-        bound: |cell| bounds(cell).1,
-        figure: Samples::user_us,
-        samples: |samples| &samples.user_us,
-    },
-    Metric {
-        title: "Commands per second (medians; ratio to the better peer)",
-        better: Better::Higher,
-        decimals: 0,
-        bound: |_| None,
-        figure: |samples| median(&samples.throughput),
-        samples: |samples| &samples.throughput,
-    },
-];
-
-fn table(metric: &Metric, cells: &[Measured], names: &[&str]) -> Table {
-    let mut columns = vec!["command", "value", "keys", "pipeline"];
-    columns.extend(names);
-    columns.extend(["ratio", "to be met", "spread %", "busy %"]);
-    let mut table = Table::new(metric.title, &columns);
-    for cell in cells {
-        let figures: Vec<Option<f64>> = cell.samples.iter().map(metric.figure).collect();
-        let subject = &cell.samples[0];
-        let bound = (metric.bound)(cell);
-        let mut row: Vec<Cell> = vec![
-            cell.command.as_str().into(),
-            cell.data.value_text().into(),
-            count_text(cell.data.keys).into(),
-            cell.pipeline.into(),
-        ];
-        row.extend(
-            figures
-                .iter()
-                .map(|&figure| Cell::number(figure, metric.decimals)),
-        );
-        row.push(judged(
-            ratio_to_best_peer(&figures, metric.better),
-            bound,
-            2,
-        ));
-        row.push(Cell::number(bound, 2));
-        row.push(Cell::number(
-            spread((metric.samples)(subject)).map(|part| part * 100.0),
-            0,
-        ));
-        row.push(Cell::number(median(&subject.busy), 0));
-        table.push(row);
-    }
-    table
 }

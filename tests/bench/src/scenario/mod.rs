@@ -1,7 +1,8 @@
 //! One file per scenario; what several of them share stands here.
 
 pub(crate) mod compare;
-pub(crate) mod connections;
+mod compare_tables;
+mod connections;
 pub(crate) mod empty;
 pub(crate) mod expiry;
 pub(crate) mod fragmentation;
