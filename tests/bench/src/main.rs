@@ -42,6 +42,7 @@ mod client;
 mod commands;
 mod error;
 mod fill;
+mod interrupt;
 mod keys;
 mod load;
 mod machine;
@@ -63,7 +64,7 @@ use report::Report;
 fn main() -> ExitCode {
     let line = CommandLine::parse();
     let mut report = Report::new(line.json);
-    let outcome = match &line.scenario {
+    let outcome = interrupt::watch().and_then(|()| match &line.scenario {
         Scenario::Run(args) => scenario::run::run(args, &mut report),
         Scenario::Compare(args) => scenario::compare::run(args, &mut report),
         Scenario::Latency(args) => scenario::latency::run(args, &mut report),
@@ -74,7 +75,7 @@ fn main() -> ExitCode {
         Scenario::Fragmentation(args) => scenario::fragmentation::run(args, &mut report),
         Scenario::Onetag(args) => scenario::one_tag::run(args, &mut report),
         Scenario::Scaling(args) => scenario::scaling::run(args, &mut report),
-    };
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

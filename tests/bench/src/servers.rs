@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::client::{Client, Value};
 use crate::error::{BenchError, Doing, Result};
+use crate::interrupt;
 use crate::machine;
 use crate::procfs;
 
@@ -139,8 +141,13 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(errors)
+            .process_group(0)
             .spawn();
         machine::pin_to(&[client_core])?;
+        if child.is_err() {
+            // Nothing runs that would remove it at its end.
+            let _ = fs::remove_dir_all(&directory);
+        }
         let mut server = Server {
             name: program.name.clone(),
             address: (Ipv4Addr::LOCALHOST, port).into(),
@@ -149,6 +156,7 @@ impl Server {
             directory,
             paused: false,
         };
+        interrupt::guard(server.process(), server.directory.clone());
         server.wait_until_ready(began)?;
         Ok(server)
     }
@@ -199,6 +207,10 @@ impl Server {
         self.child.id()
     }
 
+    fn process(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     /// Resident memory in bytes.
     pub(crate) fn rss_bytes(&self) -> Result<u64> {
         procfs::rss_bytes(self.pid())
@@ -236,8 +248,7 @@ impl Server {
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {
-        kill_process(Pid::from_child(&self.child), signal)
-            .doing(|| format!("signal server {}", self.name))
+        kill_process(self.process(), signal).doing(|| format!("signal server {}", self.name))
     }
 
     fn end(&mut self) -> Result<()> {
@@ -268,6 +279,7 @@ impl Drop for Server {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
+        interrupt::release(self.process());
         if !self.directory.as_os_str().is_empty() {
             let _ = fs::remove_dir_all(&self.directory);
         }
