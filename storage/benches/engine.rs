@@ -94,7 +94,7 @@ fn operations() {
         let started = thread_cpu();
         for batch in names.chunks(16) {
             let hashes: Vec<_> = batch.iter().map(|key| keyspace.hasher().hash(key.as_bytes())).collect();
-            keyspace.warm(0, &hashes);
+            keyspace.warm(0, hashes.iter().copied());
             for (key, hash) in batch.iter().zip(hashes) {
                 let mut unit = Unit::begin(&keyspace, LockPlan::Read(hash.shard), NOW);
                 let _ = black_box(unit.string(0, &Key { bytes: key.as_bytes(), hash }));

@@ -127,12 +127,12 @@ impl Keyspace {
     /// of them side by side where the lookups themselves would wait for one miss after the other. Worth its
     /// cost for a handful of keys or more in a keyspace that is larger than the cache. Takes each shard's lock
     /// briefly and skips those that are taken.
-    pub fn warm(&self, db: DbIndex, hashes: &[KeyHash]) {
-        self.each_table(db, hashes, |table, position| table.prefetch_group(position));
+    pub fn warm(&self, db: DbIndex, hashes: impl Iterator<Item = KeyHash> + Clone) {
+        self.each_table(db, hashes.clone(), |table, position| table.prefetch_group(position));
         self.each_table(db, hashes, |table, position| table.prefetch_entry(position));
     }
 
-    fn each_table(&self, db: DbIndex, hashes: &[KeyHash], warm: impl Fn(&Table, u64)) {
+    fn each_table(&self, db: DbIndex, hashes: impl Iterator<Item = KeyHash>, warm: impl Fn(&Table, u64)) {
         for hash in hashes {
             let shard = self.shards[usize::from(hash.shard)].lock.try_read();
             if let Some(db) = shard.as_ref().and_then(|shard| shard.db(db)) {
