@@ -1,0 +1,5 @@
+//! Random operations on a [`Keyspace`] against plain maps with the same clock.
+
+mod model {
+    pub(crate) mod single;
+}
