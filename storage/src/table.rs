@@ -277,7 +277,8 @@ impl Table {
             sides[usize::from(position & bit != 0)].push((position, word));
         }
         for (half, side) in halves.iter_mut().zip(&sides) {
-            half.words = HashTable::with_capacity(side.len() + 1);
+            // Not one more: all keys on one side (the bits of a shared hash tag) must not double the segment.
+            half.words = HashTable::with_capacity(side.len());
             side.iter().for_each(|&(position, word)| half.push(position, word, hasher));
         }
         self.bytes = self.bytes - old.bytes() + halves[0].bytes() + halves[1].bytes();

@@ -1,18 +1,18 @@
 //! The memory under all slabs: arenas of address space, handed out in spans of 64 KiB.
 //!
-//! An arena is a 16 MiB reservation, aligned to its size and never unmapped. Its first span holds one word
+//! An arena is a 64 MiB reservation, aligned to its size and never unmapped. Its first span holds one word
 //! per 4 KiB *unit*, which says what lies there; so a block carries no header, and its address alone finds
 //! its page. Only touched memory counts: a reserved arena costs its page tables and the touched part of the
 //! unit words (4 bytes per unit, 0.1 %).
 //!
 //! | part of an arena | bytes | content |
 //! |---|--:|---|
-//! | unit words | 16 Ki | one `AtomicU32` per unit: 0, or page number « 7 ∥ class + 1 |
-//! | not used | 48 Ki | the rest of span 0, never touched |
-//! | spans 1 to 255 | 64 Ki each | pages of blocks |
+//! | span 0: unit words | 64 Ki | one `AtomicU32` per unit: 0, or page number « 7 ∥ class + 1 |
+//! | spans 1 to 1023 | 64 Ki each | pages of blocks |
 //!
 //! Huge pages are switched off here: a shard with three keys would otherwise cost 2 MiB, and
-//! `resident_bytes` would not be true.
+//! `resident_bytes` would not be true. On a kernel whose pages are larger than 4 KiB small pages cannot be
+//! returned one by one, and `resident_bytes` may be too low by as much.
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::mem::size_of;
@@ -29,16 +29,17 @@ pub(super) const UNIT_BYTES: usize = 4 << 10;
 pub(super) const SPAN_BYTES: usize = 64 << 10;
 pub(super) const UNITS_PER_SPAN: usize = SPAN_BYTES / UNIT_BYTES;
 
-const ARENA_BYTES: usize = 16 << 20;
+const ARENA_BYTES: usize = 64 << 20;
 const UNITS_PER_ARENA: usize = ARENA_BYTES / UNIT_BYTES;
 /// User addresses end here: slot words store 48 bits of an address.
 const ADDRESS_END: usize = 1 << 48;
 
 type UnitWords = [AtomicU32; UNITS_PER_ARENA];
-const _: () = assert!(size_of::<UnitWords>() == 16 << 10 && size_of::<UnitWords>() <= SPAN_BYTES);
+const _: () = assert!(size_of::<UnitWords>() == SPAN_BYTES);
 
-/// One bit per 16 MiB of address space, set where an arena lies. It is 2 MiB of zeroed address space of
-/// which only the touched words cost memory, and tells blocks of pages from large blocks.
+/// One bit per 64 MiB of address space, set where an arena lies; it tells blocks of pages from large blocks.
+/// Of these 512 KiB only the touched words cost memory, unless the system backs them by a huge page, which is
+/// why arenas are not smaller.
 static ARENA_MAP: [AtomicU64; ADDRESS_END / ARENA_BYTES / 64] =
     [const { AtomicU64::new(0) }; ADDRESS_END / ARENA_BYTES / 64];
 

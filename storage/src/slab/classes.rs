@@ -16,7 +16,7 @@ pub(super) const BLOCK_BYTES_MAX: usize = 9360;
 pub(super) const FINE_CLASSES_FROM_BYTES: usize = 4 << 20;
 
 /// A class that holds at least this many live bytes takes 64 KiB pages, and small pages below.
-pub(super) const LARGE_PAGES_FROM_BYTES: usize = 128 << 10;
+pub(super) const LARGE_PAGES_FROM_BYTES: usize = 64 << 10;
 
 /// The classes of a small shard, by block size.
 const COARSE_BLOCK_BYTES: [usize; 32] = [

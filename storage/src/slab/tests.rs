@@ -5,6 +5,10 @@ mod model;
 mod owner;
 mod size_shift;
 
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
 use super::arena::{SPAN_BYTES, UNIT_BYTES};
 use super::page::State;
 use super::{NO_SLOT, PageId, Slab, classes, pointer};
@@ -161,6 +165,45 @@ fn small_shard_uses_few_classes_and_small_pages() {
         slab.resident_bytes(),
         classes::LARGE_PAGES_FROM_BYTES + UNIT_BYTES
     );
+}
+
+#[test]
+fn resident_bytes_are_those_that_the_system_holds() {
+    let mut owner = Owner::new(6);
+    for count in [3, 300, 20_000] {
+        for _ in 0..count {
+            let bytes = 1 + owner.random.below(1500);
+            owner.insert(bytes);
+        }
+        assert_eq!(present_bytes(&owner.slab), owner.slab.resident_bytes());
+        owner.delete_down_to(count / 5);
+        assert_eq!(present_bytes(&owner.slab), owner.slab.resident_bytes());
+        for _ in 0..100 {
+            owner.compact_step(64);
+        }
+        assert_eq!(present_bytes(&owner.slab), owner.slab.resident_bytes());
+    }
+}
+
+/// Bytes of the slab's spans that are backed by memory or swap, as the kernel tells.
+fn present_bytes(slab: &Slab) -> usize {
+    let pagemap = File::open("/proc/self/pagemap").expect("Linux shows a process its page map");
+    let pages = slab.pages.iter().filter(|page| page.state != State::Vacant);
+    let spans: BTreeSet<usize> = pages.map(|page| page.base / SPAN_BYTES).collect();
+    let mut present = 0;
+    for span in spans {
+        let mut entries = [0; SPAN_BYTES / UNIT_BYTES * 8];
+        let offset = span * SPAN_BYTES / UNIT_BYTES * 8;
+        pagemap
+            .read_exact_at(&mut entries, offset as u64)
+            .expect("the page map covers every address");
+        // Bits 63 and 62: present in memory, or in swap.
+        present += entries
+            .chunks(8)
+            .filter(|entry| entry[7] & 0xC0 != 0)
+            .count();
+    }
+    present * UNIT_BYTES
 }
 
 #[test]

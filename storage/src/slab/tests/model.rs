@@ -6,7 +6,7 @@ use super::owner::{Owner, Random};
 use super::verify;
 
 const THREADS: u64 = 6;
-const STEPS: usize = 40_000;
+const STEPS: usize = 20_000;
 
 #[test]
 fn random_operations_agree_with_a_map() {
@@ -40,7 +40,7 @@ fn run(owner: &mut Owner) {
     let mut sizes = sizes(&mut owner.random);
     let mut target = 1_000;
     for step in 0..STEPS {
-        if step % 4_000 == 0 {
+        if step % 2_000 == 0 {
             sizes = self::sizes(&mut owner.random);
             target = [0, 10, 500, 4_000][owner.random.below(4)];
             owner.declines = [|_| false, |id| id % 3 == 0][owner.random.below(2)];
