@@ -1,6 +1,6 @@
 //! The longest common subsequence of two strings, computed in bounded steps.
 //!
-//! The classic table of lengths is filled row by row; only two rows of lengths are kept. Walking back needs to
+//! The classic table of lengths is filled row by row; only one row of lengths is kept. Walking back needs to
 //! know of each pair of differing bytes which way is longer: one bit per cell, a thirty-second of the memory that
 //! the full table would take.
 
@@ -9,9 +9,12 @@
 pub struct Lcs {
     a: Vec<u8>,
     b: Vec<u8>,
-    /// Lengths for the rows done so far, at each prefix of `b`.
+    /// The length at each prefix of `b`: for the current row up to `column`, for the row before it from there.
     row: Vec<u32>,
     rows_done: usize,
+    /// Cells of the current row that are done, and the cell up and to the left of the next one.
+    column: usize,
+    diagonal: u32,
     /// One bit per cell: the way back goes to a shorter `a`. Empty if only the length is wanted.
     back: Vec<u64>,
     words_per_row: usize,
@@ -38,43 +41,48 @@ impl Lcs {
     pub fn new(a: Vec<u8>, b: Vec<u8>, wants_runs: bool) -> Self {
         let words_per_row = if wants_runs { b.len().div_ceil(64) } else { 0 };
         let (row, back) = (vec![0; b.len() + 1], vec![0; words_per_row * a.len()]);
-        Self { a, b, row, rows_done: 0, back, words_per_row }
+        Self { a, b, row, rows_done: 0, column: 0, diagonal: 0, back, words_per_row }
     }
 
-    /// How many cells are still to be computed.
-    pub fn cells_left(&self) -> u64 {
-        (self.a.len() - self.rows_done) as u64 * self.b.len() as u64
+    /// How many cells there are to compute.
+    pub fn cells(&self) -> u64 {
+        self.a.len() as u64 * self.b.len() as u64
     }
 
-    /// Computes whole rows, at least one, of about `cells` cells. Returns true when all is done.
+    /// Computes up to `cells` cells. Returns true when all is done.
     pub fn advance(&mut self, cells: usize) -> bool {
-        let rows = (cells / self.b.len().max(1)).max(1);
-        let end = self.a.len().min(self.rows_done.saturating_add(rows));
-        while self.rows_done < end {
-            self.next_row();
+        let mut left = cells;
+        while self.rows_done < self.a.len() {
+            let end = self.b.len().min(self.column.saturating_add(left));
+            left -= end - self.column;
+            self.compute_to(end);
+            if end < self.b.len() {
+                return false;
+            }
+            self.rows_done += 1;
+            (self.column, self.diagonal) = (0, 0);
         }
-        self.rows_done == self.a.len()
+        true
     }
 
-    fn next_row(&mut self) {
+    /// Computes the current row up to column `end`.
+    fn compute_to(&mut self, end: usize) {
         let byte = self.a[self.rows_done];
         let first_word = self.rows_done * self.words_per_row;
         let back = &mut self.back[first_word..first_word + self.words_per_row];
-        // The cell up and to the left of the current one, in the previous row.
-        let mut diagonal = 0;
-        for (at, &other) in self.b.iter().enumerate() {
+        for at in self.column..end {
             let (left, up) = (self.row[at], self.row[at + 1]);
-            self.row[at + 1] = if byte == other {
-                diagonal + 1
+            self.row[at + 1] = if byte == self.b[at] {
+                self.diagonal + 1
             } else {
                 if up > left && let Some(word) = back.get_mut(at / 64) {
                     *word |= 1 << (at % 64);
                 }
                 up.max(left)
             };
-            diagonal = up;
+            self.diagonal = up;
         }
-        self.rows_done += 1;
+        self.column = end;
     }
 
     /// The length of the longest common subsequence, once all is computed.

@@ -1,7 +1,6 @@
 //! Single bits: `GETBIT` and `SETBIT`.
 
 use super::bit_offset;
-use crate::command::string::peek_string;
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::notify::EventClass;
 
@@ -24,7 +23,7 @@ pub(super) fn setbit(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
         _ => return Err(CommandError::Line("ERR bit is not an integer or out of range")),
     };
     let key = ctx.key(args, 1);
-    let old = peek_string(ctx.unit, ctx.session.db, &key)?.and_then(|value| value.byte(offset / 8));
+    let old = ctx.unit.string_to_change(ctx.session.db, &key)?.and_then(|value| value.byte(offset / 8));
     let was_on = old.is_some_and(|byte| byte & mask(offset) != 0);
     // A bit that is what it shall be already is no change, unless the string has to grow.
     if old.is_none() || was_on != on {

@@ -6,7 +6,7 @@ use storage::bitfield::{FieldType, Overflow};
 use storage::{Key, StringRef};
 
 use super::{bit_offset, bit_offset_in_units};
-use crate::command::string::{integer, peek_string};
+use crate::command::string::integer;
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::notify::EventClass;
 
@@ -168,7 +168,7 @@ impl Plan {
 
 fn change(ctx: &mut Context<'_, '_>, args: Args<'_>, operations: &[Operation]) -> CommandResult {
     let key = ctx.key(args, 1);
-    let value = peek_string(ctx.unit, ctx.session.db, &key)?;
+    let value = ctx.unit.string_to_change(ctx.session.db, &key)?;
     let old_len = value.map(|value| value.len());
     let plan = Plan::make(value, operations);
     if plan.changes > 0 || old_len != Some(plan.len) {

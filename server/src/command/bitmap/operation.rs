@@ -4,7 +4,6 @@ use storage::big_string::{BigString, CHUNK_BYTES};
 use storage::bits::{BitCombiner, BitOperation};
 use storage::{BIG_STRING_MIN_BYTES, Key, NewExpiry, NewValue, StringRef};
 
-use crate::command::string::peek_string;
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::notify::EventClass;
 
@@ -31,11 +30,11 @@ pub(super) fn bitop(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
     } else {
         let mut combiner = BitCombiner::new(operation, sources.len_max.min(CHUNK_BYTES as u64) as usize);
         if sources.len_max < BIG_STRING_MIN_BYTES as u64 {
-            sources.combine_block(ctx, args, 0, &mut combiner);
+            sources.combine_block(ctx, 0, &mut combiner);
             let value = NewValue::Bytes(combiner.finish());
             ctx.unit.set(ctx.session.db, &destination, value, NewExpiry::None);
         } else {
-            let value = NewValue::Big(sources.combine(ctx, args, &mut combiner));
+            let value = NewValue::Big(sources.combine(ctx, &mut combiner));
             ctx.unit.set(ctx.session.db, &destination, value, NewExpiry::None);
         }
         ctx.notify(EventClass::STRING, "set", destination.bytes);
@@ -82,17 +81,17 @@ impl<'a> Sources<'a> {
         Ok(sources)
     }
 
-    fn combine(&self, ctx: &mut Context<'_, '_>, args: Args<'a>, combiner: &mut BitCombiner) -> BigString {
+    fn combine(&self, ctx: &mut Context<'_, '_>, combiner: &mut BitCombiner) -> BigString {
         let mut result = BigString::new();
         for start in (0..self.len_max).step_by(CHUNK_BYTES) {
-            self.combine_block(ctx, args, start, combiner);
+            self.combine_block(ctx, start, combiner);
             result.append(combiner.finish());
         }
         result
     }
 
     /// Combines what the sources have between `start` and one chunk further.
-    fn combine_block(&self, ctx: &mut Context<'_, '_>, _args: Args<'a>, start: u64, combiner: &mut BitCombiner) {
+    fn combine_block(&self, ctx: &mut Context<'_, '_>, start: u64, combiner: &mut BitCombiner) {
         let end = self.len_max.min(start + CHUNK_BYTES as u64);
         combiner.begin((end - start) as usize);
         let mut scratch = Vec::new();
@@ -101,7 +100,7 @@ impl<'a> Sources<'a> {
             let value = match pin {
                 Some(pin) => Some(StringRef::Big(pin)),
                 None if start > 0 => None,
-                None => peek_string(ctx.unit, ctx.session.db, key).unwrap_or(None),
+                None => ctx.unit.peek(ctx.session.db, key).map(|entry| entry.string()),
             };
             match value {
                 Some(StringRef::Raw(bytes)) => combiner.add(bytes),

@@ -3,7 +3,7 @@
 use storage::StringRef;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{peek_string, read};
+use super::read;
 use crate::command::{Args, CommandError, CommandResult, Context};
 
 /// How the stored value is compared.
@@ -84,7 +84,7 @@ pub(super) fn digest(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
 /// `DELIFEQ key value`: deletes the string if it is `value`.
 pub(super) fn delifeq(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let key = ctx.key(args, 1);
-    let value = peek_string(ctx.unit, ctx.session.db, &key)?;
+    let value = ctx.unit.string_to_change(ctx.session.db, &key)?;
     let found = value.is_some_and(|value| value.equals(args.at(2)));
     if found {
         read::delete(ctx, &key);
@@ -102,7 +102,7 @@ pub(super) fn delex(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
     let found = match ctx.unit.peek(ctx.session.db, &key) {
         None => false,
         Some(_) if args.len() == 2 => true,
-        Some(_) => match peek_string(ctx.unit, ctx.session.db, &key) {
+        Some(_) => match ctx.unit.string_to_change(ctx.session.db, &key) {
             Ok(Some(value)) => Comparison::at_argument(args, 2).ok_or(UNKNOWN_CONDITION)?.holds(value)?,
             Ok(None) => false,
             Err(_) => return Err(CONDITION_ON_OTHER_TYPE),

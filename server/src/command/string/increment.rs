@@ -3,7 +3,7 @@
 use storage::long_double::{LongDouble, ParsedNumber};
 use storage::{NewExpiry, NewValue, StringRef};
 
-use super::{integer, log_set, peek_string};
+use super::{integer, log_set};
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::notify::EventClass;
 
@@ -41,7 +41,7 @@ pub(super) fn incrbyfloat(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandR
     let key = ctx.key(args, 1);
     // The stored value is looked at first: if neither is a number the error is the same, but an infinite
     // increment is not reported over a value that is none.
-    let value = match peek_string(ctx.unit, ctx.session.db, &key)? {
+    let value = match ctx.unit.string_to_change(ctx.session.db, &key)? {
         Some(value) => stored_number(value)?,
         None => ParsedNumber::Finite(LongDouble::ZERO),
     };

@@ -5,7 +5,7 @@ use storage::{Key, NewExpiry, NewValue, UnixMillis};
 
 use super::expiry::ExpireTime;
 use super::increment::stored_number;
-use super::{log_set, peek_string, read};
+use super::{log_set, read};
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::notify::EventClass;
 use crate::output::Output;
@@ -132,7 +132,7 @@ fn add_integer(ctx: &mut Context<'_, '_>, args: Args<'_>, options: &Options<'_>,
     }
     let expire_at = expire_at(ctx, options)?;
     let key = ctx.key(args, 1);
-    let old = match peek_string(ctx.unit, ctx.session.db, &key)? {
+    let old = match ctx.unit.string_to_change(ctx.session.db, &key)? {
         Some(value) => value.integer().ok_or(CommandError::NotInteger)?,
         None => 0,
     };
@@ -181,7 +181,7 @@ fn add_float(ctx: &mut Context<'_, '_>, args: Args<'_>, options: &Options<'_>, i
     }
     let expire_at = expire_at(ctx, options)?;
     let key = ctx.key(args, 1);
-    let old = match peek_string(ctx.unit, ctx.session.db, &key)?.map(stored_number).transpose()? {
+    let old = match ctx.unit.string_to_change(ctx.session.db, &key)?.map(stored_number).transpose()? {
         Some(ParsedNumber::Finite(value)) => value,
         Some(ParsedNumber::Infinite) => return Err(CommandError::Line("ERR value cannot be Infinity")),
         None => LongDouble::ZERO,

@@ -2,7 +2,7 @@
 
 use storage::lcs::Lcs;
 
-use super::{integer, peek_string};
+use super::integer;
 use crate::command::context::{SliceContext, SliceProgress, Slices};
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::output::Output;
@@ -91,9 +91,9 @@ pub(super) fn lcs(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let lens = [string_len(ctx, args, 1)?, string_len(ctx, args, 2)?];
     let answer = Answer::parse(args)?;
     check_lengths(lens, ctx.config.proto_max_bulk_len_bytes)?;
-    let (a, b) = (copy(ctx, args, 1)?, copy(ctx, args, 2)?);
+    let (a, b) = (copy(ctx, args, 1), copy(ctx, args, 2));
     let mut lcs = Lcs::new(a, b, answer != Answer::Length);
-    if lcs.cells_left() > CELLS_AT_ONCE && !ctx.in_exec {
+    if lcs.cells() > CELLS_AT_ONCE && !ctx.in_exec {
         ctx.continue_in_slices(LcsSlices { lcs, answer });
         return Ok(());
     }
@@ -128,9 +128,10 @@ fn check_lengths([a, b]: [u64; 2], table_bytes_max: u64) -> CommandResult {
     Ok(())
 }
 
-fn copy(ctx: &mut Context<'_, '_>, args: Args<'_>, index: usize) -> Result<Vec<u8>, CommandError> {
+/// A copy of the string, which is known to be one.
+fn copy(ctx: &mut Context<'_, '_>, args: Args<'_>, index: usize) -> Vec<u8> {
     let key = ctx.key(args, index);
-    Ok(peek_string(ctx.unit, ctx.session.db, &key)?.map_or_else(Vec::new, |value| value.to_vec()))
+    ctx.unit.peek(ctx.session.db, &key).map_or_else(Vec::new, |entry| entry.string().to_vec())
 }
 
 /// A long computation, off the keyspace.

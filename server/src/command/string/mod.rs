@@ -11,7 +11,7 @@ mod read;
 mod set;
 mod set_many;
 
-use storage::{DbIndex, Key, NewExpiry, StringRef, Unit, ValueType};
+use storage::NewExpiry;
 
 use super::Arity::{AtLeast, Exactly};
 use super::KeySpec::{NumKeys, One, Range};
@@ -64,19 +64,6 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command::new("STRLEN", Exactly(2), One(1), FAST_READ, read::strlen).with_access(&[KeyAccess::READ_META]),
     Command::new("SUBSTR", Exactly(4), One(1), READ, range::getrange),
 ];
-
-/// The string at `key`, looked at without counting a hit or a miss: what writing commands do.
-pub(super) fn peek_string<'u>(
-    unit: &'u mut Unit<'_>,
-    db: DbIndex,
-    key: &Key<'_>,
-) -> Result<Option<StringRef<'u>>, CommandError> {
-    match unit.peek(db, key) {
-        Some(entry) if entry.value_type() == ValueType::String => Ok(Some(entry.string())),
-        Some(_) => Err(CommandError::WrongType),
-        None => Ok(None),
-    }
-}
 
 /// An argument that must be a 64-bit integer.
 pub(super) fn integer(text: &[u8]) -> Result<i64, CommandError> {

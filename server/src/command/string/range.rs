@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use storage::NewExpiry;
 
-use super::{integer, peek_string};
+use super::integer;
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::notify::EventClass;
 
@@ -53,7 +53,7 @@ pub(super) fn setrange(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResu
 /// `APPEND key value`: adds to the end of the string, which is created if there is none.
 pub(super) fn append(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let key = ctx.key(args, 1);
-    let len = if peek_string(ctx.unit, ctx.session.db, &key)?.is_some() {
+    let len = if ctx.unit.string_to_change(ctx.session.db, &key)?.is_some() {
         let len_max = ctx.config.proto_max_bulk_len_bytes;
         ctx.unit.append(ctx.session.db, &key, args.at(2), len_max)?
     } else {

@@ -4,7 +4,7 @@ use storage::{Key, NewExpiry};
 
 use super::compare::Comparison;
 use super::expiry::{ExpireTime, SetExpiry, TimeUnit};
-use super::{log_set, peek_string, read};
+use super::{log_set, read};
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::notify::EventClass;
 
@@ -85,7 +85,7 @@ fn set_with_options(ctx: &mut Context<'_, '_>, args: Args<'_>, key: &Key<'_>) ->
     let expiry = options.expiry.resolve(ctx.now(), "set")?;
     if options.get {
         // A value of another type is an error before the condition is looked at.
-        peek_string(ctx.unit, ctx.session.db, key)?;
+        ctx.unit.string_to_change(ctx.session.db, key)?;
     }
     let holds = condition_holds(ctx, options.condition, key)?;
     if options.get {
@@ -110,7 +110,7 @@ fn condition_holds(ctx: &mut Context<'_, '_>, condition: Condition<'_>, key: &Ke
         Condition::None => true,
         Condition::Absent => ctx.unit.peek(db, key).is_none(),
         Condition::Present => ctx.unit.peek(db, key).is_some(),
-        Condition::Value(comparison) => match peek_string(ctx.unit, db, key)? {
+        Condition::Value(comparison) => match ctx.unit.string_to_change(db, key)? {
             Some(value) => comparison.holds(value)?,
             None => comparison.holds_of_nothing(),
         },
