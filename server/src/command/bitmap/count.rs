@@ -1,9 +1,7 @@
 //! `BITCOUNT`: how many bits are set.
 
-use storage::StringRef;
-use storage::bits::count_in;
-
 use super::RangeUnit;
+use super::scan::{Goal, Scan, reply_with_scan};
 use crate::command::string::integer;
 use crate::command::{Args, CommandError, CommandResult, Context};
 
@@ -15,16 +13,10 @@ pub(super) fn bitcount(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResu
         _ => return Err(CommandError::Syntax),
     };
     let key = ctx.key(args, 1);
-    let value = ctx.unit.string(ctx.session.db, &key)?;
-    let count = value.map_or(0, |value| count_between(value, start, end, unit));
-    ctx.reply.integer(count as i64);
-    Ok(())
-}
-
-fn count_between(value: StringRef<'_>, start: i64, end: i64, unit: RangeUnit) -> u64 {
-    // Cutting both ends to the string would make the first byte of such a range, which is empty.
-    if start < 0 && end < 0 && start > end {
-        return 0;
-    }
-    unit.select(start, end, value.len()).map_or(0, |range| count_in(value, range))
+    reply_with_scan(ctx, &key, 0, |value| {
+        // Cutting both ends to the string would make the first byte of such a range, which is empty.
+        let is_empty = start < 0 && end < 0 && start > end;
+        let range = unit.select(start, end, value.len()).filter(|_| !is_empty).ok_or(0)?;
+        Ok(Scan { range, goal: Goal::Count { seen: 0 } })
+    })
 }

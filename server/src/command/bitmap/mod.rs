@@ -5,6 +5,7 @@ mod count;
 mod field;
 mod operation;
 mod position;
+mod scan;
 
 use storage::bits::BitRange;
 

@@ -1,9 +1,9 @@
 //! `BITPOS`: where the first set or clear bit is.
 
 use storage::StringRef;
-use storage::bits::find_in;
 
 use super::RangeUnit;
+use super::scan::{Goal, Scan, reply_with_scan};
 use crate::command::string::integer;
 use crate::command::{Args, CommandError, CommandResult, Context};
 
@@ -34,10 +34,12 @@ impl Search {
         Ok(Self { bit, start, end, unit })
     }
 
-    fn position_in(self, value: StringRef<'_>) -> Option<u64> {
-        let range = self.unit.select(self.start, self.end.unwrap_or(-1), value.len())?;
-        let behind = (!self.bit && self.end.is_none()).then_some(value.len() * 8);
-        find_in(value, self.bit, range).or(behind)
+    /// The scan that answers, or the answer for a range that is empty.
+    fn plan(self, value: StringRef<'_>) -> Result<Scan, i64> {
+        let range = self.unit.select(self.start, self.end.unwrap_or(-1), value.len()).ok_or(-1)?;
+        let behind = value.len() as i64 * 8;
+        let otherwise = if !self.bit && self.end.is_none() { behind } else { -1 };
+        Ok(Scan { range, goal: Goal::Find { bit: self.bit, otherwise } })
     }
 }
 
@@ -45,11 +47,7 @@ impl Search {
 pub(super) fn bitpos(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let search = Search::parse(args)?;
     let key = ctx.key(args, 1);
-    let position = match ctx.unit.string(ctx.session.db, &key)? {
-        Some(value) => search.position_in(value),
-        // A string that is not there is all zeros, whatever the range.
-        None => (!search.bit).then_some(0),
-    };
-    ctx.reply.integer(position.map_or(-1, |position| position as i64));
-    Ok(())
+    // A string that is not there is all zeros, whatever the range.
+    let absent = if search.bit { -1 } else { 0 };
+    reply_with_scan(ctx, &key, absent, |value| search.plan(value))
 }
