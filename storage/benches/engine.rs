@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo bench -p nuthatch-storage --bench engine -- [scaling|fill|onetag|ops]
+//! valgrind --tool=callgrind target/release/deps/engine-* hot    # instructions per operation
 //! ```
 //!
 //! Prints a Markdown row per figure. Times of single inserts are CPU time of the thread, page faults
@@ -12,7 +13,7 @@ use std::hint::black_box;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use nuthatch_storage::{Keyspace, KeyspaceOptions, LockPlan, NewExpiry, NewValue, Unit, UnixMillis};
+use nuthatch_storage::{Key, Keyspace, KeyspaceOptions, LockPlan, NewExpiry, NewValue, Unit, UnixMillis};
 use rustix::time::{ClockId, clock_gettime};
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -22,6 +23,10 @@ fn main() {
     let chosen: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|arg| arg == name);
     println!("| figure | value |\n|---|--:|");
+    // Only on request: meant for an instruction count, not for a clock.
+    if chosen.iter().any(|arg| arg == "hot") {
+        hot();
+    }
     if wanted("ops") {
         operations();
     }
@@ -57,6 +62,19 @@ fn thread_cpu() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
+/// A fixed number of reads and overwrites in a small keyspace.
+fn hot() {
+    let keyspace = keyspace(64);
+    let names: Vec<String> = (0..1000).map(|n| format!("key:{n:012}")).collect();
+    names.iter().for_each(|key| set(&keyspace, key.as_bytes()));
+    for _ in 0..100 {
+        names.iter().for_each(|key| {
+            black_box(get(&keyspace, key.as_bytes()));
+        });
+        names.iter().for_each(|key| set(&keyspace, key.as_bytes()));
+    }
+}
+
 /// Nanoseconds per operation on one thread.
 fn operations() {
     for keys in [100_000u64, 10_000_000] {
@@ -73,6 +91,17 @@ fn operations() {
             black_box(get(&keyspace, key));
         });
         time("SET (overwrite)", &|key| set(&keyspace, key));
+        let started = thread_cpu();
+        for batch in names.chunks(16) {
+            let hashes: Vec<_> = batch.iter().map(|key| keyspace.hasher().hash(key.as_bytes())).collect();
+            keyspace.warm(0, hashes.iter().copied());
+            for (key, hash) in batch.iter().zip(hashes) {
+                let mut unit = Unit::begin(&keyspace, LockPlan::Read(hash.shard), NOW);
+                let _ = black_box(unit.string(0, &Key { bytes: key.as_bytes(), hash }));
+            }
+        }
+        let each = (thread_cpu() - started).as_nanos() as f64 / names.len() as f64;
+        println!("| GET, warmed in batches of 16, {keys} keys | {each:.0} ns |");
     }
 }
 

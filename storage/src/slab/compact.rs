@@ -1,12 +1,13 @@
 //! Compaction: which live blocks to move so that sparse pages become empty.
 //!
 //! The slab does not know who refers to a block, so the owner moves it: it takes blocks from
-//! [`Slab::sparse_block`], finds the one reference to each, allocates, copies, swaps and frees. One page at
-//! a time is *draining*: nothing is allocated from it, and the last `free` in it returns it to the system.
+//! [`Slab::sparse_block`], finds the one reference to each, allocates, copies, swaps and frees. One
+//! page at a time is *draining*: nothing is allocated from it, and the last `free` in it returns it
+//! to the system.
 //!
-//! The search walks the pages in windows and takes the sparsest of a window first. When a whole lap released
-//! next to nothing (blocks were declined, or no page is worth it), the search rests for a number of calls that
-//! doubles each time, so that blocks which cannot move cost next to nothing.
+//! The search walks the pages in windows and takes the sparsest of a window first. When a whole lap
+//! released next to nothing (blocks were declined, or no page is worth it), the search rests for a
+//! number of calls that doubles each time, so that blocks which cannot move cost next to nothing.
 
 use std::ptr::NonNull;
 
@@ -15,15 +16,17 @@ use super::arena::{self, UNIT_BYTES};
 use super::classes::LARGE_PAGES_FROM_BYTES;
 use super::page::{PageId, State};
 
-/// Compaction starts above this many resident bytes per 100 live ones, and stops at the second number.
+/// Compaction starts above this many resident bytes per 100 live ones, and stops at the second
+/// number.
 const START_PERCENT: usize = 112;
 const STOP_PERCENT: usize = 108;
 /// Pages whose touched part is handed out to less than this are sparse; in 1/1024 (70 %).
 const SPARSE_FILL: u32 = 717;
 /// Pages looked at in one call at most.
 const WINDOW_PAGES: usize = 2048;
-/// After a fruitless lap the search rests for as many calls as the lap had steps of this many offered
-/// blocks, but at least `REST_CALLS_MIN`; for twice as many after the next such lap, and so on.
+/// After a fruitless lap the search rests for as many calls as the lap had steps of this many
+/// offered blocks, but at least `REST_CALLS_MIN`; for twice as many after the next such lap, and so
+/// on.
 const OFFERS_PER_STEP: usize = 64;
 const REST_CALLS_MIN: usize = 8;
 const REST_FACTOR_MAX: usize = 32;
@@ -67,8 +70,8 @@ impl Slab {
     /// Whether so much of the resident memory is unused that moving blocks pays; call
     /// [`sparse_block`](Slab::sparse_block) while it is so.
     ///
-    /// One unit (4 KiB) for each class in use is allowed on top: that much is lost in any slab, and a nearly
-    /// empty one would never come to rest.
+    /// One unit (4 KiB) for each class in use is allowed on top: that much is lost in any slab, and
+    /// a nearly empty one would never come to rest.
     pub fn needs_compaction(&self) -> bool {
         let percent = if self.compaction.active {
             STOP_PERCENT
@@ -80,9 +83,10 @@ impl Slab {
 
     /// The next block that should move, or `None` when there is nothing to do in this step.
     ///
-    /// The owner either moves the block (`alloc`, copy, swap its reference, `free` the old one) or leaves it
-    /// where it is. Each block is offered once per lap, and a call looks at a bounded number of pages, so
-    /// declined blocks cannot hold up the caller. After `None`, try again at the next step, not in a loop.
+    /// The owner either moves the block (`alloc`, copy, swap its reference, `free` the old one) or
+    /// leaves it where it is. Each block is offered once per lap, and a call looks at a bounded
+    /// number of pages, so declined blocks cannot hold up the caller. After `None`, try again at
+    /// the next step, not in a loop.
     pub fn sparse_block(&mut self) -> Option<NonNull<u8>> {
         loop {
             if let Some((id, next)) = self.compaction.victim {
@@ -163,7 +167,8 @@ impl Slab {
     fn end_lap(&mut self) {
         let compaction = &mut self.compaction;
         compaction.next_page = 0;
-        // Most blocks that a snapshot holds are declined, so a few releases do not make a lap worth while.
+        // Most blocks that a snapshot holds are declined, so a few releases do not make a lap worth
+        // while.
         if compaction.released_in_lap > compaction.victims_in_lap / 4 {
             compaction.rest_factor = 0;
         } else {
@@ -178,7 +183,8 @@ impl Slab {
         compaction.offered_in_lap = 0;
     }
 
-    /// Whether moving the blocks of this page elsewhere touches less memory than releasing it returns.
+    /// Whether moving the blocks of this page elsewhere touches less memory than releasing it
+    /// returns.
     fn is_worth_emptying(&self, id: PageId) -> bool {
         let Some(page) = self.pages.get(id as usize) else {
             return false;

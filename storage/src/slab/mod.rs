@@ -1,23 +1,27 @@
 //! The allocator of keyspace entries: one slab per shard, over arenas that all slabs share.
 //!
-//! A cache replaces its contents for ever, and its sizes change. General allocators cannot move what they
-//! handed out, so pages that hold a few survivors each stay resident: under a steady live budget with four
-//! shifts of the size mix they end at 1.7 (glibc) to 3.4 (mimalloc) resident bytes per live one. An entry,
-//! though, has exactly one reference, found by hashing its key. So a slab offers blocks of sparse pages to
-//! its owner, who moves them (see `compact`); `size_shift` in the tests is that experiment in small.
+//! A cache replaces its contents for ever, and its sizes change. General allocators cannot move
+//! what they handed out, so pages that hold a few survivors each stay resident: under a steady live
+//! budget with four shifts of the size mix they end at 1.7 (glibc) to 3.4 (mimalloc) resident bytes
+//! per live one. An entry, though, has exactly one reference, found by hashing its key. So a slab
+//! offers blocks of sparse pages to its owner, who moves them (see `compact`). `size_shift` in the
+//! tests is that experiment in small; its phases end at 1.07 to 1.13.
 //!
-//! - A *block* serves one request. Blocks of one *class* have equal size (`classes`) and fill a *page*;
-//!   no block carries a header (`arena` finds the page by the address, `page` describes it, `pages` takes and returns them).
-//! - A page is 64 KiB, or a few 4 KiB units while its class holds less than 64 KiB in this slab, so that
-//!   hundreds of nearly empty shards stay small.
-//! - A class allocates from its *current* page, 64 blocks at a time through a cached word of the bitmap.
-//!   Then it goes on with the fullest of a few partial pages, so that sparse ones may empty by themselves.
-//! - An empty page returns to the system at once, except one that a large class keeps against flutter.
+//! - A *block* serves one request. Blocks of one *class* have equal size (`classes`) and fill a
+//!   *page*; no block carries a header (`arena` finds the page by the address, `page` describes it,
+//!   `pages` takes and returns them).
+//! - A page is 64 KiB, or a few 4 KiB units while its class holds less than 64 KiB in this slab, so
+//!   that hundreds of nearly empty shards stay small.
+//! - A class allocates from its *current* page, 64 blocks at a time through a cached word of the
+//!   bitmap. Then it goes on with the fullest of a few partial pages, so that sparse ones may empty
+//!   by themselves.
+//! - An empty page returns to the system at once, except one that a large class keeps against
+//!   flutter.
 //! - Requests above 9360 bytes go to the global allocator (`large`), with the same accounting.
 //!
-//! A slab is used under its shard's exclusive lock; the contents of blocks may be read under the shared one.
-//! Builds with debug assertions fill free blocks with a pattern and check it when they hand them out, as
-//! AddressSanitizer does not see inside mapped memory.
+//! A slab is used under its shard's exclusive lock; the contents of blocks may be read under the
+//! shared one. Builds with debug assertions fill free blocks with a pattern and check it when they
+//! hand them out, as AddressSanitizer does not see inside mapped memory.
 
 mod arena;
 mod classes;
@@ -38,8 +42,8 @@ use large::LargeBlocks;
 use page::{Page, PageId, State};
 use small_spans::SmallSpans;
 
-/// Classes without a live block that keep one touched unit, so that setting and deleting a single key does
-/// not go through the system each time.
+/// Classes without a live block that keep one touched unit, so that setting and deleting a single
+/// key does not go through the system each time.
 const IDLE_CLASSES_KEPT: usize = 2;
 /// The class slot of classes that were never used; its cached word is always empty.
 const NO_SLOT: u8 = 0;
@@ -66,7 +70,8 @@ pub struct Slab {
 /// What a slab holds of one size class.
 #[derive(Default)]
 struct Class {
-    /// Free blocks of the current page that wait to be handed out: bit i is the i-th from `word_base` on.
+    /// Free blocks of the current page that wait to be handed out: bit i is the i-th from
+    /// `word_base` on.
     word: u64,
     word_base: usize,
     live: usize,
@@ -108,8 +113,8 @@ impl Slab {
         }
     }
 
-    /// A block of at least `bytes` bytes, aligned to 8, with undefined contents. It belongs to the caller
-    /// until [`free`](Slab::free), or until the slab is dropped.
+    /// A block of at least `bytes` bytes, aligned to 8, with undefined contents. It belongs to the
+    /// caller until [`free`](Slab::free), or until the slab is dropped.
     ///
     /// Like the global allocator, ends the process when the system has no memory left.
     #[inline]
@@ -136,7 +141,8 @@ impl Slab {
     /// Takes a block back.
     ///
     /// # Safety
-    /// `block` came from `alloc` of this slab, was not freed since, and nobody reads or writes it any more.
+    /// `block` came from `alloc` of this slab, was not freed since, and nobody reads or writes it
+    /// any more.
     #[inline]
     pub unsafe fn free(&mut self, block: NonNull<u8>) {
         let Some(owner) = arena::owner_at(block.addr().get()) else {
@@ -192,8 +198,9 @@ impl Slab {
         self.live_bytes
     }
 
-    /// Bytes of the pages' memory that was touched and not returned to the system, in units of 4 KiB. The
-    /// part of a page behind the blocks ever handed out is not counted, nor is what `metadata_bytes` counts.
+    /// Bytes of the pages' memory that was touched and not returned to the system, in units of 4
+    /// KiB. The part of a page behind the blocks ever handed out is not counted, nor is what
+    /// `metadata_bytes` counts.
     pub fn resident_bytes(&self) -> usize {
         self.resident_bytes
     }
@@ -203,8 +210,8 @@ impl Slab {
         self.large.bytes()
     }
 
-    /// Bytes of the slab's own records: page descriptors, bitmaps, lists. About 0.1 to 1 % of the resident
-    /// bytes, the more the smaller the blocks are.
+    /// Bytes of the slab's own records: page descriptors, bitmaps, lists. About 0.1 to 1 % of the
+    /// resident bytes, the more the smaller the blocks are.
     pub fn metadata_bytes(&self) -> usize {
         self.bitmap_bytes
             + self.pages.capacity() * size_of::<Page>()
@@ -227,8 +234,8 @@ impl Drop for Slab {
     fn drop(&mut self) {
         for page in std::mem::take(&mut self.pages) {
             if page.state != State::Vacant {
-                // SAFETY: the page is taken out of `pages`, and blocks belong to callers only while the slab
-                // lives.
+                // SAFETY: the page is taken out of `pages`, and blocks belong to callers only while
+                // the slab lives.
                 unsafe { self.give_back(&page) };
             }
         }

@@ -14,7 +14,8 @@
 //! | `first_word` | 1 | words of `free` before this one are 0 |
 //! | padding | 2 | |
 //!
-//! Blocks behind `opened` have never been touched, so a page costs memory only as far as it was used.
+//! Blocks behind `opened` have never been touched, so a page costs memory only as far as it was
+//! used.
 
 use super::arena::{UNIT_BYTES, UNITS_PER_SPAN};
 
@@ -80,7 +81,8 @@ impl Page {
         usize::from(self.units) == UNITS_PER_SPAN
     }
 
-    /// Takes the first 64 blocks among which there are free ones: their index / 64, and the free ones.
+    /// Takes the first 64 blocks among which there are free ones: their index / 64, and the free
+    /// ones.
     pub(super) fn take_word(&mut self) -> Option<(usize, u64)> {
         let first = usize::from(self.first_word);
         let Some(ahead) = self.free[first..].iter().position(|&word| word != 0) else {
@@ -116,7 +118,8 @@ impl Page {
         self.live -= 1;
     }
 
-    /// The first block at or after `index` that is handed out. The class holds no word of this page.
+    /// The first block at or after `index` that is handed out. The class holds no word of this
+    /// page.
     pub(super) fn live_block_from(&self, index: usize) -> Option<usize> {
         (index..usize::from(self.opened))
             .find(|index| self.free[index / 64] >> (index % 64) & 1 == 0)
@@ -126,8 +129,8 @@ impl Page {
         self.opened == self.capacity
     }
 
-    /// Opens the blocks that fit into the next untouched unit, or the units that one more block needs.
-    /// Returns the opened blocks.
+    /// Opens the blocks that fit into the next untouched unit, or the units that one more block
+    /// needs. Returns the opened blocks.
     pub(super) fn open_more(&mut self, block_bytes: usize) -> std::ops::Range<usize> {
         let start = usize::from(self.opened);
         let need_bytes =
@@ -151,8 +154,8 @@ impl Page {
         u32::from(self.live) * 1024 / u32::from(self.capacity)
     }
 
-    /// How much of the touched part is handed out, in 1/1024, when `cached` of its blocks still wait in the
-    /// class's cached word.
+    /// How much of the touched part is handed out, in 1/1024, when `cached` of its blocks still
+    /// wait in the class's cached word.
     pub(super) fn fill_of_touched(&self, cached: u32) -> u32 {
         (u32::from(self.live) - cached) * 1024 / u32::from(self.opened).max(1)
     }

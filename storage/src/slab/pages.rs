@@ -104,7 +104,8 @@ impl Slab {
         id
     }
 
-    /// What a `free` leads to beyond the bitmap: the page has room again, or it or the class became empty.
+    /// What a `free` leads to beyond the bitmap: the page has room again, or it or the class became
+    /// empty.
     #[cold]
     #[inline(never)]
     pub(super) fn settle(&mut self, id: PageId) {
@@ -133,7 +134,8 @@ impl Slab {
         }
     }
 
-    /// Releases all pages of a class without live blocks; but one touched unit may stay for the next key.
+    /// Releases all pages of a class without live blocks; but one touched unit may stay for the
+    /// next key.
     fn class_emptied(&mut self, slot: usize) {
         while let Some(&id) = self.classes[slot].partial.last() {
             self.release_page(id);
@@ -183,13 +185,16 @@ impl Slab {
     pub(super) unsafe fn give_back(&mut self, page: &Page) {
         let block_bytes = self.classes[usize::from(page.slot)].block_bytes as usize;
         arena::set_owner(page.base, page.units.into(), None);
-        // SAFETY: the units are this slab's, and the caller vouches that no live block lies in them.
+        // SAFETY: the units are this slab's, and the caller vouches that no live block lies in
+        // them.
         unsafe { arena::discard(page.base, page.touched_units(block_bytes)) };
         if page.is_whole_span() {
-            // SAFETY: the span was taken for this page, which the caller drops; its touched part is discarded.
+            // SAFETY: the span was taken for this page, which the caller drops; its touched part is
+            // discarded.
             unsafe { Span::from_base(page.base).give() };
         } else {
-            // SAFETY: the units were taken for this page, which the caller drops; the touched are discarded.
+            // SAFETY: the units were taken for this page, which the caller drops; the touched are
+            // discarded.
             unsafe { self.small_spans.give(page.base, page.units.into()) };
         }
     }

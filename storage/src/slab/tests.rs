@@ -1,5 +1,6 @@
 //! Tests of the slab as a whole. They also run under AddressSanitizer:
-//! `RUSTFLAGS=-Zsanitizer=address cargo +nightly test -p nuthatch-storage --target x86_64-unknown-linux-gnu slab`
+//! `RUSTFLAGS=-Zsanitizer=address cargo +nightly test -p nuthatch-storage --target
+//! x86_64-unknown-linux-gnu slab`
 
 mod model;
 mod owner;
@@ -322,6 +323,35 @@ fn stopping_in_the_middle_of_a_page_loses_nothing() {
     }
     verify(&owner.slab);
     owner.verify_contents();
+}
+
+#[cfg(debug_assertions)]
+#[test]
+#[should_panic(expected = "a block was written after it was freed")]
+fn write_after_free_is_noticed() {
+    let mut slab = Slab::new();
+    let block = slab.alloc(100);
+    // SAFETY: the block came from this slab. It is used after this, which is what the
+    // test is about: the memory is still mapped, and no other block lies there.
+    unsafe { slab.free(block) };
+    // SAFETY: as above.
+    unsafe { block.add(50).write(0) };
+    for _ in 0..100 {
+        slab.alloc(100);
+    }
+}
+
+#[cfg(debug_assertions)]
+#[test]
+#[should_panic(expected = "block is freed twice")]
+fn double_free_is_noticed() {
+    let mut slab = Slab::new();
+    slab.alloc(100);
+    let block = slab.alloc(100);
+    // SAFETY: the block came from this slab.
+    unsafe { slab.free(block) };
+    // SAFETY: not so, which is what the test is about; the slab panics before it changes a list.
+    unsafe { slab.free(block) };
 }
 
 #[test]

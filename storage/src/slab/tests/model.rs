@@ -1,4 +1,5 @@
-//! Random allocation, release and compaction against a plain map, in several threads over the same arenas.
+//! Random allocation, release and compaction against a plain map, in several threads over the same
+//! arenas.
 
 use std::thread;
 
@@ -23,7 +24,8 @@ fn random_operations_agree_with_a_map() {
                 .expect("a thread starts")
         })
         .collect();
-    // Half of the slabs are emptied block by block by another thread, the others dropped as they are.
+    // Half of the slabs are emptied block by block by another thread, the others dropped as they
+    // are.
     for (index, thread) in threads.into_iter().enumerate() {
         let mut owner = thread
             .join()
