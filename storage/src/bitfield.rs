@@ -32,7 +32,10 @@ impl FieldType {
         };
         let bits = crate::value::canonical_integer(digits)?;
         let bits_max = if signed { 64 } else { 63 };
-        (1..=bits_max).contains(&bits).then_some(Self { signed, bits: bits as u32 })
+        (1..=bits_max).contains(&bits).then_some(Self {
+            signed,
+            bits: bits as u32,
+        })
     }
 
     /// Width in bits.
@@ -41,17 +44,29 @@ impl FieldType {
     }
 
     fn least(self) -> i128 {
-        if self.signed { -(1 << (self.bits - 1)) } else { 0 }
+        if self.signed {
+            -(1 << (self.bits - 1))
+        } else {
+            0
+        }
     }
 
     fn greatest(self) -> i128 {
-        if self.signed { (1 << (self.bits - 1)) - 1 } else { (1 << self.bits) - 1 }
+        if self.signed {
+            (1 << (self.bits - 1)) - 1
+        } else {
+            (1 << self.bits) - 1
+        }
     }
 
     /// The value that the low bits of `raw` mean.
     fn of_raw(self, raw: u64) -> i64 {
         let unused = 64 - self.bits;
-        if self.signed { (raw << unused) as i64 >> unused } else { (raw << unused >> unused) as i64 }
+        if self.signed {
+            (raw << unused) as i64 >> unused
+        } else {
+            (raw << unused >> unused) as i64
+        }
     }
 
     /// The field at bit `offset` of the string whose bytes `byte` tells; there are zeros behind its end.
@@ -85,7 +100,14 @@ impl FieldType {
     /// `value` as the type can hold it; `None` when it cannot and `overflow` says to fail. An unsigned type
     /// takes a negative value for the large one with the same bits, as Redis does.
     pub fn convert(self, value: i64, overflow: Overflow) -> Option<i64> {
-        self.fit(if self.signed { i128::from(value) } else { i128::from(value as u64) }, overflow)
+        self.fit(
+            if self.signed {
+                i128::from(value)
+            } else {
+                i128::from(value as u64)
+            },
+            overflow,
+        )
     }
 
     fn fit(self, value: i128, overflow: Overflow) -> Option<i64> {
@@ -112,10 +134,30 @@ mod tests {
 
     #[test]
     fn types_are_read_as_redis_reads_them() {
-        for (text, signed, bits) in [("i1", true, 1), ("i64", true, 64), ("u1", false, 1), ("u63", false, 63)] {
+        for (text, signed, bits) in [
+            ("i1", true, 1),
+            ("i64", true, 64),
+            ("u1", false, 1),
+            ("u63", false, 63),
+        ] {
             assert_eq!(field(text), FieldType { signed, bits });
         }
-        for text in ["", "i", "u", "u0", "i0", "u64", "i65", "x8", "8", "u-1", "u08", "I8", "u8 ", "i99999999999999999999"] {
+        for text in [
+            "",
+            "i",
+            "u",
+            "u0",
+            "i0",
+            "u64",
+            "i65",
+            "x8",
+            "8",
+            "u-1",
+            "u08",
+            "I8",
+            "u8 ",
+            "i99999999999999999999",
+        ] {
             assert_eq!(FieldType::parse(text.as_bytes()), None, "{text}");
         }
     }
@@ -124,7 +166,11 @@ mod tests {
     fn values_wrap_saturate_or_fail() {
         use Overflow::{Fail, Saturate, Wrap};
         let check = |kind: &str, old, increment, overflow, expected| {
-            assert_eq!(field(kind).add(old, increment, overflow), expected, "{kind} {old} {increment} {overflow:?}");
+            assert_eq!(
+                field(kind).add(old, increment, overflow),
+                expected,
+                "{kind} {old} {increment} {overflow:?}"
+            );
         };
         check("u2", 3, 1, Wrap, Some(0));
         check("u2", 3, 1, Saturate, Some(3));

@@ -18,8 +18,15 @@ pub struct BitRange {
 /// How many bits of `bytes` are set.
 pub fn count_ones(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
-    let whole: u64 = words.iter().map(|word| u64::from(u64::from_ne_bytes(*word).count_ones())).sum();
-    whole + rest.iter().map(|byte| u64::from(byte.count_ones())).sum::<u64>()
+    let whole: u64 = words
+        .iter()
+        .map(|word| u64::from(u64::from_ne_bytes(*word).count_ones()))
+        .sum();
+    whole
+        + rest
+            .iter()
+            .map(|byte| u64::from(byte.count_ones()))
+            .sum::<u64>()
 }
 
 /// The first bit of `bytes` that equals `bit`.
@@ -27,7 +34,10 @@ pub fn first_bit(bytes: &[u8], bit: bool) -> Option<u64> {
     // A word or byte of this value holds nothing of interest.
     let dull = if bit { 0 } else { u64::MAX };
     let (words, rest) = bytes.as_chunks::<8>();
-    if let Some(at) = words.iter().position(|word| u64::from_ne_bytes(*word) != dull) {
+    if let Some(at) = words
+        .iter()
+        .position(|word| u64::from_ne_bytes(*word) != dull)
+    {
         let word = u64::from_be_bytes(words[at]) ^ dull;
         return Some(at as u64 * 64 + u64::from(word.leading_zeros()));
     }
@@ -39,11 +49,17 @@ pub fn first_bit(bytes: &[u8], bit: bool) -> Option<u64> {
 /// How many bits of `value` are set in `range`; bits behind the end are zeros.
 pub fn count_in(value: StringRef<'_>, range: BitRange) -> u64 {
     let (mut count, mut at) = (0, range.first / 8 * 8);
-    value.each_piece(range.first / 8, (range.last / 8).saturating_add(1), |piece| {
-        count += count_ones(piece);
-        count -= edges(at, piece, range).map(|(byte, inside)| u64::from((byte & !inside).count_ones())).sum::<u64>();
-        at += piece.len() as u64 * 8;
-    });
+    value.each_piece(
+        range.first / 8,
+        (range.last / 8).saturating_add(1),
+        |piece| {
+            count += count_ones(piece);
+            count -= edges(at, piece, range)
+                .map(|(byte, inside)| u64::from((byte & !inside).count_ones()))
+                .sum::<u64>();
+            at += piece.len() as u64 * 8;
+        },
+    );
     count
 }
 
@@ -56,22 +72,31 @@ fn edges(at: u64, piece: &[u8], range: BitRange) -> impl Iterator<Item = (u8, u8
         after_first & (0xffu8 << beyond)
     };
     let first = (!piece.is_empty() && range.first > at).then_some(0u64);
-    let last = (piece.len() as u64).checked_sub(1).filter(|last| range.last < at + last * 8 + 7);
+    let last = (piece.len() as u64)
+        .checked_sub(1)
+        .filter(|last| range.last < at + last * 8 + 7);
     let last = last.filter(|last| first != Some(*last));
-    first.into_iter().chain(last).map(move |byte| (piece[byte as usize], mask(byte)))
+    first
+        .into_iter()
+        .chain(last)
+        .map(move |byte| (piece[byte as usize], mask(byte)))
 }
 
 /// The first bit of `value` inside `range` that equals `bit`. The range must lie inside the string.
 pub fn find_in(value: StringRef<'_>, bit: bool, range: BitRange) -> Option<u64> {
     let mut at = range.first / 8 * 8;
-    let found = value.try_each_piece(range.first / 8, (range.last / 8).saturating_add(1), |piece| {
-        let found = find_in_piece(at, piece, bit, range);
-        at += piece.len() as u64 * 8;
-        match found {
-            Some(found) => ControlFlow::Break(found),
-            None => ControlFlow::Continue(()),
-        }
-    });
+    let found = value.try_each_piece(
+        range.first / 8,
+        (range.last / 8).saturating_add(1),
+        |piece| {
+            let found = find_in_piece(at, piece, bit, range);
+            at += piece.len() as u64 * 8;
+            match found {
+                Some(found) => ControlFlow::Break(found),
+                None => ControlFlow::Continue(()),
+            }
+        },
+    );
     match found {
         ControlFlow::Break(found) if found <= range.last => Some(found),
         _ => None,
@@ -87,7 +112,9 @@ fn find_in_piece(at: u64, piece: &[u8], bit: bool, range: BitRange) -> Option<u6
     let (cut, rest) = piece.split_first()?;
     let outside = !(0xffu8 >> skip);
     let cut = if bit { cut & !outside } else { cut | outside };
-    first_bit(&[cut], bit).or_else(|| first_bit(rest, bit).map(|found| found + 8)).map(|found| at + found)
+    first_bit(&[cut], bit)
+        .or_else(|| first_bit(rest, bit).map(|found| found + 8))
+        .map(|found| at + found)
 }
 
 /// How `BITOP` combines its sources.
@@ -125,7 +152,12 @@ pub struct BitCombiner {
 impl BitCombiner {
     /// A combiner for blocks of up to `block_bytes` bytes.
     pub fn new(operation: BitOperation, block_bytes: usize) -> Self {
-        Self { operation, block: Vec::with_capacity(block_bytes), beside: Vec::new(), is_first: true }
+        Self {
+            operation,
+            block: Vec::with_capacity(block_bytes),
+            beside: Vec::new(),
+            is_first: true,
+        }
     }
 
     /// Begins a block of `len` bytes.
@@ -190,7 +222,9 @@ mod tests {
     use crate::big_string::BigString;
 
     fn bit_of(bytes: &[u8], at: u64) -> bool {
-        bytes.get(at as usize / 8).is_some_and(|byte| byte & (0x80 >> (at % 8)) != 0)
+        bytes
+            .get(at as usize / 8)
+            .is_some_and(|byte| byte & (0x80 >> (at % 8)) != 0)
     }
 
     proptest! {
@@ -250,13 +284,89 @@ mod tests {
         let big = BigString::from_bytes(&bytes);
         let value = StringRef::Big(&big);
         let seam = 65_536 * 8;
-        assert_eq!(count_in(value, BitRange { first: 0, last: 1_599_999 }), 2);
-        assert_eq!(count_in(value, BitRange { first: seam - 1, last: seam - 1 }), 1);
-        assert_eq!(count_in(value, BitRange { first: seam, last: seam + 3 }), 1);
-        assert_eq!(count_in(value, BitRange { first: seam + 1, last: 1_599_999 }), 0);
-        assert_eq!(find_in(value, true, BitRange { first: 3, last: 1_599_999 }), Some(seam - 1));
-        assert_eq!(find_in(value, true, BitRange { first: seam, last: 1_599_999 }), Some(seam));
-        assert_eq!(find_in(value, true, BitRange { first: seam + 1, last: 1_599_999 }), None);
-        assert_eq!(find_in(value, false, BitRange { first: seam - 1, last: 1_599_999 }), Some(seam + 1));
+        assert_eq!(
+            count_in(
+                value,
+                BitRange {
+                    first: 0,
+                    last: 1_599_999
+                }
+            ),
+            2
+        );
+        assert_eq!(
+            count_in(
+                value,
+                BitRange {
+                    first: seam - 1,
+                    last: seam - 1
+                }
+            ),
+            1
+        );
+        assert_eq!(
+            count_in(
+                value,
+                BitRange {
+                    first: seam,
+                    last: seam + 3
+                }
+            ),
+            1
+        );
+        assert_eq!(
+            count_in(
+                value,
+                BitRange {
+                    first: seam + 1,
+                    last: 1_599_999
+                }
+            ),
+            0
+        );
+        assert_eq!(
+            find_in(
+                value,
+                true,
+                BitRange {
+                    first: 3,
+                    last: 1_599_999
+                }
+            ),
+            Some(seam - 1)
+        );
+        assert_eq!(
+            find_in(
+                value,
+                true,
+                BitRange {
+                    first: seam,
+                    last: 1_599_999
+                }
+            ),
+            Some(seam)
+        );
+        assert_eq!(
+            find_in(
+                value,
+                true,
+                BitRange {
+                    first: seam + 1,
+                    last: 1_599_999
+                }
+            ),
+            None
+        );
+        assert_eq!(
+            find_in(
+                value,
+                false,
+                BitRange {
+                    first: seam - 1,
+                    last: 1_599_999
+                }
+            ),
+            Some(seam + 1)
+        );
     }
 }

@@ -34,14 +34,26 @@ pub struct CommonRun {
 impl Lcs {
     /// The bytes that Redis's table for strings of these lengths would take: what its limit is compared with.
     pub fn table_bytes(a_len: u64, b_len: u64) -> u64 {
-        a_len.saturating_add(1).saturating_mul(b_len.saturating_add(1)).saturating_mul(4)
+        a_len
+            .saturating_add(1)
+            .saturating_mul(b_len.saturating_add(1))
+            .saturating_mul(4)
     }
 
     /// Prepares the computation. `wants_runs` says whether [`Lcs::runs`] will be asked for.
     pub fn new(a: Vec<u8>, b: Vec<u8>, wants_runs: bool) -> Self {
         let words_per_row = if wants_runs { b.len().div_ceil(64) } else { 0 };
         let (row, back) = (vec![0; b.len() + 1], vec![0; words_per_row * a.len()]);
-        Self { a, b, row, rows_done: 0, column: 0, diagonal: 0, back, words_per_row }
+        Self {
+            a,
+            b,
+            row,
+            rows_done: 0,
+            column: 0,
+            diagonal: 0,
+            back,
+            words_per_row,
+        }
     }
 
     /// How many cells there are to compute.
@@ -75,7 +87,9 @@ impl Lcs {
             self.row[at + 1] = if byte == self.b[at] {
                 self.diagonal + 1
             } else {
-                if up > left && let Some(word) = back.get_mut(at / 64) {
+                if up > left
+                    && let Some(word) = back.get_mut(at / 64)
+                {
                     *word |= 1 << (at % 64);
                 }
                 up.max(left)
@@ -102,7 +116,11 @@ impl Lcs {
         std::iter::from_fn(move || {
             while i > 0 && j > 0 && self.a[i - 1] != self.b[j - 1] {
                 let word = self.back[(i - 1) * self.words_per_row + (j - 1) / 64];
-                if word >> ((j - 1) % 64) & 1 == 1 { i -= 1 } else { j -= 1 }
+                if word >> ((j - 1) % 64) & 1 == 1 {
+                    i -= 1
+                } else {
+                    j -= 1
+                }
             }
             let (a_end, b_end) = (i, j);
             while i > 0 && j > 0 && self.a[i - 1] == self.b[j - 1] {
@@ -110,7 +128,11 @@ impl Lcs {
             }
             let len = a_end - i;
             debug_assert!(len == b_end - j);
-            (len > 0).then_some(CommonRun { a_start: i, b_start: j, len })
+            (len > 0).then_some(CommonRun {
+                a_start: i,
+                b_start: j,
+                len,
+            })
         })
     }
 
@@ -141,7 +163,10 @@ mod tests {
     fn the_example_of_the_documentation() {
         let lcs = computed(b"ohmytext", b"mynewtext", usize::MAX);
         assert_eq!(lcs.subsequence(), b"mytext");
-        let runs: Vec<_> = lcs.runs().map(|run| (run.a_start, run.b_start, run.len)).collect();
+        let runs: Vec<_> = lcs
+            .runs()
+            .map(|run| (run.a_start, run.b_start, run.len))
+            .collect();
         assert_eq!(runs, [(4, 5, 4), (2, 0, 2)]);
     }
 

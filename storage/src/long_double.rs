@@ -44,9 +44,17 @@ pub enum ParsedNumber {
 
 impl LongDouble {
     /// Zero.
-    pub const ZERO: Self = Self { negative: false, mantissa: 0, exponent: 0 };
+    pub const ZERO: Self = Self {
+        negative: false,
+        mantissa: 0,
+        exponent: 0,
+    };
     /// The largest number.
-    pub const MAX: Self = Self { negative: false, mantissa: u64::MAX, exponent: EXPONENT_MAX };
+    pub const MAX: Self = Self {
+        negative: false,
+        mantissa: u64::MAX,
+        exponent: EXPONENT_MAX,
+    };
 
     /// Reads what C's `strtold` reads as a whole: decimal or hexadecimal (`0x…p…`) with an optional sign,
     /// fraction and exponent, or an infinity. `None` for anything else, for NaN, and for numbers too large or
@@ -67,18 +75,28 @@ impl LongDouble {
             [b'0', b'x' | b'X', hex @ ..] => parse_hexadecimal(hex)?,
             decimal => parse_decimal(decimal)?,
         };
-        Some(ParsedNumber::Finite(Self { negative, ..magnitude }))
+        Some(ParsedNumber::Finite(Self {
+            negative,
+            ..magnitude
+        }))
     }
 
     /// The integer `value`, exactly.
     pub fn from_integer(value: i64) -> Self {
         let magnitude = round(u128::from(value.unsigned_abs()), false, 0);
-        Self { negative: value < 0, ..magnitude.expect("far below the largest number") }
+        Self {
+            negative: value < 0,
+            ..magnitude.expect("far below the largest number")
+        }
     }
 
     /// The rounded sum, or `None` when it is beyond the largest number.
     pub fn checked_add(self, other: Self) -> Option<Self> {
-        let (large, small) = if self.compare_magnitude(other).is_ge() { (self, other) } else { (other, self) };
+        let (large, small) = if self.compare_magnitude(other).is_ge() {
+            (self, other)
+        } else {
+            (other, self)
+        };
         if small.mantissa == 0 {
             return Some(large);
         }
@@ -99,18 +117,26 @@ impl LongDouble {
             return Some(Self::ZERO);
         }
         let magnitude = round(sum, lost, large.exponent - ROOM as i32)?;
-        Some(Self { negative: large.negative, ..magnitude })
+        Some(Self {
+            negative: large.negative,
+            ..magnitude
+        })
     }
 
     /// The same number with the opposite sign.
     pub fn negated(self) -> Self {
-        Self { negative: !self.negative, ..self }
+        Self {
+            negative: !self.negative,
+            ..self
+        }
     }
 
     /// The number with 17 decimals, rounded to even, less the zeros at its end.
     pub fn to_text(self) -> String {
         let mut text = if self.exponent >= 0 {
-            BigUint::from(self.mantissa).shifted_left(self.exponent as u32).to_decimal()
+            BigUint::from(self.mantissa)
+                .shifted_left(self.exponent as u32)
+                .to_decimal()
         } else {
             self.with_fraction()
         };
@@ -125,13 +151,21 @@ impl LongDouble {
         let scaled = u128::from(self.mantissa) * 10u128.pow(DECIMALS as u32);
         let shift = self.exponent.unsigned_abs();
         let whole = scaled.checked_shr(shift).unwrap_or(0);
-        let rest = if shift >= 128 { scaled } else { scaled - (whole << shift) };
+        let rest = if shift >= 128 {
+            scaled
+        } else {
+            scaled - (whole << shift)
+        };
         let half = 1u128.checked_shl(shift - 1).unwrap_or(u128::MAX);
         let up = rest > half || rest == half && whole % 2 == 1;
         let digits = format!("{:0>width$}", whole + u128::from(up), width = DECIMALS + 1);
         let (integer, fraction) = digits.split_at(digits.len() - DECIMALS);
         let fraction = fraction.trim_end_matches('0');
-        if fraction.is_empty() { integer.to_owned() } else { format!("{integer}.{fraction}") }
+        if fraction.is_empty() {
+            integer.to_owned()
+        } else {
+            format!("{integer}.{fraction}")
+        }
     }
 
     fn compare_magnitude(self, other: Self) -> Ordering {
@@ -178,7 +212,11 @@ fn round(bits: u128, lost: bool, exponent: i32) -> Option<LongDouble> {
             None => (mantissa, exponent) = (HALF, exponent + 1),
         }
     }
-    (exponent <= EXPONENT_MAX).then_some(LongDouble { negative: false, mantissa, exponent })
+    (exponent <= EXPONENT_MAX).then_some(LongDouble {
+        negative: false,
+        mantissa,
+        exponent,
+    })
 }
 
 /// As [`round`], for numbers that text spelled: `None` when it is too small, too.
@@ -199,20 +237,30 @@ struct Digits {
 
 /// Reads `digits[.digits][e[sign]digits]`; `place` is what one digit adds to the exponent.
 fn split(text: &[u8], is_digit: fn(&u8) -> bool, mark: u8, place: i64) -> Option<Digits> {
-    let end = text.iter().position(|byte| byte.eq_ignore_ascii_case(&mark)).unwrap_or(text.len());
+    let end = text
+        .iter()
+        .position(|byte| byte.eq_ignore_ascii_case(&mark))
+        .unwrap_or(text.len());
     let (number, power) = text.split_at(end);
     let mut exponent = match power {
         [] => 0,
         [_, power @ ..] => parse_exponent(power)?,
     };
-    let point = number.iter().position(|&byte| byte == b'.').unwrap_or(number.len());
+    let point = number
+        .iter()
+        .position(|&byte| byte == b'.')
+        .unwrap_or(number.len());
     let fraction = number.get(point + 1..).unwrap_or_default();
     let mut digits = [&number[..point], fraction].concat();
     if digits.is_empty() || !digits.iter().all(is_digit) {
         return None;
     }
     exponent -= fraction.len() as i64 * place;
-    let zeros = digits.iter().rev().take_while(|&&digit| digit == b'0').count();
+    let zeros = digits
+        .iter()
+        .rev()
+        .take_while(|&&digit| digit == b'0')
+        .count();
     digits.truncate(digits.len() - zeros);
     exponent += zeros as i64 * place;
     digits.drain(..digits.iter().take_while(|&&digit| digit == b'0').count());
@@ -230,7 +278,10 @@ fn parse_exponent(text: &[u8]) -> Option<i64> {
         return None;
     }
     let magnitude = digits.iter().fold(0i64, |value, digit| {
-        value.saturating_mul(10).saturating_add(i64::from(digit - b'0')).min(i64::MAX / 4)
+        value
+            .saturating_mul(10)
+            .saturating_add(i64::from(digit - b'0'))
+            .min(i64::MAX / 4)
     });
     Some(if negative { -magnitude } else { magnitude })
 }
@@ -275,7 +326,9 @@ fn parse_hexadecimal(text: &[u8]) -> Option<LongDouble> {
     let bits = kept.iter().fold(0, |bits, digit| bits << 4 | hex(digit));
     // The last digit is none of zero, so whatever is left out matters.
     let exponent = exponent + rest.len() as i64 * 4;
-    let exponent = i32::try_from(exponent).ok().filter(|exponent| exponent.abs() < 1 << 20)?;
+    let exponent = i32::try_from(exponent)
+        .ok()
+        .filter(|exponent| exponent.abs() < 1 << 20)?;
     round_text(bits, !rest.is_empty(), exponent)
 }
 

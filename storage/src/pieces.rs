@@ -17,7 +17,9 @@ impl StringRef<'_> {
         let start = usize::try_from(start).map_or(end, |start| start.min(end));
         match self {
             StringRef::Raw(bytes) => visit(&bytes[start..end]),
-            StringRef::Int(value) => visit(&itoa::Buffer::new().format(*value).as_bytes()[start..end]),
+            StringRef::Int(value) => {
+                visit(&itoa::Buffer::new().format(*value).as_bytes()[start..end])
+            }
             StringRef::Big(big) => big.read_range(start..end).try_for_each(visit),
         }
     }
@@ -33,9 +35,11 @@ impl StringRef<'_> {
 
     /// The byte at `index`, or `None` behind the end.
     pub fn byte(&self, index: u64) -> Option<u8> {
-        let found = self.try_each_piece(index, index.saturating_add(1), |piece| match piece.first() {
-            Some(&byte) => ControlFlow::Break(byte),
-            None => ControlFlow::Continue(()),
+        let found = self.try_each_piece(index, index.saturating_add(1), |piece| {
+            match piece.first() {
+                Some(&byte) => ControlFlow::Break(byte),
+                None => ControlFlow::Continue(()),
+            }
         });
         match found {
             ControlFlow::Break(byte) => Some(byte),
@@ -49,12 +53,14 @@ impl StringRef<'_> {
             return false;
         }
         let mut rest = bytes;
-        let compared = self.try_each_piece(0, u64::MAX, |piece| match rest.split_at_checked(piece.len()) {
-            Some((now, later)) if now == piece => {
-                rest = later;
-                ControlFlow::Continue(())
+        let compared = self.try_each_piece(0, u64::MAX, |piece| {
+            match rest.split_at_checked(piece.len()) {
+                Some((now, later)) if now == piece => {
+                    rest = later;
+                    ControlFlow::Continue(())
+                }
+                _ => ControlFlow::Break(()),
             }
-            _ => ControlFlow::Break(()),
         });
         compared.is_continue()
     }

@@ -19,7 +19,9 @@ impl BigUint {
     pub(super) fn from_decimal(digits: &[u8]) -> Self {
         let mut number = Self(Vec::new());
         for chunk in digits.chunks(TENS.1 as usize) {
-            let value = chunk.iter().fold(0u64, |value, digit| value * 10 + u64::from(digit - b'0'));
+            let value = chunk
+                .iter()
+                .fold(0u64, |value, digit| value * 10 + u64::from(digit - b'0'));
             number.multiply_add(10u64.pow(chunk.len() as u32), value);
         }
         number
@@ -46,7 +48,9 @@ impl BigUint {
 
     /// Bits without leading zeros.
     pub(super) fn bit_len(&self) -> u32 {
-        self.0.last().map_or(0, |last| self.0.len() as u32 * 64 - last.leading_zeros())
+        self.0
+            .last()
+            .map_or(0, |last| self.0.len() as u32 * 64 - last.leading_zeros())
     }
 
     /// The number times `2^bits`.
@@ -76,7 +80,11 @@ impl BigUint {
         let (words, bits) = ((dropped / 64) as usize, dropped % 64);
         let word = |at: usize| u128::from(self.0.get(words + at).copied().unwrap_or(0));
         let low = word(1) << 64 | word(0);
-        let top = if bits == 0 { low } else { low >> bits | word(2) << (128 - bits) };
+        let top = if bits == 0 {
+            low
+        } else {
+            low >> bits | word(2) << (128 - bits)
+        };
         let lost = self.0[..words].iter().any(|word| *word != 0) || low & ((1 << bits) - 1) != 0;
         (top, lost, dropped as i32)
     }

@@ -12,7 +12,9 @@ fn number(text: &str) -> LongDouble {
 }
 
 fn sum(a: &str, b: &str) -> String {
-    number(a).checked_add(number(b)).map_or("overflow".to_owned(), LongDouble::to_text)
+    number(a)
+        .checked_add(number(b))
+        .map_or("overflow".to_owned(), LongDouble::to_text)
 }
 
 #[test]
@@ -43,16 +45,56 @@ fn sums_are_those_of_redis() {
 #[test]
 fn only_what_c_reads_is_a_number() {
     for text in [
-        "", " 1", "1 ", "abc", "1.5.2", "1e", "1e+", "e5", ".", "-", "+-1", "--1", "0x", "0xg", "0x1p", "nan", "-nan", "infi",
-        "1_000", "1e5000", "-1e5000", "1e-5000", "0x1p16384", "0x1p-16446", "1e99999999999999999999", "1\0",
+        "",
+        " 1",
+        "1 ",
+        "abc",
+        "1.5.2",
+        "1e",
+        "1e+",
+        "e5",
+        ".",
+        "-",
+        "+-1",
+        "--1",
+        "0x",
+        "0xg",
+        "0x1p",
+        "nan",
+        "-nan",
+        "infi",
+        "1_000",
+        "1e5000",
+        "-1e5000",
+        "1e-5000",
+        "0x1p16384",
+        "0x1p-16446",
+        "1e99999999999999999999",
+        "1\0",
     ] {
         assert_eq!(LongDouble::parse(text.as_bytes()), None, "{text:?}");
     }
     for text in ["inf", "-INF", "+Infinity"] {
-        assert_eq!(LongDouble::parse(text.as_bytes()), Some(ParsedNumber::Infinite), "{text}");
+        assert_eq!(
+            LongDouble::parse(text.as_bytes()),
+            Some(ParsedNumber::Infinite),
+            "{text}"
+        );
     }
-    for text in ["1e4932", "1e-4950", "0e99999999999999999999", "0x1p16383", "0x1.8p-16446"] {
-        assert!(matches!(LongDouble::parse(text.as_bytes()), Some(ParsedNumber::Finite(_))), "{text}");
+    for text in [
+        "1e4932",
+        "1e-4950",
+        "0e99999999999999999999",
+        "0x1p16383",
+        "0x1.8p-16446",
+    ] {
+        assert!(
+            matches!(
+                LongDouble::parse(text.as_bytes()),
+                Some(ParsedNumber::Finite(_))
+            ),
+            "{text}"
+        );
     }
     assert_eq!(LongDouble::parse(&[b'1'; TEXT_BYTES_MAX + 1]), None);
     // The last number that still rounds down to the largest one, and the first that does not.
@@ -63,21 +105,30 @@ fn only_what_c_reads_is_a_number() {
 #[test]
 fn the_largest_number_overflows_only_when_it_must() {
     assert_eq!(LongDouble::MAX.checked_add(LongDouble::MAX), None);
-    assert_eq!(LongDouble::MAX.checked_add(number("1e4000")), Some(LongDouble::MAX));
+    assert_eq!(
+        LongDouble::MAX.checked_add(number("1e4000")),
+        Some(LongDouble::MAX)
+    );
     assert_eq!(LongDouble::MAX.to_text().len(), 4933);
     assert_eq!(number(&LongDouble::MAX.to_text()), LongDouble::MAX);
 }
 
 #[test]
 fn numbers_compare_by_value() {
-    let ascending = ["-1e30", "-2", "-1.5", "-1e-30", "0", "1e-30", "1.5", "2", "1e30"].map(number);
+    let ascending = [
+        "-1e30", "-2", "-1.5", "-1e-30", "0", "1e-30", "1.5", "2", "1e30",
+    ]
+    .map(number);
     for (i, a) in ascending.iter().enumerate() {
         for (j, b) in ascending.iter().enumerate() {
             assert_eq!(a.partial_cmp(b), Some(i.cmp(&j)), "{a:?} {b:?}");
         }
     }
     assert_eq!(number("-0"), LongDouble::ZERO);
-    assert_eq!(LongDouble::from_integer(i64::MIN), number("-9223372036854775808"));
+    assert_eq!(
+        LongDouble::from_integer(i64::MIN),
+        number("-9223372036854775808")
+    );
 }
 
 proptest! {

@@ -20,18 +20,33 @@ pub(super) fn setbit(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
     let on = match args.at(3) {
         b"0" => false,
         b"1" => true,
-        _ => return Err(CommandError::Line("ERR bit is not an integer or out of range")),
+        _ => {
+            return Err(CommandError::Line(
+                "ERR bit is not an integer or out of range",
+            ));
+        }
     };
     let key = ctx.key(args, 1);
-    let old = ctx.unit.string_to_change(ctx.session.db, &key)?.and_then(|value| value.byte(offset / 8));
+    let old = ctx
+        .unit
+        .string_to_change(ctx.session.db, &key)?
+        .and_then(|value| value.byte(offset / 8));
     let was_on = old.is_some_and(|byte| byte & mask(offset) != 0);
     // A bit that is what it shall be already is no change, unless the string has to grow.
     if old.is_none() || was_on != on {
         let at = (offset / 8) as usize;
-        ctx.unit.with_string_mut(ctx.session.db, &key, offset / 8 + 1, |value| {
-            let old = value.byte(at);
-            value.set_byte(at, if on { old | mask(offset) } else { old & !mask(offset) });
-        })?;
+        ctx.unit
+            .with_string_mut(ctx.session.db, &key, offset / 8 + 1, |value| {
+                let old = value.byte(at);
+                value.set_byte(
+                    at,
+                    if on {
+                        old | mask(offset)
+                    } else {
+                        old & !mask(offset)
+                    },
+                );
+            })?;
         ctx.notify(EventClass::STRING, "setbit", key.bytes);
     }
     ctx.reply.integer(i64::from(was_on));

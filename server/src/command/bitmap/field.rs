@@ -52,7 +52,9 @@ pub(super) fn bitfield(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResu
 pub(super) fn bitfield_ro(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let operations = parse(args, ctx.config.proto_max_bulk_len_bytes)?;
     if operations.iter().any(Operation::writes) {
-        return Err(CommandError::Line("ERR BITFIELD_RO only supports the GET subcommand"));
+        return Err(CommandError::Line(
+            "ERR BITFIELD_RO only supports the GET subcommand",
+        ));
     }
     read(ctx, args, &operations)
 }
@@ -85,17 +87,26 @@ fn parse(args: Args<'_>, string_bytes_max: u64) -> Result<Vec<Operation>, Comman
         } else {
             Action::Increment(integer(args.at(at + 3))?, overflow)
         };
-        operations.push(Operation { kind, offset, action });
+        operations.push(Operation {
+            kind,
+            offset,
+            action,
+        });
         at += if is_get { 3 } else { 4 };
     }
     Ok(operations)
 }
 
 fn parse_overflow(args: Args<'_>, index: usize) -> Result<Overflow, CommandError> {
-    const OVERFLOWS: [(&str, Overflow); 3] =
-        [("WRAP", Overflow::Wrap), ("SAT", Overflow::Saturate), ("FAIL", Overflow::Fail)];
+    const OVERFLOWS: [(&str, Overflow); 3] = [
+        ("WRAP", Overflow::Wrap),
+        ("SAT", Overflow::Saturate),
+        ("FAIL", Overflow::Fail),
+    ];
     let named = OVERFLOWS.into_iter().find(|(name, _)| args.is(index, name));
-    named.map(|(_, overflow)| overflow).ok_or(CommandError::Line("ERR Invalid OVERFLOW type specified"))
+    named
+        .map(|(_, overflow)| overflow)
+        .ok_or(CommandError::Line("ERR Invalid OVERFLOW type specified"))
 }
 
 const UNKNOWN_TYPE: CommandError = CommandError::Line(
@@ -107,7 +118,11 @@ fn read(ctx: &mut Context<'_, '_>, args: Args<'_>, operations: &[Operation]) -> 
     let value = ctx.unit.string(ctx.session.db, &key)?;
     ctx.reply.array(operations.len());
     for operation in operations {
-        ctx.reply.integer(operation.kind.read(operation.offset, |at| byte_of(value, at)));
+        ctx.reply.integer(
+            operation
+                .kind
+                .read(operation.offset, |at| byte_of(value, at)),
+        );
     }
     Ok(())
 }
@@ -132,9 +147,18 @@ struct Plan {
 impl Plan {
     fn make(value: Option<StringRef<'_>>, operations: &[Operation]) -> Self {
         let old_len = value.map_or(0, |value| value.len());
-        let needed = operations.iter().filter(|operation| operation.writes()).map(Operation::len_min).max();
+        let needed = operations
+            .iter()
+            .filter(|operation| operation.writes())
+            .map(Operation::len_min)
+            .max();
         let len = needed.unwrap_or(0).max(old_len);
-        let mut plan = Plan { replies: Vec::with_capacity(operations.len()), bytes: BTreeMap::new(), changes: 0, len };
+        let mut plan = Plan {
+            replies: Vec::with_capacity(operations.len()),
+            bytes: BTreeMap::new(),
+            changes: 0,
+            len,
+        };
         // In a string that grows, every write counts as a change.
         let grows = len > old_len || value.is_none();
         for operation in operations {
@@ -144,9 +168,23 @@ impl Plan {
         plan
     }
 
-    fn carry_out(&mut self, value: Option<StringRef<'_>>, operation: &Operation, grows: bool) -> Option<i64> {
-        let Operation { kind, offset, action } = *operation;
-        let old = kind.read(offset, |at| self.bytes.get(&at).copied().unwrap_or_else(|| byte_of(value, at)));
+    fn carry_out(
+        &mut self,
+        value: Option<StringRef<'_>>,
+        operation: &Operation,
+        grows: bool,
+    ) -> Option<i64> {
+        let Operation {
+            kind,
+            offset,
+            action,
+        } = *operation;
+        let old = kind.read(offset, |at| {
+            self.bytes
+                .get(&at)
+                .copied()
+                .unwrap_or_else(|| byte_of(value, at))
+        });
         let (new, reply) = match action {
             Action::Get => return Some(old),
             Action::Set(value, overflow) => (kind.convert(value, overflow)?, old),
@@ -185,9 +223,12 @@ fn change(ctx: &mut Context<'_, '_>, args: Args<'_>, operations: &[Operation]) -
 }
 
 fn write(ctx: &mut Context<'_, '_>, key: &Key<'_>, plan: &Plan) -> CommandResult {
-    ctx.unit.with_string_mut(ctx.session.db, key, plan.len, |value| {
-        plan.bytes.iter().for_each(|(at, byte)| value.set_byte(*at as usize, *byte));
-    })?;
+    ctx.unit
+        .with_string_mut(ctx.session.db, key, plan.len, |value| {
+            plan.bytes
+                .iter()
+                .for_each(|(at, byte)| value.set_byte(*at as usize, *byte));
+        })?;
     if plan.changes > 0 {
         // Redis counts every write; storage has counted one.
         ctx.unit.tally.dirty += plan.changes - 1;

@@ -22,11 +22,24 @@ const FIELD: KeyAccess = KeyAccess(&["RW", "access", "update", "variable_flags"]
 pub(crate) const COMMANDS: &[Command] = &[
     Command::new("BITCOUNT", AtLeast(2), One(1), READ, count::bitcount),
     Command::new("BITFIELD", AtLeast(2), One(1), GROW, field::bitfield).with_access(&[FIELD]),
-    Command::new("BITFIELD_RO", AtLeast(2), One(1), FAST_READ, field::bitfield_ro),
+    Command::new(
+        "BITFIELD_RO",
+        AtLeast(2),
+        One(1),
+        FAST_READ,
+        field::bitfield_ro,
+    ),
     Command::new(
         "BITOP",
         AtLeast(4),
-        All(&[One(2), Range { first: 3, last: -1, step: 1 }]),
+        All(&[
+            One(2),
+            Range {
+                first: 3,
+                last: -1,
+                step: 1,
+            },
+        ]),
         GROW,
         operation::bitop,
     )
@@ -46,7 +59,9 @@ fn bit_offset_in_units(text: &[u8], unit: u32, string_bytes_max: u64) -> Result<
     let offset = protocol::parse_i64(text).and_then(|offset| u64::try_from(offset).ok());
     let offset = offset.and_then(|offset| offset.checked_mul(unit.into()));
     let offset = offset.filter(|offset| offset / 8 < string_bytes_max);
-    offset.ok_or(CommandError::Line("ERR bit offset is not an integer or out of range"))
+    offset.ok_or(CommandError::Line(
+        "ERR bit offset is not an integer or out of range",
+    ))
 }
 
 /// What the ends of a range count.
@@ -75,9 +90,18 @@ impl RangeUnit {
             RangeUnit::Bit => 1,
         };
         let units = i64::try_from(len).expect("strings are far below an exabyte") * (8 / bits);
-        let from_end = |index: i64| if index < 0 { units.saturating_add(index).max(0) } else { index };
+        let from_end = |index: i64| {
+            if index < 0 {
+                units.saturating_add(index).max(0)
+            } else {
+                index
+            }
+        };
         let (start, end) = (from_end(start), from_end(end).min(units - 1));
-        (start <= end).then(|| BitRange { first: (start * bits) as u64, last: (end * bits + bits - 1) as u64 })
+        (start <= end).then(|| BitRange {
+            first: (start * bits) as u64,
+            last: (end * bits + bits - 1) as u64,
+        })
     }
 }
 
@@ -88,7 +112,11 @@ mod tests {
     #[test]
     fn offsets_are_bounded_by_the_longest_string() {
         let check = |text: &str, unit, expected| {
-            assert_eq!(bit_offset_in_units(text.as_bytes(), unit, 512 << 20).ok(), expected, "{text} in {unit}");
+            assert_eq!(
+                bit_offset_in_units(text.as_bytes(), unit, 512 << 20).ok(),
+                expected,
+                "{text} in {unit}"
+            );
         };
         check("0", 1, Some(0));
         check("4294967295", 1, Some(4_294_967_295));
@@ -103,7 +131,9 @@ mod tests {
     #[test]
     fn ranges_are_cut_to_the_string() {
         let check = |unit: RangeUnit, start, end, len, expected: Option<(u64, u64)>| {
-            let range = unit.select(start, end, len).map(|range| (range.first, range.last));
+            let range = unit
+                .select(start, end, len)
+                .map(|range| (range.first, range.last));
             assert_eq!(range, expected, "{unit:?} {start} {end} of {len}");
         };
         check(RangeUnit::Byte, 0, -1, 6, Some((0, 47)));

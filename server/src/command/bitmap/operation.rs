@@ -28,14 +28,17 @@ pub(super) fn bitop(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
             ctx.notify(EventClass::GENERIC, "del", destination.bytes);
         }
     } else {
-        let mut combiner = BitCombiner::new(operation, sources.len_max.min(CHUNK_BYTES as u64) as usize);
+        let mut combiner =
+            BitCombiner::new(operation, sources.len_max.min(CHUNK_BYTES as u64) as usize);
         if sources.len_max < BIG_STRING_MIN_BYTES as u64 {
             sources.combine_block(ctx, 0, &mut combiner);
             let value = NewValue::Bytes(combiner.finish());
-            ctx.unit.set(ctx.session.db, &destination, value, NewExpiry::None);
+            ctx.unit
+                .set(ctx.session.db, &destination, value, NewExpiry::None);
         } else {
             let value = NewValue::Big(sources.combine(ctx, &mut combiner));
-            ctx.unit.set(ctx.session.db, &destination, value, NewExpiry::None);
+            ctx.unit
+                .set(ctx.session.db, &destination, value, NewExpiry::None);
         }
         ctx.notify(EventClass::STRING, "set", destination.bytes);
     }
@@ -47,11 +50,13 @@ fn parse_operation(args: Args<'_>) -> Result<BitOperation, CommandError> {
     let known = OPERATIONS.into_iter().find(|(name, _)| args.is(1, name));
     let (name, operation) = known.ok_or(CommandError::Syntax)?;
     match (operation, args.len() - 3) {
-        (BitOperation::Not, 2..) => {
-            Err(CommandError::Line("ERR BITOP NOT must be called with a single source key."))
-        }
+        (BitOperation::Not, 2..) => Err(CommandError::Line(
+            "ERR BITOP NOT must be called with a single source key.",
+        )),
         (BitOperation::Diff | BitOperation::Diff1 | BitOperation::AndOr, 1) => {
-            Err(CommandError::composed(format!("ERR BITOP {name} must be called with at least two source keys.")))
+            Err(CommandError::composed(format!(
+                "ERR BITOP {name} must be called with at least two source keys."
+            )))
         }
         _ => Ok(operation),
     }
@@ -68,7 +73,10 @@ impl<'a> Sources<'a> {
     /// # Errors
     /// `WrongType` if one of the sources is no string.
     fn find(ctx: &mut Context<'_, '_>, args: Args<'a>) -> Result<Self, CommandError> {
-        let mut sources = Sources { list: Vec::with_capacity(args.len() - 3), len_max: 0 };
+        let mut sources = Sources {
+            list: Vec::with_capacity(args.len() - 3),
+            len_max: 0,
+        };
         for (_, key) in ctx.keys(args).filter(|(at, _)| *at >= FIRST_SOURCE) {
             let value = ctx.unit.string(ctx.session.db, &key)?;
             sources.len_max = sources.len_max.max(value.map_or(0, |value| value.len()));
@@ -100,7 +108,10 @@ impl<'a> Sources<'a> {
             let value = match pin {
                 Some(pin) => Some(StringRef::Big(pin)),
                 None if start > 0 => None,
-                None => ctx.unit.peek(ctx.session.db, key).map(|entry| entry.string()),
+                None => ctx
+                    .unit
+                    .peek(ctx.session.db, key)
+                    .map(|entry| entry.string()),
             };
             match value {
                 Some(StringRef::Raw(bytes)) => combiner.add(bytes),

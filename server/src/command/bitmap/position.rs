@@ -31,15 +31,33 @@ impl Search {
         let start = args.get(3).map_or(Ok(0), integer)?;
         let unit = RangeUnit::parse(args, 5)?;
         let end = args.get(4).map(integer).transpose()?;
-        Ok(Self { bit, start, end, unit })
+        Ok(Self {
+            bit,
+            start,
+            end,
+            unit,
+        })
     }
 
     /// The scan that answers, or the answer for a range that is empty.
     fn plan(self, value: StringRef<'_>) -> Result<Scan, i64> {
-        let range = self.unit.select(self.start, self.end.unwrap_or(-1), value.len()).ok_or(-1)?;
+        let range = self
+            .unit
+            .select(self.start, self.end.unwrap_or(-1), value.len())
+            .ok_or(-1)?;
         let behind = value.len() as i64 * 8;
-        let otherwise = if !self.bit && self.end.is_none() { behind } else { -1 };
-        Ok(Scan { range, goal: Goal::Find { bit: self.bit, otherwise } })
+        let otherwise = if !self.bit && self.end.is_none() {
+            behind
+        } else {
+            -1
+        };
+        Ok(Scan {
+            range,
+            goal: Goal::Find {
+                bit: self.bit,
+                otherwise,
+            },
+        })
     }
 }
 

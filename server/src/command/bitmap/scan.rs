@@ -37,7 +37,10 @@ impl Scan {
     /// Walks over the next `bits` bits; the answer, once it is known.
     fn advance(&mut self, value: StringRef<'_>, bits: u64) -> Option<i64> {
         let BitRange { first, last } = self.range;
-        let part = BitRange { first, last: last.min(first.saturating_add(bits - 1)) };
+        let part = BitRange {
+            first,
+            last: last.min(first.saturating_add(bits - 1)),
+        };
         match &mut self.goal {
             Goal::Count { seen } => *seen += count_in(value, part),
             Goal::Find { bit, .. } => {
@@ -119,13 +122,36 @@ mod tests {
         let value = StringRef::Raw(&bytes);
         for bits in [1, 7, 64, 799, u64::MAX] {
             let answer = |goal| {
-                let mut scan = Scan { range: BitRange { first: 25, last: 799 }, goal };
+                let mut scan = Scan {
+                    range: BitRange {
+                        first: 25,
+                        last: 799,
+                    },
+                    goal,
+                };
                 std::iter::from_fn(|| Some(scan.advance(value, bits))).find_map(|answer| answer)
             };
             assert_eq!(answer(Goal::Count { seen: 0 }), Some(10), "{bits}");
-            assert_eq!(answer(Goal::Find { bit: true, otherwise: -1 }), Some(31), "{bits}");
-            let mut scan = Scan { range: BitRange { first: 32, last: 399 }, goal: Goal::Find { bit: true, otherwise: -7 } };
-            let last = std::iter::from_fn(|| Some(scan.advance(value, bits))).find_map(|answer| answer);
+            assert_eq!(
+                answer(Goal::Find {
+                    bit: true,
+                    otherwise: -1
+                }),
+                Some(31),
+                "{bits}"
+            );
+            let mut scan = Scan {
+                range: BitRange {
+                    first: 32,
+                    last: 399,
+                },
+                goal: Goal::Find {
+                    bit: true,
+                    otherwise: -7,
+                },
+            };
+            let last =
+                std::iter::from_fn(|| Some(scan.advance(value, bits))).find_map(|answer| answer);
             assert_eq!(last, Some(-7), "{bits}");
         }
     }

@@ -31,8 +31,13 @@ impl<'a> Comparison<'a> {
             ("IFDEQ", Operator::DigestEqual),
             ("IFDNE", Operator::DigestNotEqual),
         ];
-        let (_, operator) = OPERATORS.into_iter().find(|(name, _)| args.is(index, name))?;
-        Some(Self { operator, operand: args.get(index + 1)? })
+        let (_, operator) = OPERATORS
+            .into_iter()
+            .find(|(name, _)| args.is(index, name))?;
+        Some(Self {
+            operator,
+            operand: args.get(index + 1)?,
+        })
     }
 
     /// Whether it holds of `value`.
@@ -55,9 +60,13 @@ impl<'a> Comparison<'a> {
 
     fn digest_equals(self, value: StringRef<'_>) -> Result<bool, CommandError> {
         if self.operand.len() != DIGEST_DIGITS {
-            return Err(CommandError::Line("ERR must be exactly 16 hexadecimal characters"));
+            return Err(CommandError::Line(
+                "ERR must be exactly 16 hexadecimal characters",
+            ));
         }
-        Ok(digest_of(value).as_bytes().eq_ignore_ascii_case(self.operand))
+        Ok(digest_of(value)
+            .as_bytes()
+            .eq_ignore_ascii_case(self.operand))
     }
 }
 
@@ -103,7 +112,9 @@ pub(super) fn delex(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
         None => false,
         Some(_) if args.len() == 2 => true,
         Some(_) => match ctx.unit.string_to_change(ctx.session.db, &key) {
-            Ok(Some(value)) => Comparison::at_argument(args, 2).ok_or(UNKNOWN_CONDITION)?.holds(value)?,
+            Ok(Some(value)) => Comparison::at_argument(args, 2)
+                .ok_or(UNKNOWN_CONDITION)?
+                .holds(value)?,
             Ok(None) => false,
             Err(_) => return Err(CONDITION_ON_OTHER_TYPE),
         },
@@ -115,7 +126,8 @@ pub(super) fn delex(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
     Ok(())
 }
 
-const UNKNOWN_CONDITION: CommandError = CommandError::Line("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE");
+const UNKNOWN_CONDITION: CommandError =
+    CommandError::Line("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE");
 const CONDITION_ON_OTHER_TYPE: CommandError =
     CommandError::Line("ERR Key should be of string type if conditions are specified");
 
@@ -128,9 +140,18 @@ mod tests {
     #[test]
     fn a_digest_does_not_depend_on_how_the_value_is_stored() {
         assert_eq!(digest_of(StringRef::Raw(b"")), "2d06800538d394c2");
-        assert_eq!(digest_of(StringRef::Raw(b"Hello world")), "b6acb9d84a38ff74");
-        assert_eq!(digest_of(StringRef::Int(12345)), digest_of(StringRef::Raw(b"12345")));
+        assert_eq!(
+            digest_of(StringRef::Raw(b"Hello world")),
+            "b6acb9d84a38ff74"
+        );
+        assert_eq!(
+            digest_of(StringRef::Int(12345)),
+            digest_of(StringRef::Raw(b"12345"))
+        );
         let long = vec![b'x'; 100_000];
-        assert_eq!(digest_of(StringRef::Big(&BigString::from_bytes(&long))), digest_of(StringRef::Raw(&long)));
+        assert_eq!(
+            digest_of(StringRef::Big(&BigString::from_bytes(&long))),
+            digest_of(StringRef::Raw(&long))
+        );
     }
 }

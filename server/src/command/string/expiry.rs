@@ -27,7 +27,10 @@ impl TimeUnit {
             ("EXAT", TimeUnit::UnixSeconds),
             ("PXAT", TimeUnit::UnixMilliseconds),
         ];
-        UNITS.into_iter().find(|(name, _)| args.is(index, name)).map(|(_, unit)| unit)
+        UNITS
+            .into_iter()
+            .find(|(name, _)| args.is(index, name))
+            .map(|(_, unit)| unit)
     }
 
     fn counts_seconds(self) -> bool {
@@ -49,17 +52,29 @@ pub(super) struct ExpireTime<'a> {
 impl<'a> ExpireTime<'a> {
     /// The expire time that begins at argument `index`, if its value follows.
     pub(super) fn at_argument(args: Args<'a>, index: usize) -> Option<Self> {
-        Some(Self { unit: TimeUnit::named(args, index)?, text: args.get(index + 1)? })
+        Some(Self {
+            unit: TimeUnit::named(args, index)?,
+            text: args.get(index + 1)?,
+        })
     }
 
     /// The instant it means at `now`, for the command of this lower-case name.
-    pub(super) fn resolve(self, now: UnixMillis, command: &'static str) -> Result<UnixMillis, CommandError> {
+    pub(super) fn resolve(
+        self,
+        now: UnixMillis,
+        command: &'static str,
+    ) -> Result<UnixMillis, CommandError> {
         let given = integer(self.text)?;
-        let millis = if self.unit.counts_seconds() { given.checked_mul(1000) } else { Some(given) };
+        let millis = if self.unit.counts_seconds() {
+            given.checked_mul(1000)
+        } else {
+            Some(given)
+        };
         let millis = millis.filter(|millis| *millis > 0);
         let base = if self.unit.is_relative() { now.0 } else { 0 };
         let at = millis.and_then(|millis| millis.checked_add(base));
-        at.map(UnixMillis).ok_or(CommandError::InvalidExpireTime(command))
+        at.map(UnixMillis)
+            .ok_or(CommandError::InvalidExpireTime(command))
     }
 
     /// Whether it is a point in time, which may have passed.
@@ -102,7 +117,11 @@ impl<'a> SetExpiry<'a> {
     }
 
     /// What it means at `now`, for the command of this lower-case name.
-    pub(super) fn resolve(self, now: UnixMillis, command: &'static str) -> Result<NewExpiry, CommandError> {
+    pub(super) fn resolve(
+        self,
+        now: UnixMillis,
+        command: &'static str,
+    ) -> Result<NewExpiry, CommandError> {
         Ok(match self {
             SetExpiry::Clear => NewExpiry::None,
             SetExpiry::Keep => NewExpiry::Keep,

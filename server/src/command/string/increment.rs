@@ -25,7 +25,13 @@ pub(super) fn incrby(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
 /// `DECRBY key decrement`: subtracts an integer.
 pub(super) fn decrby(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let decrement = integer(args.at(2))?;
-    add(ctx, args, decrement.checked_neg().ok_or(CommandError::Line("ERR decrement would overflow"))?)
+    add(
+        ctx,
+        args,
+        decrement
+            .checked_neg()
+            .ok_or(CommandError::Line("ERR decrement would overflow"))?,
+    )
 }
 
 fn add(ctx: &mut Context<'_, '_>, args: Args<'_>, increment: i64) -> CommandResult {
@@ -47,11 +53,18 @@ pub(super) fn incrbyfloat(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandR
     };
     let increment = LongDouble::parse(args.at(2)).ok_or(CommandError::NotFloat)?;
     let sum = match (value, increment) {
-        (ParsedNumber::Finite(value), ParsedNumber::Finite(increment)) => value.checked_add(increment),
+        (ParsedNumber::Finite(value), ParsedNumber::Finite(increment)) => {
+            value.checked_add(increment)
+        }
         _ => None,
     };
     let text = sum.ok_or(CommandError::NotFinite)?.to_text();
-    ctx.unit.set(ctx.session.db, &key, NewValue::Bytes(text.as_bytes()), NewExpiry::Keep);
+    ctx.unit.set(
+        ctx.session.db,
+        &key,
+        NewValue::Bytes(text.as_bytes()),
+        NewExpiry::Keep,
+    );
     log_set(ctx, key.bytes, text.as_bytes(), NewExpiry::Keep);
     ctx.notify(EventClass::STRING, "incrbyfloat", key.bytes);
     ctx.reply.bulk(text.as_bytes());

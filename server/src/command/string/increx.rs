@@ -46,7 +46,9 @@ impl<'a> Options<'a> {
             at += options.take(args, at).ok_or(CommandError::Syntax)?;
         }
         match options.expiry {
-            Expiry::Leave if options.only_new => Err(CommandError::Line("ERR ENX flag requires an expiration")),
+            Expiry::Leave if options.only_new => {
+                Err(CommandError::Line("ERR ENX flag requires an expiration"))
+            }
             Expiry::Persist if options.only_new => Err(CommandError::Syntax),
             _ => Ok(options),
         }
@@ -111,22 +113,38 @@ pub(super) fn increx(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
         }
         Increment::Float(text) => match LongDouble::parse(text).ok_or(INCREMENT_NO_FLOAT)? {
             ParsedNumber::Finite(increment) => add_float(ctx, args, &options, increment),
-            ParsedNumber::Infinite => Err(CommandError::Line("ERR BYFLOAT increment cannot be Infinity")),
+            ParsedNumber::Infinite => Err(CommandError::Line(
+                "ERR BYFLOAT increment cannot be Infinity",
+            )),
         },
     }
 }
 
-const INCREMENT_NO_INTEGER: CommandError = CommandError::Line("ERR Increment is not an integer or out of range");
+const INCREMENT_NO_INTEGER: CommandError =
+    CommandError::Line("ERR Increment is not an integer or out of range");
 const INCREMENT_NO_FLOAT: CommandError = CommandError::Line("ERR Increment is not a valid float");
 const BOUNDS_CROSSED: CommandError = CommandError::Line("ERR LBOUND can't be greater than UBOUND");
 
-fn add_integer(ctx: &mut Context<'_, '_>, args: Args<'_>, options: &Options<'_>, increment: i64) -> CommandResult {
+fn add_integer(
+    ctx: &mut Context<'_, '_>,
+    args: Args<'_>,
+    options: &Options<'_>,
+    increment: i64,
+) -> CommandResult {
     let bound = |text: Option<&[u8]>, default, error| match text {
         Some(text) => protocol::parse_i64(text).ok_or(CommandError::Line(error)),
         None => Ok(default),
     };
-    let lower = bound(options.lower, i64::MIN, "ERR LBOUND is not an integer or out of range")?;
-    let upper = bound(options.upper, i64::MAX, "ERR UBOUND is not an integer or out of range")?;
+    let lower = bound(
+        options.lower,
+        i64::MIN,
+        "ERR LBOUND is not an integer or out of range",
+    )?;
+    let upper = bound(
+        options.upper,
+        i64::MAX,
+        "ERR UBOUND is not an integer or out of range",
+    )?;
     if lower > upper {
         return Err(BOUNDS_CROSSED);
     }
@@ -140,7 +158,11 @@ fn add_integer(ctx: &mut Context<'_, '_>, args: Args<'_>, options: &Options<'_>,
     if outcome.changed {
         let mut digits = itoa::Buffer::new();
         let text = digits.format(outcome.value).as_bytes();
-        let stored = Stored { value: NewValue::Int(outcome.value), text, event: "incrby" };
+        let stored = Stored {
+            value: NewValue::Int(outcome.value),
+            text,
+            event: "incrby",
+        };
         store(ctx, &key, stored, options, expire_at);
     }
     ctx.reply.array(2);
@@ -159,37 +181,75 @@ fn integer_outcome(
     let sum = i128::from(old) + i128::from(increment);
     let cut = sum.clamp(lower.into(), upper.into()) as i64;
     if i128::from(cut) == sum {
-        return Ok(Outcome { value: cut, applied: increment, changed: true });
+        return Ok(Outcome {
+            value: cut,
+            applied: increment,
+            changed: true,
+        });
     }
     if !saturate {
-        return Ok(Outcome { value: old, applied: 0, changed: false });
+        return Ok(Outcome {
+            value: old,
+            applied: 0,
+            changed: false,
+        });
     }
-    let applied = cut.checked_sub(old).ok_or(CommandError::Line("ERR applied increment would overflow"))?;
-    Ok(Outcome { value: cut, applied, changed: true })
+    let applied = cut
+        .checked_sub(old)
+        .ok_or(CommandError::Line("ERR applied increment would overflow"))?;
+    Ok(Outcome {
+        value: cut,
+        applied,
+        changed: true,
+    })
 }
 
-fn add_float(ctx: &mut Context<'_, '_>, args: Args<'_>, options: &Options<'_>, increment: LongDouble) -> CommandResult {
+fn add_float(
+    ctx: &mut Context<'_, '_>,
+    args: Args<'_>,
+    options: &Options<'_>,
+    increment: LongDouble,
+) -> CommandResult {
     let bound = |text: Option<&[u8]>, default, error| match text.map(LongDouble::parse) {
         Some(Some(ParsedNumber::Finite(bound))) => Ok(bound),
         Some(_) => Err(CommandError::Line(error)),
         None => Ok(default),
     };
-    let lower = bound(options.lower, LongDouble::MAX.negated(), "ERR LBOUND is not a valid float")?;
-    let upper = bound(options.upper, LongDouble::MAX, "ERR UBOUND is not a valid float")?;
+    let lower = bound(
+        options.lower,
+        LongDouble::MAX.negated(),
+        "ERR LBOUND is not a valid float",
+    )?;
+    let upper = bound(
+        options.upper,
+        LongDouble::MAX,
+        "ERR UBOUND is not a valid float",
+    )?;
     if lower > upper {
         return Err(BOUNDS_CROSSED);
     }
     let expire_at = expire_at(ctx, options)?;
     let key = ctx.key(args, 1);
-    let old = match ctx.unit.string_to_change(ctx.session.db, &key)?.map(stored_number).transpose()? {
+    let old = match ctx
+        .unit
+        .string_to_change(ctx.session.db, &key)?
+        .map(stored_number)
+        .transpose()?
+    {
         Some(ParsedNumber::Finite(value)) => value,
-        Some(ParsedNumber::Infinite) => return Err(CommandError::Line("ERR value cannot be Infinity")),
+        Some(ParsedNumber::Infinite) => {
+            return Err(CommandError::Line("ERR value cannot be Infinity"));
+        }
         None => LongDouble::ZERO,
     };
     let outcome = float_outcome(old, increment, lower, upper, options.saturate)?;
     let text = outcome.value.to_text();
     if outcome.changed {
-        let stored = Stored { value: NewValue::Bytes(text.as_bytes()), text: text.as_bytes(), event: "incrbyfloat" };
+        let stored = Stored {
+            value: NewValue::Bytes(text.as_bytes()),
+            text: text.as_bytes(),
+            event: "incrbyfloat",
+        };
         store(ctx, &key, stored, options, expire_at);
     }
     ctx.reply.array(2);
@@ -207,16 +267,30 @@ fn float_outcome(
 ) -> Result<Outcome<LongDouble>, CommandError> {
     let sum = old.checked_add(increment);
     if let Some(value) = sum.filter(|sum| (lower..=upper).contains(sum)) {
-        return Ok(Outcome { value, applied: increment, changed: true });
+        return Ok(Outcome {
+            value,
+            applied: increment,
+            changed: true,
+        });
     }
     if !saturate {
-        return Ok(Outcome { value: old, applied: LongDouble::ZERO, changed: false });
+        return Ok(Outcome {
+            value: old,
+            applied: LongDouble::ZERO,
+            changed: false,
+        });
     }
     // A sum too large for the format lies beyond the bound on the increment's side.
     let is_below = sum.map_or(increment < LongDouble::ZERO, |sum| sum < lower);
     let value = if is_below { lower } else { upper };
-    let applied = value.checked_add(old.negated()).ok_or(CommandError::NotFinite)?;
-    Ok(Outcome { value, applied, changed: true })
+    let applied = value
+        .checked_add(old.negated())
+        .ok_or(CommandError::NotFinite)?;
+    Ok(Outcome {
+        value,
+        applied,
+        changed: true,
+    })
 }
 
 /// A number to people's taste: RESP3 has a type for it, RESP2 gets its text.
@@ -231,7 +305,10 @@ fn write_float(reply: &mut Output<'_>, text: &str) {
     }
 }
 
-fn expire_at(ctx: &Context<'_, '_>, options: &Options<'_>) -> Result<Option<UnixMillis>, CommandError> {
+fn expire_at(
+    ctx: &Context<'_, '_>,
+    options: &Options<'_>,
+) -> Result<Option<UnixMillis>, CommandError> {
     match options.expiry {
         Expiry::At(time) => time.resolve(ctx.now(), "increx").map(Some),
         Expiry::Leave | Expiry::Persist => Ok(None),
@@ -245,11 +322,22 @@ struct Stored<'v> {
     event: &'static str,
 }
 
-fn store(ctx: &mut Context<'_, '_>, key: &Key<'_>, stored: Stored<'_>, options: &Options<'_>, at: Option<UnixMillis>) {
+fn store(
+    ctx: &mut Context<'_, '_>,
+    key: &Key<'_>,
+    stored: Stored<'_>,
+    options: &Options<'_>,
+    at: Option<UnixMillis>,
+) {
     let db = ctx.db();
-    let has_expiry = ctx.unit.peek(db, key).is_some_and(|entry| entry.expire_at().is_some());
+    let has_expiry = ctx
+        .unit
+        .peek(db, key)
+        .is_some_and(|entry| entry.expire_at().is_some());
     let (expiry, event) = match (options.expiry, at) {
-        (Expiry::At(_), Some(at)) if !(options.only_new && has_expiry) => (NewExpiry::At(at), Some("expire")),
+        (Expiry::At(_), Some(at)) if !(options.only_new && has_expiry) => {
+            (NewExpiry::At(at), Some("expire"))
+        }
         (Expiry::Persist, _) if has_expiry => (NewExpiry::None, Some("persist")),
         _ => (NewExpiry::Keep, None),
     };
@@ -277,8 +365,13 @@ mod tests {
     fn sums_out_of_bounds_are_refused_or_cut() {
         let check = |old, increment, (lower, upper), saturate, expected| {
             let outcome = integer_outcome(old, increment, lower, upper, saturate);
-            let outcome = outcome.map(|outcome| (outcome.value, outcome.applied, outcome.changed)).ok();
-            assert_eq!(outcome, expected, "{old} {increment} {lower}..={upper} {saturate}");
+            let outcome = outcome
+                .map(|outcome| (outcome.value, outcome.applied, outcome.changed))
+                .ok();
+            assert_eq!(
+                outcome, expected,
+                "{old} {increment} {lower}..={upper} {saturate}"
+            );
         };
         const ALL: (i64, i64) = (i64::MIN, i64::MAX);
         check(10, 5, ALL, false, Some((15, 5, true)));
@@ -299,6 +392,10 @@ mod tests {
         assert_eq!((outcome.value, outcome.applied), (most, LongDouble::ZERO));
         let outcome = float_outcome(least, least, least, most, true).unwrap();
         assert_eq!(outcome.value, least);
-        assert!(!float_outcome(least, least, least, most, false).unwrap().changed);
+        assert!(
+            !float_outcome(least, least, least, most, false)
+                .unwrap()
+                .changed
+        );
     }
 }

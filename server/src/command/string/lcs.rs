@@ -105,8 +105,13 @@ pub(super) fn lcs(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 /// Cells of the table that one slice computes: about 100 µs of work.
 const CELLS_AT_ONCE: u64 = 50_000;
 
-fn string_len(ctx: &mut Context<'_, '_>, args: Args<'_>, index: usize) -> Result<u64, CommandError> {
-    const NO_STRING: CommandError = CommandError::Line("ERR The specified keys must contain string values");
+fn string_len(
+    ctx: &mut Context<'_, '_>,
+    args: Args<'_>,
+    index: usize,
+) -> Result<u64, CommandError> {
+    const NO_STRING: CommandError =
+        CommandError::Line("ERR The specified keys must contain string values");
     let key = ctx.key(args, index);
     match ctx.unit.string(ctx.session.db, &key) {
         Ok(value) => Ok(value.map_or(0, |value| value.len())),
@@ -131,7 +136,9 @@ fn check_lengths([a, b]: [u64; 2], table_bytes_max: u64) -> CommandResult {
 /// A copy of the string, which is known to be one.
 fn copy(ctx: &mut Context<'_, '_>, args: Args<'_>, index: usize) -> Vec<u8> {
     let key = ctx.key(args, index);
-    ctx.unit.peek(ctx.session.db, &key).map_or_else(Vec::new, |entry| entry.string().to_vec())
+    ctx.unit
+        .peek(ctx.session.db, &key)
+        .map_or_else(Vec::new, |entry| entry.string().to_vec())
 }
 
 /// A long computation, off the keyspace.

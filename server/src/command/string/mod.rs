@@ -30,38 +30,92 @@ const SET: KeyAccess = KeyAccess(&["RW", "access", "update", "variable_flags"]);
 const COMPARE_AND_DELETE: KeyAccess = KeyAccess(&["RW", "delete", "variable_flags"]);
 
 /// Keys and values by turns up to the end.
-const PAIRS: super::KeySpec = Range { first: 1, last: -1, step: 2 };
+const PAIRS: super::KeySpec = Range {
+    first: 1,
+    last: -1,
+    step: 2,
+};
 
 pub(crate) const COMMANDS: &[Command] = &[
     Command::new("APPEND", Exactly(3), One(1), FAST_GROW, range::append).with_access(&[INSERT]),
-    Command::new("DECR", Exactly(2), One(1), FAST_GROW, increment::decr).with_access(&[KeyAccess::UPDATE]),
-    Command::new("DECRBY", Exactly(3), One(1), FAST_GROW, increment::decrby).with_access(&[KeyAccess::UPDATE]),
-    Command::new("DELEX", AtLeast(2), One(1), FAST_WRITE, compare::delex).with_access(&[COMPARE_AND_DELETE]),
-    Command::new("DELIFEQ", Exactly(3), One(1), FAST_WRITE, compare::delifeq).with_access(&[KeyAccess::REMOVE]),
+    Command::new("DECR", Exactly(2), One(1), FAST_GROW, increment::decr)
+        .with_access(&[KeyAccess::UPDATE]),
+    Command::new("DECRBY", Exactly(3), One(1), FAST_GROW, increment::decrby)
+        .with_access(&[KeyAccess::UPDATE]),
+    Command::new("DELEX", AtLeast(2), One(1), FAST_WRITE, compare::delex)
+        .with_access(&[COMPARE_AND_DELETE]),
+    Command::new("DELIFEQ", Exactly(3), One(1), FAST_WRITE, compare::delifeq)
+        .with_access(&[KeyAccess::REMOVE]),
     Command::new("DIGEST", Exactly(2), One(1), FAST_READ, compare::digest),
     Command::new("GET", Exactly(2), One(1), FAST_READ, read::get),
     Command::new("GETDEL", Exactly(2), One(1), FAST_WRITE, read::getdel).with_access(&[TAKE]),
-    Command::new("GETEX", AtLeast(2), One(1), FAST_WRITE, read::getex).with_access(&[KeyAccess::UPDATE]),
-    Command::new("GETRANGE", Exactly(4), One(1), READ, range::getrange),
-    Command::new("GETSET", Exactly(3), One(1), FAST_GROW, set::getset).with_access(&[KeyAccess::UPDATE]),
-    Command::new("INCR", Exactly(2), One(1), FAST_GROW, increment::incr).with_access(&[KeyAccess::UPDATE]),
-    Command::new("INCRBY", Exactly(3), One(1), FAST_GROW, increment::incrby).with_access(&[KeyAccess::UPDATE]),
-    Command::new("INCRBYFLOAT", Exactly(3), One(1), FAST_GROW, increment::incrbyfloat)
+    Command::new("GETEX", AtLeast(2), One(1), FAST_WRITE, read::getex)
         .with_access(&[KeyAccess::UPDATE]),
-    Command::new("INCREX", AtLeast(2), One(1), FAST_GROW, increx::increx).with_access(&[KeyAccess::UPDATE]),
-    Command::new("LCS", AtLeast(3), Range { first: 1, last: 2, step: 1 }, READ, lcs::lcs),
-    Command::new("MGET", AtLeast(2), Range { first: 1, last: -1, step: 1 }, FAST_READ, read::mget),
-    Command::new("MSET", AtLeast(3), PAIRS, GROW, set_many::mset).with_access(&[KeyAccess::OVERWRITE]),
-    Command::new("MSETEX", AtLeast(4), NumKeys { at: 1, first: 2, step: 2 }, GROW.and(Flags::MOVABLE_KEYS), msetex::msetex)
+    Command::new("GETRANGE", Exactly(4), One(1), READ, range::getrange),
+    Command::new("GETSET", Exactly(3), One(1), FAST_GROW, set::getset)
+        .with_access(&[KeyAccess::UPDATE]),
+    Command::new("INCR", Exactly(2), One(1), FAST_GROW, increment::incr)
+        .with_access(&[KeyAccess::UPDATE]),
+    Command::new("INCRBY", Exactly(3), One(1), FAST_GROW, increment::incrby)
+        .with_access(&[KeyAccess::UPDATE]),
+    Command::new(
+        "INCRBYFLOAT",
+        Exactly(3),
+        One(1),
+        FAST_GROW,
+        increment::incrbyfloat,
+    )
+    .with_access(&[KeyAccess::UPDATE]),
+    Command::new("INCREX", AtLeast(2), One(1), FAST_GROW, increx::increx)
+        .with_access(&[KeyAccess::UPDATE]),
+    Command::new(
+        "LCS",
+        AtLeast(3),
+        Range {
+            first: 1,
+            last: 2,
+            step: 1,
+        },
+        READ,
+        lcs::lcs,
+    ),
+    Command::new(
+        "MGET",
+        AtLeast(2),
+        Range {
+            first: 1,
+            last: -1,
+            step: 1,
+        },
+        FAST_READ,
+        read::mget,
+    ),
+    Command::new("MSET", AtLeast(3), PAIRS, GROW, set_many::mset)
         .with_access(&[KeyAccess::OVERWRITE]),
+    Command::new(
+        "MSETEX",
+        AtLeast(4),
+        NumKeys {
+            at: 1,
+            first: 2,
+            step: 2,
+        },
+        GROW.and(Flags::MOVABLE_KEYS),
+        msetex::msetex,
+    )
+    .with_access(&[KeyAccess::OVERWRITE]),
     Command::new("MSETNX", AtLeast(3), PAIRS, GROW, set_many::msetnx).with_access(&[INSERT_NEW]),
-    Command::new("PSETEX", Exactly(4), One(1), GROW, set::psetex).with_access(&[KeyAccess::OVERWRITE]),
+    Command::new("PSETEX", Exactly(4), One(1), GROW, set::psetex)
+        .with_access(&[KeyAccess::OVERWRITE]),
     // SET may free a large old value in place, so it is not FAST.
     Command::new("SET", AtLeast(3), One(1), GROW, set::set).with_access(&[SET]),
-    Command::new("SETEX", Exactly(4), One(1), GROW, set::setex).with_access(&[KeyAccess::OVERWRITE]),
+    Command::new("SETEX", Exactly(4), One(1), GROW, set::setex)
+        .with_access(&[KeyAccess::OVERWRITE]),
     Command::new("SETNX", Exactly(3), One(1), FAST_GROW, set::setnx).with_access(&[INSERT_NEW]),
-    Command::new("SETRANGE", Exactly(4), One(1), GROW, range::setrange).with_access(&[KeyAccess::CHANGE]),
-    Command::new("STRLEN", Exactly(2), One(1), FAST_READ, read::strlen).with_access(&[KeyAccess::READ_META]),
+    Command::new("SETRANGE", Exactly(4), One(1), GROW, range::setrange)
+        .with_access(&[KeyAccess::CHANGE]),
+    Command::new("STRLEN", Exactly(2), One(1), FAST_READ, read::strlen)
+        .with_access(&[KeyAccess::READ_META]),
     Command::new("SUBSTR", Exactly(4), One(1), READ, range::getrange),
 ];
 

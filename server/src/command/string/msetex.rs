@@ -28,7 +28,8 @@ struct Options<'a> {
 impl<'a> Options<'a> {
     fn parse(args: Args<'a>) -> Result<Self, CommandError> {
         const COUNT: CommandError = CommandError::Line("ERR invalid numkeys value or out of range");
-        let count = protocol::parse_i64(args.at(1)).filter(|count| (1..=i64::from(i32::MAX)).contains(count));
+        let count = protocol::parse_i64(args.at(1))
+            .filter(|count| (1..=i64::from(i32::MAX)).contains(count));
         let count = count.ok_or(COUNT)? as usize;
         let mut at = 2 + 2 * count;
         if at > args.len() {

@@ -31,7 +31,13 @@ fn selected(start: i64, end: i64, len: u64) -> Option<Range<u64>> {
     if start < 0 && end < 0 && start > end {
         return None;
     }
-    let from_end = |index: i64| if index < 0 { (len + index.max(-len)).max(0) } else { index };
+    let from_end = |index: i64| {
+        if index < 0 {
+            (len + index.max(-len)).max(0)
+        } else {
+            index
+        }
+    };
     let (start, end) = (from_end(start), from_end(end).min(len - 1));
     (start <= end).then_some(start as u64..end as u64 + 1)
 }
@@ -39,10 +45,13 @@ fn selected(start: i64, end: i64, len: u64) -> Option<Range<u64>> {
 /// `SETRANGE key offset value`: overwrites a part of the string, with zeros before it if it was shorter.
 pub(super) fn setrange(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let offset = integer(args.at(2))?;
-    let offset = u64::try_from(offset).map_err(|_| CommandError::Line("ERR offset is out of range"))?;
+    let offset =
+        u64::try_from(offset).map_err(|_| CommandError::Line("ERR offset is out of range"))?;
     let (key, value) = (ctx.key(args, 1), args.at(3));
     let len_max = ctx.config.proto_max_bulk_len_bytes;
-    let len = ctx.unit.set_range(ctx.session.db, &key, offset, value, len_max)?;
+    let len = ctx
+        .unit
+        .set_range(ctx.session.db, &key, offset, value, len_max)?;
     if !value.is_empty() {
         ctx.notify(EventClass::STRING, "setrange", key.bytes);
     }

@@ -14,7 +14,10 @@ pub(super) fn get(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 }
 
 /// Writes the string at `key` or null; whether there was one.
-pub(super) fn reply_with_string(ctx: &mut Context<'_, '_>, key: &Key<'_>) -> Result<bool, CommandError> {
+pub(super) fn reply_with_string(
+    ctx: &mut Context<'_, '_>,
+    key: &Key<'_>,
+) -> Result<bool, CommandError> {
     match ctx.unit.string(ctx.session.db, key)? {
         Some(value) => {
             ctx.reply.string(value);
@@ -30,7 +33,10 @@ pub(super) fn reply_with_string(ctx: &mut Context<'_, '_>, key: &Key<'_>) -> Res
 /// `STRLEN key`: the length of the string, 0 if there is none.
 pub(super) fn strlen(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let key = ctx.key(args, 1);
-    let len = ctx.unit.string(ctx.session.db, &key)?.map_or(0, |value| value.len());
+    let len = ctx
+        .unit
+        .string(ctx.session.db, &key)?
+        .map_or(0, |value| value.len());
     ctx.reply.integer(len as i64);
     Ok(())
 }
@@ -120,7 +126,9 @@ pub(super) fn getex(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
     };
     ctx.reply.string(value);
     match (expiry, at) {
-        (GetExpiry::At(time), Some(at)) if time.is_absolute() && is_over(ctx, at) => delete(ctx, &key),
+        (GetExpiry::At(time), Some(at)) if time.is_absolute() && is_over(ctx, at) => {
+            delete(ctx, &key)
+        }
         (GetExpiry::At(_), Some(at)) => expire(ctx, &key, at),
         (GetExpiry::Persist, _) => persist(ctx, &key),
         _ => {}
@@ -136,13 +144,21 @@ pub(super) fn is_over(ctx: &Context<'_, '_>, at: UnixMillis) -> bool {
 fn expire(ctx: &mut Context<'_, '_>, key: &Key<'_>, at: UnixMillis) {
     let db = ctx.db();
     ctx.unit.set_expire(db, key, Some(at));
-    ctx.effect(&[b"PEXPIREAT", key.bytes, itoa::Buffer::new().format(at.0).as_bytes()]);
+    ctx.effect(&[
+        b"PEXPIREAT",
+        key.bytes,
+        itoa::Buffer::new().format(at.0).as_bytes(),
+    ]);
     ctx.notify(EventClass::GENERIC, "expire", key.bytes);
 }
 
 fn persist(ctx: &mut Context<'_, '_>, key: &Key<'_>) {
     let db = ctx.db();
-    if ctx.unit.peek(db, key).is_some_and(|entry| entry.expire_at().is_some()) {
+    if ctx
+        .unit
+        .peek(db, key)
+        .is_some_and(|entry| entry.expire_at().is_some())
+    {
         ctx.unit.set_expire(db, key, None);
         ctx.effect(&[b"PERSIST", key.bytes]);
         ctx.notify(EventClass::GENERIC, "persist", key.bytes);

@@ -104,7 +104,11 @@ fn set_with_options(ctx: &mut Context<'_, '_>, args: Args<'_>, key: &Key<'_>) ->
     Ok(())
 }
 
-fn condition_holds(ctx: &mut Context<'_, '_>, condition: Condition<'_>, key: &Key<'_>) -> Result<bool, CommandError> {
+fn condition_holds(
+    ctx: &mut Context<'_, '_>,
+    condition: Condition<'_>,
+    key: &Key<'_>,
+) -> Result<bool, CommandError> {
     let db = ctx.db();
     Ok(match condition {
         Condition::None => true,
@@ -118,7 +122,13 @@ fn condition_holds(ctx: &mut Context<'_, '_>, condition: Condition<'_>, key: &Ke
 }
 
 /// Stores argument `value` at `key` and announces it.
-pub(super) fn store(ctx: &mut Context<'_, '_>, args: Args<'_>, key: &Key<'_>, value: usize, expiry: NewExpiry) {
+pub(super) fn store(
+    ctx: &mut Context<'_, '_>,
+    args: Args<'_>,
+    key: &Key<'_>,
+    value: usize,
+    expiry: NewExpiry,
+) {
     let value = ctx.new_value(args, value);
     ctx.unit.set(ctx.session.db, key, value, expiry);
     ctx.notify(EventClass::STRING, "set", key.bytes);
@@ -149,8 +159,16 @@ pub(super) fn psetex(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
     set_for_a_time(ctx, args, TimeUnit::Milliseconds, "psetex")
 }
 
-fn set_for_a_time(ctx: &mut Context<'_, '_>, args: Args<'_>, unit: TimeUnit, name: &'static str) -> CommandResult {
-    let time = ExpireTime { unit, text: args.at(2) };
+fn set_for_a_time(
+    ctx: &mut Context<'_, '_>,
+    args: Args<'_>,
+    unit: TimeUnit,
+    name: &'static str,
+) -> CommandResult {
+    let time = ExpireTime {
+        unit,
+        text: args.at(2),
+    };
     let expiry = NewExpiry::At(time.resolve(ctx.now(), name)?);
     let key = ctx.key(args, 1);
     store(ctx, args, &key, 3, expiry);

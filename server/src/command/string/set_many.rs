@@ -25,19 +25,25 @@ pub(super) fn msetnx(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
 }
 
 fn require_pairs(args: Args<'_>, name: &'static str) -> CommandResult {
-    if args.len().is_multiple_of(2) { Err(CommandError::WrongArity(name.into())) } else { Ok(()) }
+    if args.len().is_multiple_of(2) {
+        Err(CommandError::WrongArity(name.into()))
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether any key of the request is there.
 pub(super) fn any_present(ctx: &mut Context<'_, '_>, args: Args<'_>) -> bool {
     let db = ctx.db();
-    ctx.keys(args).any(|(_, key)| ctx.unit.peek(db, &key).is_some())
+    ctx.keys(args)
+        .any(|(_, key)| ctx.unit.peek(db, &key).is_some())
 }
 
 /// Whether all keys of the request are there.
 pub(super) fn all_present(ctx: &mut Context<'_, '_>, args: Args<'_>) -> bool {
     let db = ctx.db();
-    ctx.keys(args).all(|(_, key)| ctx.unit.peek(db, &key).is_some())
+    ctx.keys(args)
+        .all(|(_, key)| ctx.unit.peek(db, &key).is_some())
 }
 
 /// Stores each key's value, which is the argument behind it.
