@@ -1,7 +1,7 @@
 //! `BITOP`: strings combined bit by bit.
 
 use storage::big_string::{BigString, CHUNK_BYTES};
-use storage::bits::{BitCombiner, BitOperation};
+use storage::bits::{BitCombiner, BitOperation, first_bit};
 use storage::{BIG_STRING_MIN_BYTES, Key, NewExpiry, NewValue, StringRef};
 
 use crate::command::{Args, CommandError, CommandResult, Context};
@@ -93,7 +93,12 @@ impl<'a> Sources<'a> {
         let mut result = BigString::new();
         for start in (0..self.len_max).step_by(CHUNK_BYTES) {
             self.combine_block(ctx, start, combiner);
-            result.append(combiner.finish());
+            let block = combiner.finish();
+            // Zeros that are not written take no memory.
+            match first_bit(block, true) {
+                Some(_) => result.append(block),
+                None => result.grow_to(result.len() + block.len()),
+            }
         }
         result
     }
