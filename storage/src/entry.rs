@@ -339,11 +339,14 @@ impl<'a> EntryView<'a> {
         }
     }
 
-    /// Bytes the value occupies outside the entry's block.
-    pub(crate) fn outside_bytes(&self) -> usize {
-        match self.string() {
-            StringRef::Big(big) => big.memory_bytes() + size_of::<BigString>(),
-            _ => 0,
+    /// What `OBJECT ENCODING` answers, in Redis's words.
+    pub fn encoding(&self) -> &'static str {
+        /// Redis keeps strings up to this length in one allocation with their header.
+        const EMBEDDED_MAX: usize = 44;
+        match (self.word.kind(), self.string()) {
+            (Kind::Int, _) => "int",
+            (Kind::Raw, StringRef::Raw(bytes)) if bytes.len() <= EMBEDDED_MAX => "embstr",
+            _ => "raw",
         }
     }
 

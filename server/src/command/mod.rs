@@ -11,7 +11,11 @@ pub(crate) mod flags;
 pub(crate) mod keys;
 pub(crate) mod table;
 
+mod bitmap;
 mod connection;
+mod help;
+mod key;
+mod keyspace;
 pub(crate) mod pubsub;
 mod string;
 mod transaction;
