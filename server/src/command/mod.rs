@@ -11,7 +11,9 @@ pub(crate) mod flags;
 pub(crate) mod keys;
 pub(crate) mod table;
 
+mod client;
 mod connection;
+mod help;
 mod string;
 
 pub(crate) use args::Args;

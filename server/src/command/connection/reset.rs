@@ -1,0 +1,45 @@
+//! `RESET`: a connection as if it had just been made.
+
+use protocol::Version;
+
+use crate::command::{Args, CommandResult, Context};
+use crate::session::{ChannelKind, ReplyMode};
+
+/// `RESET`: ends the transaction, watches, subscriptions and monitoring, forgets the name, and sets
+/// everything back that commands can set. What the client has said of its library stays: the library is
+/// still the same.
+pub(super) fn reset(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
+    unsubscribe(ctx);
+    let session = &mut *ctx.session;
+    if std::mem::take(&mut session.monitor) {
+        ctx.server.monitors.remove(session.client.worker);
+    }
+    session.transaction = None;
+    let watches = session.watches.take();
+    session.db = 0;
+    session.version = Version::Resp2;
+    session.authenticated = ctx.config.requirepass.is_empty();
+    session.reply_mode = ReplyMode::On;
+    session.no_evict = false;
+    session.no_touch = false;
+    session.client.set_names(|names| names.name = Box::default());
+    if let Some(watches) = watches {
+        ctx.after_unit(move |server| server.unwatch(&watches));
+    }
+    ctx.reply.simple("RESET");
+    Ok(())
+}
+
+/// Ends all subscriptions; unlike after `UNSUBSCRIBE`, nothing is said about them.
+fn unsubscribe(ctx: &mut Context<'_, '_>) {
+    let Some(subscriptions) = ctx.session.subscriptions.take() else {
+        return;
+    };
+    let client = &ctx.session.client;
+    for kind in [ChannelKind::Channel, ChannelKind::Pattern, ChannelKind::Shard] {
+        for name in subscriptions.of(kind) {
+            ctx.stripes.unsubscribe(kind, name, client.worker);
+            ctx.worker.subscribers.remove(kind, name, client.session);
+        }
+    }
+}
