@@ -152,7 +152,7 @@ impl Shard {
 
     /// Live blocks and what entries own outside them.
     pub(crate) fn dataset_bytes(&self) -> usize {
-        self.slab.live_bytes() + self.outside_bytes
+        self.slab.live_bytes() + self.slab.large_bytes() + self.outside_bytes
     }
 
     /// Bytes this shard counts against the limit: data, tables, and slab pages above 1.04 x live.
@@ -160,7 +160,7 @@ impl Shard {
         let dbs = self.dbs.iter().flatten().chain(&self.detached).chain(self.graveyard.dbs.iter().map(|(db, _)| db));
         let live = self.slab.live_bytes();
         let excess = self.slab.resident_bytes().saturating_sub(live + live / 25);
-        self.dataset_bytes() + excess + self.watches.bytes() + dbs.map(|db| db.bytes()).sum::<usize>()
+        self.dataset_bytes() + self.slab.metadata_bytes() + excess + self.watches.bytes() + dbs.map(|db| db.bytes()).sum::<usize>()
     }
 
     /// Whether what others know of this shard is out of date.
