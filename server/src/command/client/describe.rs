@@ -24,7 +24,12 @@ impl Describer {
     /// A describer for the client `asking`, whose request has `argument_bytes`.
     pub(super) fn new(now: UnixMillis, asking: u64, argument_bytes: usize) -> Self {
         let now_ms = now.0.max(0) as u64;
-        Self { now_ms, asking, argument_bytes, commands: command_names() }
+        Self {
+            now_ms,
+            asking,
+            argument_bytes,
+            commands: command_names(),
+        }
     }
 
     /// Appends the line of `client`, without a line end.
@@ -33,45 +38,83 @@ impl Describer {
     /// socket from a buffer that all clients of a worker share, so a client has no reply buffer of its
     /// own (`rbs`, `rbp`, `obl`); what the socket has not taken is in its list (`oll`, `omem`).
     pub(super) fn describe(&self, client: &ClientEntry, line: &mut Vec<u8>) {
+        let ClientEntry {
+            id,
+            addr,
+            laddr,
+            fd,
+            ..
+        } = client;
         let names = client.names();
-        let seconds_since = |at_ms: u64| self.now_ms.saturating_sub(at_ms) / 1_000;
-        let input = client.input_bytes.load(Relaxed);
-        let input_free = client.input_free_bytes.load(Relaxed);
-        let queued = client.queued_bytes.load(Relaxed);
-        let pending = client.pending_bytes.load(Relaxed);
-        let arguments = if client.id == self.asking { self.argument_bytes } else { 0 };
-        let mut flags = client.flags();
-        flags.set(ClientFlags::UNIX, client.is_unix);
-        let fixed = size_of::<ClientEntry>() + size_of::<Session>();
-        let total = fixed + input + input_free + queued + pending + arguments;
-
-        write(line, format_args!("id={} addr={} laddr={}", client.id, client.addr, client.laddr));
-        write(line, format_args!(" fd={} name=", client.fd));
+        let age = self.seconds_since(client.connected_at_ms);
+        let idle = self.seconds_since(client.active_at_ms.load(Relaxed));
+        write(
+            line,
+            format_args!("id={id} addr={addr} laddr={laddr} fd={fd} name="),
+        );
         line.extend_from_slice(&names.name);
-        write(line, format_args!(" age={}", seconds_since(client.connected_at_ms)));
-        write(line, format_args!(" idle={}", seconds_since(client.active_at_ms.load(Relaxed))));
-        write(line, format_args!(" flags={flags} db={}", client.db.load(Relaxed)));
-        write(line, format_args!(" sub={}", client.channels.load(Relaxed)));
-        write(line, format_args!(" psub={}", client.patterns.load(Relaxed)));
-        write(line, format_args!(" ssub={}", client.shard_channels.load(Relaxed)));
-        write(line, format_args!(" multi={}", client.queued.load(Relaxed)));
-        write(line, format_args!(" watch={}", client.watched.load(Relaxed)));
-        write(line, format_args!(" qbuf={input} qbuf-free={input_free}"));
-        write(line, format_args!(" argv-mem={arguments} multi-mem={queued} rbs=0 rbp=0 obl=0"));
-        write(line, format_args!(" oll={}", client.pending_segments.load(Relaxed)));
-        write(line, format_args!(" omem={pending} tot-mem={total}"));
-        write(line, format_args!(" events={}", if pending > 0 { "rw" } else { "r" }));
-        write(line, format_args!(" cmd={}", self.command(client.last_command.load(Relaxed))));
-        write(line, format_args!(" user={DEFAULT_USER} redir=-1"));
-        write(line, format_args!(" resp={} lib-name=", client.version.load(Relaxed)));
+        write(line, format_args!(" age={age} idle={idle}"));
+        describe_state(client, line);
+        self.describe_memory(client, line);
+        let command = self.command(client.last_command.load(Relaxed));
+        let version = client.version.load(Relaxed);
+        write(
+            line,
+            format_args!(" cmd={command} user={DEFAULT_USER} redir=-1 resp={version} lib-name="),
+        );
         line.extend_from_slice(&names.lib_name);
         line.extend_from_slice(b" lib-ver=");
         line.extend_from_slice(&names.lib_ver);
     }
 
-    fn command(&self, id: u16) -> &'static str {
-        self.commands.get(usize::from(id)).copied().unwrap_or("NULL")
+    fn describe_memory(&self, client: &ClientEntry, line: &mut Vec<u8>) {
+        let asks = client.id == self.asking;
+        let arguments = if asks { self.argument_bytes } else { 0 };
+        let input = client.input_bytes.load(Relaxed);
+        let free = client.input_free_bytes.load(Relaxed);
+        let queued = client.queued_bytes.load(Relaxed);
+        let pending = client.pending_bytes.load(Relaxed);
+        let segments = client.pending_segments.load(Relaxed);
+        let fixed = size_of::<ClientEntry>() + size_of::<Session>();
+        let total = fixed + input + free + queued + pending + arguments;
+        let events = if pending > 0 { "rw" } else { "r" };
+        write(
+            line,
+            format_args!(" qbuf={input} qbuf-free={free} argv-mem={arguments} multi-mem={queued}"),
+        );
+        write(
+            line,
+            format_args!(" rbs=0 rbp=0 obl=0 oll={segments} omem={pending}"),
+        );
+        write(line, format_args!(" tot-mem={total} events={events}"));
     }
+
+    fn seconds_since(&self, at_ms: u64) -> u64 {
+        self.now_ms.saturating_sub(at_ms) / 1_000
+    }
+
+    fn command(&self, id: u16) -> &'static str {
+        self.commands
+            .get(usize::from(id))
+            .copied()
+            .unwrap_or("NULL")
+    }
+}
+
+fn describe_state(client: &ClientEntry, line: &mut Vec<u8>) {
+    let mut flags = client.flags();
+    flags.set(ClientFlags::UNIX, client.is_unix);
+    let db = client.db.load(Relaxed);
+    let channels = client.channels.load(Relaxed);
+    let patterns = client.patterns.load(Relaxed);
+    let shard_channels = client.shard_channels.load(Relaxed);
+    let queued = client.queued.load(Relaxed);
+    let watched = client.watched.load(Relaxed);
+    write(
+        line,
+        format_args!(" flags={flags} db={db} sub={channels} psub={patterns} ssub={shard_channels}"),
+    );
+    write(line, format_args!(" multi={queued} watch={watched}"));
 }
 
 fn write(line: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
@@ -82,10 +125,15 @@ fn write(line: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
 fn command_names() -> Vec<&'static str> {
     fn collect(command: &'static Registered, names: &mut [&'static str]) {
         names[usize::from(command.id)] = &command.full_name;
-        command.subcommands.iter().for_each(|sub| collect(sub, names));
+        command
+            .subcommands
+            .iter()
+            .for_each(|sub| collect(sub, names));
     }
     let mut names = vec![""; table().registered_count()];
-    table().iter().for_each(|command| collect(command, &mut names));
+    table()
+        .iter()
+        .for_each(|command| collect(command, &mut names));
     names
 }
 
@@ -101,9 +149,19 @@ mod tests {
     }
 
     fn client(id: u64, is_unix: bool) -> ClientEntry {
-        let (addr, laddr) = if is_unix { ("/s:0", "/s:0") } else { ("[::1]:5", "[::1]:6379") };
+        let (addr, laddr) = if is_unix {
+            ("/s:0", "/s:0")
+        } else {
+            ("[::1]:5", "[::1]:6379")
+        };
         let (addr, laddr) = (addr.into(), laddr.into());
-        let peer = Peer { addr, laddr, fd: 9, is_unix, is_local: true };
+        let peer = Peer {
+            addr,
+            laddr,
+            fd: 9,
+            is_unix,
+            is_local: true,
+        };
         ClientEntry::new(id, 0, 0, peer, 10_500)
     }
 
@@ -125,7 +183,9 @@ mod tests {
             (names.name, names.lib_name, names.lib_ver) =
                 (b"n"[..].into(), b"l"[..].into(), b"1"[..].into());
         });
-        client.last_command.store(table().find(b"ECHO").unwrap().id, Relaxed);
+        client
+            .last_command
+            .store(table().find(b"ECHO").unwrap().id, Relaxed);
         let figures = [
             (&client.input_bytes, 1),
             (&client.input_free_bytes, 2),
@@ -137,7 +197,9 @@ mod tests {
             (&client.patterns, 8),
             (&client.shard_channels, 9),
         ];
-        figures.into_iter().for_each(|(field, figure)| field.store(figure, Relaxed));
+        figures
+            .into_iter()
+            .for_each(|(field, figure)| field.store(figure, Relaxed));
         let line = line(&client, 10_000);
         let fixed = size_of::<ClientEntry>() + size_of::<Session>();
         let parts = [

@@ -18,10 +18,16 @@ const SUBCOMMANDS: &[(&str, &[&str])] = &[
         ],
     ),
     ("GETNAME", &["The connection's name."]),
-    ("GETREDIR", &["The client that invalidations are redirected to; -1 without tracking."]),
+    (
+        "GETREDIR",
+        &["The client that invalidations are redirected to; -1 without tracking."],
+    ),
     ("ID", &["The connection's number."]),
     ("INFO", &["What LIST says of the connection itself."]),
-    ("KILL <ip:port>", &["Close the connection made from <ip:port>."]),
+    (
+        "KILL <ip:port>",
+        &["Close the connection made from <ip:port>."],
+    ),
     (
         "KILL <filter> <value> [<filter> <value> [...]]",
         &[
@@ -46,18 +52,30 @@ const SUBCOMMANDS: &[(&str, &[&str])] = &[
         "LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB) | ID <client-id> [<client-id> ...]]",
         &["Describe all connections, those of a type, or those with these numbers."],
     ),
-    ("NO-EVICT (ON|OFF)", &["Exempt the connection from being closed to save memory."]),
-    ("NO-TOUCH (ON|OFF)", &["Have the connection's commands leave access times alone."]),
+    (
+        "NO-EVICT (ON|OFF)",
+        &["Exempt the connection from being closed to save memory."],
+    ),
+    (
+        "NO-TOUCH (ON|OFF)",
+        &["Have the connection's commands leave access times alone."],
+    ),
     (
         "PAUSE <milliseconds> [WRITE|ALL]",
         &["Hold back all commands, or those that may write, for so long."],
     ),
-    ("REPLY (ON|OFF|SKIP)", &["Send replies, send none, or leave out the next one."]),
+    (
+        "REPLY (ON|OFF|SKIP)",
+        &["Send replies, send none, or leave out the next one."],
+    ),
     (
         "SETINFO (LIB-NAME|LIB-VER) <value>",
         &["Tell the name or the version of the client library."],
     ),
-    ("SETNAME <name>", &["Name the connection; an empty name takes the name away."]),
+    (
+        "SETNAME <name>",
+        &["Name the connection; an empty name takes the name away."],
+    ),
     ("TRACKINGINFO", &["The state of tracking."]),
     (
         "UNBLOCK <client-id> [TIMEOUT|ERROR]",

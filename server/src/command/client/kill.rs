@@ -10,20 +10,25 @@ use crate::session::ClientEntry;
 /// `CLIENT KILL address` or `CLIENT KILL filter value …`. The client itself goes once its reply is sent.
 pub(super) fn kill(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let is_old_form = args.len() == 3;
-    let filter = if is_old_form { Filter::old_form(args) } else { Filter::parse(args)? };
+    let filter = if is_old_form {
+        Filter::old_form(args)
+    } else {
+        Filter::parse(args)?
+    };
     let now_ms = ctx.now().0.max(0) as u64;
     let own_id = ctx.session.id();
     let mut killed = 0;
-    let matching = |client: &&_| filter.matches(client, now_ms);
-    for client in present(ctx.server).iter().filter(matching) {
-        if client.id != own_id {
-            ctx.server.kill(client);
-        } else if filter.skips_me {
+    for client in present(ctx.server) {
+        if !filter.matches(&client, now_ms) {
             continue;
-        } else {
-            ctx.session.close_after_reply();
         }
-        killed += 1;
+        if client.id != own_id {
+            ctx.server.kill(&client);
+            killed += 1;
+        } else if !filter.skips_me {
+            ctx.session.close_after_reply();
+            killed += 1;
+        }
     }
     match (is_old_form, killed) {
         (true, 0) => return Err(CommandError::Line("ERR No such client")),
@@ -55,7 +60,11 @@ impl<'a> Filter<'a> {
     };
 
     fn old_form(args: Args<'a>) -> Self {
-        Self { addr: Some(args.at(2)), skips_me: false, ..Self::EVERYONE_ELSE }
+        Self {
+            addr: Some(args.at(2)),
+            skips_me: false,
+            ..Self::EVERYONE_ELSE
+        }
     }
 
     fn parse(args: Args<'a>) -> Result<Self, CommandError> {
@@ -79,21 +88,28 @@ impl<'a> Filter<'a> {
     fn matches(&self, client: &ClientEntry, now_ms: u64) -> bool {
         let age_seconds = (now_ms / 1_000).saturating_sub(client.connected_at_ms / 1_000);
         self.id.is_none_or(|id| client.id == id)
-            && self.client_type.is_none_or(|wanted| ClientType::of(client) == wanted)
+            && self
+                .client_type
+                .is_none_or(|wanted| ClientType::of(client) == wanted)
             && self.addr.is_none_or(|addr| client.addr.as_bytes() == addr)
-            && self.laddr.is_none_or(|laddr| client.laddr.as_bytes() == laddr)
+            && self
+                .laddr
+                .is_none_or(|laddr| client.laddr.as_bytes() == laddr)
             && age_seconds >= self.age_min_seconds
     }
 }
 
 fn parse_id(value: &[u8]) -> Result<u64, CommandError> {
-    let id = parse_i64(value).and_then(|id| u64::try_from(id).ok()).filter(|&id| id > 0);
+    let id = parse_i64(value)
+        .and_then(|id| u64::try_from(id).ok())
+        .filter(|&id| id > 0);
     id.ok_or(CommandError::Line("ERR client-id should be greater than 0"))
 }
 
 fn parse_age(value: &[u8]) -> Result<u64, CommandError> {
-    let age = parse_i64(value)
-        .ok_or(CommandError::Line("ERR maxage is not an integer or out of range"))?;
+    let age = parse_i64(value).ok_or(CommandError::Line(
+        "ERR maxage is not an integer or out of range",
+    ))?;
     let age = u64::try_from(age).ok().filter(|&age| age > 0);
     age.ok_or(CommandError::Line("ERR maxage should be greater than 0"))
 }
@@ -125,7 +141,10 @@ mod tests {
         let mut spans = Vec::new();
         let mut start = 0;
         for word in request.split(' ') {
-            spans.push(ArgSpan { start, len: word.len() });
+            spans.push(ArgSpan {
+                start,
+                len: word.len(),
+            });
             start += word.len() + 1;
         }
         let filter = Filter::parse(Args::new(request.as_bytes(), &spans));
@@ -136,14 +155,26 @@ mod tests {
     #[test]
     fn the_first_error_from_the_left_is_told() {
         let cases = [
-            ("CLIENT KILL ID 0 BAD x", "ERR client-id should be greater than 0"),
-            ("CLIENT KILL ID x TYPE x", "ERR client-id should be greater than 0"),
+            (
+                "CLIENT KILL ID 0 BAD x",
+                "ERR client-id should be greater than 0",
+            ),
+            (
+                "CLIENT KILL ID x TYPE x",
+                "ERR client-id should be greater than 0",
+            ),
             ("CLIENT KILL TYPE x ID 0", "ERR Unknown client type 'x'"),
             ("CLIENT KILL USER x BAD", "ERR No such user 'x'"),
             ("CLIENT KILL SKIPME maybe", "ERR syntax error"),
             ("CLIENT KILL ID 1 ADDR", "ERR syntax error"),
-            ("CLIENT KILL MAXAGE x", "ERR maxage is not an integer or out of range"),
-            ("CLIENT KILL MAXAGE 0", "ERR maxage should be greater than 0"),
+            (
+                "CLIENT KILL MAXAGE x",
+                "ERR maxage is not an integer or out of range",
+            ),
+            (
+                "CLIENT KILL MAXAGE 0",
+                "ERR maxage should be greater than 0",
+            ),
         ];
         for (request, expected) in cases {
             assert_eq!(parse(request), Err(expected.to_owned()), "{request}");

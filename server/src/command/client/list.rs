@@ -25,7 +25,11 @@ pub(super) fn list(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     if args.len() == 4 && args.is(2, "TYPE") {
         let wanted = ClientType::parse(&args[3])?;
         let clients = present(ctx.server).into_iter();
-        describe(ctx, args, clients.filter(|client| ClientType::of(client) == wanted));
+        describe(
+            ctx,
+            args,
+            clients.filter(|client| ClientType::of(client) == wanted),
+        );
     } else if args.len() > 3 && args.is(2, "ID") {
         let clients = clients_of(ctx.server, args)?;
         describe(ctx, args, clients);
@@ -97,12 +101,20 @@ impl ClientType {
             ("pubsub", ClientType::Pubsub),
             ("master", ClientType::Primary),
         ];
-        let found = known.iter().find(|(word, _)| name.eq_ignore_ascii_case(word.as_bytes()));
+        let found = known
+            .iter()
+            .find(|(word, _)| name.eq_ignore_ascii_case(word.as_bytes()));
         let unknown = || CommandError::quoting("ERR Unknown client type '", name, "'");
-        found.map(|(_, client_type)| *client_type).ok_or_else(unknown)
+        found
+            .map(|(_, client_type)| *client_type)
+            .ok_or_else(unknown)
     }
 
     pub(super) fn of(client: &ClientEntry) -> Self {
-        if client.flags().has(ClientFlags::PUBSUB) { ClientType::Pubsub } else { ClientType::Normal }
+        if client.flags().has(ClientFlags::PUBSUB) {
+            ClientType::Pubsub
+        } else {
+            ClientType::Normal
+        }
     }
 }

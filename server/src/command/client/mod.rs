@@ -13,7 +13,13 @@ use super::KeySpec::NoKeys;
 use super::{Args, Command, CommandResult, Context, Flags};
 
 pub(crate) const SUBCOMMANDS: &[Command] = &[
-    Command::new("CAPA", AtLeast(3), NoKeys, OWN.and(Flags::ALLOW_BUSY), switches::capa),
+    Command::new(
+        "CAPA",
+        AtLeast(3),
+        NoKeys,
+        OWN.and(Flags::ALLOW_BUSY),
+        switches::capa,
+    ),
     Command::new("GETNAME", Exactly(2), NoKeys, OWN, names::get_name),
     Command::new("GETREDIR", Exactly(2), NoKeys, OWN, get_redirection),
     Command::new("HELP", Exactly(2), NoKeys, ANY_TIME, help::help),

@@ -14,7 +14,9 @@ pub(super) fn get_name(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandRes
 /// `CLIENT SETNAME name`: an empty name takes the name away.
 pub(super) fn set_name(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     check_name(&args[2])?;
-    ctx.session.client.set_names(|names| names.name = args[2].into());
+    ctx.session
+        .client
+        .set_names(|names| names.name = args[2].into());
     ctx.reply.ok();
     Ok(())
 }
@@ -23,14 +25,22 @@ pub(super) fn set_name(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResu
 pub(super) fn set_info(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let (is_name, is_version) = (args.is(2, "LIB-NAME"), args.is(2, "LIB-VER"));
     if !is_name && !is_version {
-        return Err(CommandError::quoting("ERR Unrecognized option '", &args[2], "'"));
+        return Err(CommandError::quoting(
+            "ERR Unrecognized option '",
+            &args[2],
+            "'",
+        ));
     }
     if !shows_well(&args[3]) {
         let after = " cannot contain spaces, newlines or special characters.";
         return Err(CommandError::quoting("ERR ", &args[2], after));
     }
     ctx.session.client.set_names(|names| {
-        let field = if is_name { &mut names.lib_name } else { &mut names.lib_ver };
+        let field = if is_name {
+            &mut names.lib_name
+        } else {
+            &mut names.lib_ver
+        };
         *field = args[3].into();
     });
     ctx.reply.ok();

@@ -23,15 +23,18 @@ fn parse_mode(args: Args<'_>) -> Result<Pause, CommandError> {
         3 => Ok(Pause::All),
         4 if args.is(3, "WRITE") => Ok(Pause::Writes),
         4 if args.is(3, "ALL") => Ok(Pause::All),
-        4 => Err(CommandError::Line("ERR CLIENT PAUSE mode must be WRITE or ALL")),
+        4 => Err(CommandError::Line(
+            "ERR CLIENT PAUSE mode must be WRITE or ALL",
+        )),
         _ => Err(CommandError::subcommand_syntax("CLIENT", &args[1])),
     }
 }
 
 /// When a pause of so many milliseconds ends, in Unix milliseconds.
 fn parse_until(timeout_ms: &[u8], now_ms: i64) -> Result<i64, CommandError> {
-    let timeout_ms = parse_i64(timeout_ms)
-        .ok_or(CommandError::Line("ERR timeout is not an integer or out of range"))?;
+    let timeout_ms = parse_i64(timeout_ms).ok_or(CommandError::Line(
+        "ERR timeout is not an integer or out of range",
+    ))?;
     if timeout_ms < 0 {
         return Err(CommandError::Line("ERR timeout is negative"));
     }
@@ -77,7 +80,10 @@ mod tests {
             ("9223372036854774807", Ok(i64::MAX)),
             ("9223372036854774808", Err("ERR timeout is out of range")),
             ("9223372036854775807", Err("ERR timeout is out of range")),
-            ("9223372036854775808", Err("ERR timeout is not an integer or out of range")),
+            (
+                "9223372036854775808",
+                Err("ERR timeout is not an integer or out of range"),
+            ),
             ("-1", Err("ERR timeout is negative")),
             ("", Err("ERR timeout is not an integer or out of range")),
             ("1.5", Err("ERR timeout is not an integer or out of range")),

@@ -6,7 +6,10 @@ use crate::session::ReplyMode;
 /// `CLIENT CAPA capability …`: what the client can do. Capabilities that we do not know are none of our
 /// business; none is ever taken back, not even by `RESET`. Like Valkey's.
 pub(super) fn capa(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    if args.from(2).any(|capability| capability.eq_ignore_ascii_case(b"redirect")) {
+    if args
+        .from(2)
+        .any(|capability| capability.eq_ignore_ascii_case(b"redirect"))
+    {
         ctx.session.capa_redirect = true;
     }
     ctx.reply.ok();

@@ -18,7 +18,9 @@ pub(super) fn hello(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
         return Err(CommandError::Line(NOT_AUTHENTICATED));
     }
     if let Some(name) = options.name {
-        ctx.session.client.set_names(|names| names.name = name.into());
+        ctx.session
+            .client
+            .set_names(|names| names.name = name.into());
     }
     if let Some(version) = options.version {
         ctx.session.version = version;
@@ -29,7 +31,11 @@ pub(super) fn hello(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
 }
 
 fn introduce(ctx: &mut Context<'_, '_>) {
-    let role = if ctx.unit.state().is_replica() { "replica" } else { "master" };
+    let role = if ctx.unit.state().is_replica() {
+        "replica"
+    } else {
+        "master"
+    };
     let (id, version) = (ctx.session.id(), ctx.session.version);
     let reply = &mut ctx.reply;
     reply.map(7);
@@ -61,7 +67,10 @@ struct HelloOptions<'a> {
 impl<'a> HelloOptions<'a> {
     fn parse(args: Args<'a>) -> Result<Self, CommandError> {
         let version = args.get(1).map(parse_version).transpose()?;
-        let mut options = Self { version, ..Self::default() };
+        let mut options = Self {
+            version,
+            ..Self::default()
+        };
         let mut at = 2;
         while let Some(option) = args.get(at) {
             match (args.get(at + 1), args.get(at + 2)) {

@@ -19,17 +19,38 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command::container("CLIENT", client::SUBCOMMANDS),
     Command::new("ECHO", Exactly(2), NoKeys, ANY_TIME.and(Flags::FAST), echo),
     Command::new("HELLO", AtLeast(1), NoKeys, BEFORE_AUTH, hello::hello),
-    Command::new("PING", AtLeast(1), NoKeys, Flags::FAST.and(Flags::FOR_SUBSCRIBERS), ping),
+    Command::new(
+        "PING",
+        AtLeast(1),
+        NoKeys,
+        Flags::FAST.and(Flags::FOR_SUBSCRIBERS),
+        ping,
+    ),
     Command::new("QUIT", AtLeast(1), NoKeys, BEFORE_AUTH.and(ALWAYS), quit),
-    Command::new("RESET", Exactly(1), NoKeys, BEFORE_AUTH.and(ALWAYS), reset::reset),
-    Command::new("SELECT", Exactly(2), NoKeys, ANY_TIME.and(Flags::FAST), select),
+    Command::new(
+        "RESET",
+        Exactly(1),
+        NoKeys,
+        BEFORE_AUTH.and(ALWAYS),
+        reset::reset,
+    ),
+    Command::new(
+        "SELECT",
+        Exactly(2),
+        NoKeys,
+        ANY_TIME.and(Flags::FAST),
+        select,
+    ),
 ];
 
 /// Allowed whatever state the data are in.
 const ANY_TIME: Flags = Flags::LOADING.and(Flags::STALE);
 /// Commands that clients send before anything else works.
-const BEFORE_AUTH: Flags =
-    ANY_TIME.and(Flags::FAST).and(Flags::NO_SCRIPT).and(Flags::NO_AUTH).and(Flags::ALLOW_BUSY);
+const BEFORE_AUTH: Flags = ANY_TIME
+    .and(Flags::FAST)
+    .and(Flags::NO_SCRIPT)
+    .and(Flags::NO_AUTH)
+    .and(Flags::ALLOW_BUSY);
 /// Commands that end what a client is in the middle of.
 const ALWAYS: Flags = Flags::NEVER_QUEUED.and(Flags::FOR_SUBSCRIBERS);
 
@@ -76,5 +97,4 @@ fn select(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 }
 
 /// What Redis says of a number that a C `int` cannot hold.
-const BEYOND_I32: &str =
-    "ERR value is out of range, value must between -2147483648 and 2147483647";
+const BEYOND_I32: &str = "ERR value is out of range, value must between -2147483648 and 2147483647";

@@ -22,7 +22,9 @@ pub(super) fn reset(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult
     session.reply_mode = ReplyMode::On;
     session.no_evict = false;
     session.no_touch = false;
-    session.client.set_names(|names| names.name = Box::default());
+    session
+        .client
+        .set_names(|names| names.name = Box::default());
     if let Some(watches) = watches {
         ctx.after_unit(move |server| server.unwatch(&watches));
     }
@@ -36,7 +38,11 @@ fn unsubscribe(ctx: &mut Context<'_, '_>) {
         return;
     };
     let client = &ctx.session.client;
-    for kind in [ChannelKind::Channel, ChannelKind::Pattern, ChannelKind::Shard] {
+    for kind in [
+        ChannelKind::Channel,
+        ChannelKind::Pattern,
+        ChannelKind::Shard,
+    ] {
         for name in subscriptions.of(kind) {
             ctx.stripes.unsubscribe(kind, name, client.worker);
             ctx.worker.subscribers.remove(kind, name, client.session);
