@@ -1,0 +1,3 @@
+//! Integration tests: the built server, real clients, real bytes.
+
+mod commands;
