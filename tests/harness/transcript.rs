@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! # A comment.
-//! [GETRANGE] needs LPUSH          a block: the command it is about, and conditions
+//! [GETRANGE: edges] needs LPUSH   a block: the command it is about, a title, conditions
 //! > SET k "Hello"                 a command on the first connection …
 //! +OK                             … and its reply (a pattern, see `pattern.rs`)
 //! b> GET k                        the same on a second connection, named b
@@ -174,6 +174,8 @@ impl Transcript {
 impl Block {
     fn heading(line: usize, text: &str) -> Block {
         let (command, conditions) = text[1..].split_once(']').expect("it was looked for");
+        // What follows a colon tells blocks about the same command apart.
+        let command = command.split(':').next().unwrap_or_default();
         let conditions = conditions.split(',').map(|c| c.trim().to_owned());
         Block {
             command: command.to_owned(),
@@ -345,7 +347,7 @@ fn version_of(text: &str) -> (u32, u32) {
 
 /// A heading is a command's name between brackets: an array pattern has quotes or signs in it.
 fn is_heading(text: &str) -> bool {
-    let name = text[1..].split(']').next().unwrap_or_default();
+    let name = text[1..].split([']', ':']).next().unwrap_or_default();
     let is_name = |byte: u8| byte.is_ascii_uppercase() || b"|-_".contains(&byte);
     !name.is_empty() && name.bytes().all(is_name)
 }
