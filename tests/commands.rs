@@ -22,9 +22,17 @@ const TRANSCRIPTS: &[(&str, &str)] = &[
 
 #[track_caller]
 fn check(name: &str) {
-    let (name, text) = TRANSCRIPTS.iter().find(|(given, _)| *given == name).expect("a transcript");
+    let (name, text) = TRANSCRIPTS
+        .iter()
+        .find(|(given, _)| *given == name)
+        .expect("a transcript");
     let failures = Transcript::parse(name, text).failures();
-    assert!(failures.is_empty(), "{} blocks fail:\n\n{}", failures.len(), failures.join("\n\n"));
+    assert!(
+        failures.is_empty(),
+        "{} blocks fail:\n\n{}",
+        failures.len(),
+        failures.join("\n\n")
+    );
 }
 
 #[test]
@@ -85,7 +93,9 @@ const TRIED_ELSEWHERE: &[&str] = &["config|rewrite"];
 const STRING_CATEGORIES: &[&str] = &["@string", "@bitmap"];
 
 fn described() -> Vec<Described<'static>> {
-    let lines = include_str!("commands/info.txt").lines().filter(|line| !line.starts_with('#'));
+    let lines = include_str!("commands/info.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'));
     lines.map(|line| Described::parse(line)).collect()
 }
 
@@ -94,12 +104,20 @@ impl<'a> Described<'a> {
         let mut words = line.splitn(3, ' ');
         let mut word = || words.next().expect("a line has at least three words");
         let (name, arity) = (word(), word().parse().expect("the arity is a number"));
-        Described { name, arity, rest: word().to_owned() }
+        Described {
+            name,
+            arity,
+            rest: word().to_owned(),
+        }
     }
 
     /// The first words of a call: the name, a subcommand as a word of its own.
     fn words(&self) -> Vec<String> {
-        self.name.to_uppercase().split('|').map(str::to_owned).collect()
+        self.name
+            .to_uppercase()
+            .split('|')
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Calls with too few and, for a fixed arity, too many arguments.
@@ -111,7 +129,10 @@ impl<'a> Described<'a> {
         }
         let words = self.words();
         lengths.retain(|&length| length >= words.len());
-        lengths.iter().map(|&length| padded(&words, length)).collect()
+        lengths
+            .iter()
+            .map(|&length| padded(&words, length))
+            .collect()
     }
 }
 
@@ -124,7 +145,9 @@ fn padded(words: &[String], length: usize) -> Vec<String> {
 /// What `COMMAND INFO` answers for `name`, in the form of `commands/info.txt`.
 fn description(client: &mut RawClient, name: &str) -> Option<String> {
     let reply = client.call(&["COMMAND", "INFO", name]);
-    let Value::Array(info) = &reply.items()[0] else { return None };
+    let Value::Array(info) = &reply.items()[0] else {
+        return None;
+    };
     let list = |value: &Value| {
         let mut words: Vec<&str> = value.items().iter().map(Value::text).collect();
         words.sort_unstable();
@@ -133,10 +156,17 @@ fn description(client: &mut RawClient, name: &str) -> Option<String> {
             false => words.join(","),
         }
     };
-    let keys: Vec<String> = info[3..6].iter().map(|key| key.integer().to_string()).collect();
+    let keys: Vec<String> = info[3..6]
+        .iter()
+        .map(|key| key.integer().to_string())
+        .collect();
     let (flags, categories) = (list(&info[2]), list(&info[6]));
     let arity = info[1].integer();
-    Some(format!("{} {arity} {flags} {} {categories}", info[0].text(), keys.join(" ")))
+    Some(format!(
+        "{} {arity} {flags} {} {categories}",
+        info[0].text(),
+        keys.join(" ")
+    ))
 }
 
 /// Every name that the server lists, subcommands as `container|subcommand`.
@@ -145,7 +175,12 @@ fn listed(client: &mut RawClient) -> Vec<String> {
     for command in client.run("COMMAND").items() {
         let info = command.items();
         names.push(info[0].text().to_owned());
-        names.extend(info[9].items().iter().map(|sub| sub.items()[0].text().to_owned()));
+        names.extend(
+            info[9]
+                .items()
+                .iter()
+                .map(|sub| sub.items()[0].text().to_owned()),
+        );
     }
     names
 }
@@ -153,7 +188,11 @@ fn listed(client: &mut RawClient) -> Vec<String> {
 /// The blocks of all transcripts about `name`.
 fn blocks_about<'a>(transcripts: &'a [Transcript], name: &str) -> Vec<&'a Block> {
     let name = name.to_uppercase();
-    transcripts.iter().flat_map(|t| &t.blocks).filter(|block| block.command == name).collect()
+    transcripts
+        .iter()
+        .flat_map(|t| &t.blocks)
+        .filter(|block| block.command == name)
+        .collect()
 }
 
 /// Whether the block calls its own command with success in `dialect`.
@@ -162,18 +201,28 @@ fn succeeds(block: &Block, dialect: Dialect) -> bool {
     let calls = |step: &&Step| {
         let line = step.send.as_deref().unwrap_or_default();
         let mut said = line.split(' ');
-        words.iter().all(|word| said.next().is_some_and(|said| said.eq_ignore_ascii_case(word)))
+        words.iter().all(|word| {
+            said.next()
+                .is_some_and(|said| said.eq_ignore_ascii_case(word))
+        })
     };
     let is_good = |reply: &Reply| match reply {
         Reply::Like(pattern, _) => !pattern.is_error(),
         // SHUTDOWN succeeds by ending the connection, CLIENT REPLY OFF by not answering.
         Reply::Closed | Reply::None => true,
     };
-    block.steps.iter().filter(calls).any(|step| step.replies_in(dialect).any(is_good))
+    block
+        .steps
+        .iter()
+        .filter(calls)
+        .any(|step| step.replies_in(dialect).any(is_good))
 }
 
 fn all_transcripts() -> Vec<Transcript> {
-    TRANSCRIPTS.iter().map(|(name, text)| Transcript::parse(name, text)).collect()
+    TRANSCRIPTS
+        .iter()
+        .map(|(name, text)| Transcript::parse(name, text))
+        .collect()
 }
 
 #[test]
@@ -191,33 +240,56 @@ fn every_command_is_tried_in_both_dialects() {
             return false;
         }
         let blocks = blocks_about(&transcripts, name);
-        [Dialect::Resp2, Dialect::Resp3].iter().any(|&d| !blocks.iter().any(|b| succeeds(b, d)))
+        [Dialect::Resp2, Dialect::Resp3]
+            .iter()
+            .any(|&d| !blocks.iter().any(|b| succeeds(b, d)))
     };
     // A container is tried by what it answers to a wrong subcommand.
     let is_container = |name: &String| names.iter().any(|n| n.starts_with(&format!("{name}|")));
-    let missing: Vec<&String> = names.iter().filter(untried).filter(|n| !is_container(n)).collect();
-    assert!(missing.is_empty(), "no transcript shows these succeed: {missing:?}");
+    let missing: Vec<&String> = names
+        .iter()
+        .filter(untried)
+        .filter(|n| !is_container(n))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "no transcript shows these succeed: {missing:?}"
+    );
     let containers = names.iter().filter(|name| is_container(name));
-    let silent: Vec<&String> =
-        containers.filter(|name| blocks_about(&transcripts, name).is_empty()).collect();
-    assert!(silent.is_empty(), "no transcript tries these without a subcommand: {silent:?}");
+    let silent: Vec<&String> = containers
+        .filter(|name| blocks_about(&transcripts, name).is_empty())
+        .collect();
+    assert!(
+        silent.is_empty(),
+        "no transcript tries these without a subcommand: {silent:?}"
+    );
 }
 
 #[test]
 fn every_string_command_is_tried_on_another_type() {
     let transcripts = all_transcripts();
     let touches_strings = |described: &&Described<'_>| {
-        let has = |category| described.rest.split([' ', ',']).any(|word| word == category);
+        let has = |category| {
+            described
+                .rest
+                .split([' ', ','])
+                .any(|word| word == category)
+        };
         STRING_CATEGORIES.iter().any(|category| has(*category))
     };
     let lacks = |described: &&Described<'_>| {
         let blocks = blocks_about(&transcripts, described.name);
-        !blocks.iter().any(|block| block.has_condition("needs LPUSH"))
+        !blocks
+            .iter()
+            .any(|block| block.has_condition("needs LPUSH"))
     };
     let described = described();
     let missing = described.iter().filter(touches_strings).filter(lacks);
     let missing: Vec<&str> = missing.map(|described| described.name).collect();
-    assert!(missing.is_empty(), "no transcript tries these on a list: {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "no transcript tries these on a list: {missing:?}"
+    );
 }
 
 #[test]
@@ -255,9 +327,9 @@ fn command_info_describes_every_command_as_redis_does() {
         let expected = format!("{name} {arity} {rest}");
         match description(&mut client, name) {
             Some(found) if found == expected => {}
-            Some(found) => failures.push(format!("found    {found}\nexpected {expected}")),
             // They took no command without arguments before.
             Some(_) if name.starts_with("command|getkeys") && !server.kind().at_least(7, 2) => {}
+            Some(found) => failures.push(format!("found    {found}\nexpected {expected}")),
             None if OPTIONAL.contains(&name) || !server.kind().is_nuthatch() => {}
             None => failures.push(format!("not served: {name}")),
         }
@@ -272,7 +344,12 @@ fn command_list_count_and_docs_name_the_same_commands() {
     let list = client.run("COMMAND LIST");
     // The unfiltered list holds the subcommands, too.
     let is_command = |name: &&str| !name.contains('|');
-    let mut names: Vec<&str> = list.items().iter().map(Value::text).filter(is_command).collect();
+    let mut names: Vec<&str> = list
+        .items()
+        .iter()
+        .map(Value::text)
+        .filter(is_command)
+        .collect();
     names.sort_unstable();
     assert_eq!(client.run("COMMAND COUNT").integer(), names.len() as i64);
     let docs = client.run("COMMAND DOCS").pairs();
@@ -281,7 +358,11 @@ fn command_list_count_and_docs_name_the_same_commands() {
     assert_eq!(documented, names);
     for (name, doc) in &docs {
         for field in ["summary", "since", "group"] {
-            assert!(!doc.field(field).text().is_empty(), "{} has no {field}", name.text());
+            assert!(
+                !doc.field(field).text().is_empty(),
+                "{} has no {field}",
+                name.text()
+            );
         }
     }
 }
@@ -291,9 +372,17 @@ fn an_unknown_command_is_answered_with_the_start_of_its_arguments() {
     let server = TestServer::start();
     let mut client = server.raw();
     let check = |client: &mut RawClient, line: &str, expected: &str| {
-        assert_eq!(client.run(line), Value::Error(expected.to_owned()), "{line}");
+        assert_eq!(
+            client.run(line),
+            Value::Error(expected.to_owned()),
+            "{line}"
+        );
     };
-    check(&mut client, "NOSUCH", "ERR unknown command 'NOSUCH', with args beginning with: ");
+    check(
+        &mut client,
+        "NOSUCH",
+        "ERR unknown command 'NOSUCH', with args beginning with: ",
+    );
     check(
         &mut client,
         "nosuch a \"b c\"",

@@ -45,8 +45,20 @@ fn built() -> PathBuf {
     };
     let by_hand = format!("cargo build -p nuthatch-server --profile {profile}");
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "-p", "nuthatch-server", "--profile", profile, "--target-dir"])
-        .arg(profile_dir.parent().expect("a profile directory lies in the target directory"))
+        .args([
+            "build",
+            "--quiet",
+            "-p",
+            "nuthatch-server",
+            "--profile",
+            profile,
+            "--target-dir",
+        ])
+        .arg(
+            profile_dir
+                .parent()
+                .expect("a profile directory lies in the target directory"),
+        )
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status();
     let binary = profile_dir.join("nuthatch");
@@ -55,13 +67,21 @@ fn built() -> PathBuf {
         // No cargo here: the tests were copied to this machine, so the binary must have been too.
         Err(error) => assert!(binary.is_file(), "run `{by_hand}` first (cargo: {error})"),
     }
-    assert!(binary.is_file(), "{} is missing: run `{by_hand}`", binary.display());
+    assert!(
+        binary.is_file(),
+        "{} is missing: run `{by_hand}`",
+        binary.display()
+    );
     binary
 }
 
 /// `target/<profile>` of the running test: its executable lies in `target/<profile>/deps`.
 fn profile_dir() -> PathBuf {
     let executable = std::env::current_exe().expect("a test knows its executable");
-    let deps = executable.parent().expect("an executable lies in a directory");
-    deps.parent().expect("the tests were built by cargo").to_path_buf()
+    let deps = executable
+        .parent()
+        .expect("an executable lies in a directory");
+    deps.parent()
+        .expect("the tests were built by cargo")
+        .to_path_buf()
 }

@@ -71,7 +71,10 @@ impl Pattern {
         {
             return Ok(Pattern::Exact(Value::Error(error.to_owned())));
         }
-        let mut parser = Parser { text: text.as_bytes(), at: 0 };
+        let mut parser = Parser {
+            text: text.as_bytes(),
+            at: 0,
+        };
         let pattern = parser.pattern()?;
         parser.spaces();
         match parser.at == text.len() {
@@ -90,7 +93,9 @@ impl Pattern {
             }
             Pattern::Kind(name) => name == "any" || name == kind_of(value),
             Pattern::Items(items) => match (items.open, value) {
-                (b'[', Value::Array(values)) | (b'>', Value::Push(values)) => items.match_all(values),
+                (b'[', Value::Array(values)) | (b'>', Value::Push(values)) => {
+                    items.match_all(values)
+                }
                 (b'~', Value::Set(values)) => items.match_all(values),
                 _ => false,
             },
@@ -120,7 +125,13 @@ impl Pattern {
 
 impl Items {
     fn match_all(&self, values: &[Value]) -> bool {
-        match_list(&self.each, &self.rest, self.any_order, values, Pattern::matches)
+        match_list(
+            &self.each,
+            &self.rest,
+            self.any_order,
+            values,
+            Pattern::matches,
+        )
     }
 }
 
@@ -135,7 +146,10 @@ fn match_list<P, V>(
     for pattern in each {
         let found = match any_order {
             true => left.iter().position(|value| matches(pattern, value)),
-            false => left.first().is_some_and(|value| matches(pattern, value)).then_some(0),
+            false => left
+                .first()
+                .is_some_and(|value| matches(pattern, value))
+                .then_some(0),
         };
         match found {
             Some(index) => left.remove(index),
@@ -182,7 +196,8 @@ fn globs(glob: &[u8], text: &[u8]) -> bool {
         None => text.is_empty(),
         Some((b'*', rest)) => (0..=text.len()).any(|start| globs(rest, &text[start..])),
         Some((byte, rest)) => {
-            text.first().is_some_and(|first| *byte == b'?' || byte == first)
+            text.first()
+                .is_some_and(|first| *byte == b'?' || byte == first)
                 && globs(rest, &text[1..])
         }
     }
@@ -265,7 +280,12 @@ impl Parser<'_> {
 
     fn items(&mut self, open: u8, any_order: bool) -> Result<Pattern, String> {
         let (each, rest) = self.list("]", Parser::pattern)?;
-        Ok(Pattern::Items(Items { open, any_order, each, rest }))
+        Ok(Pattern::Items(Items {
+            open,
+            any_order,
+            each,
+            rest,
+        }))
     }
 
     fn pairs(&mut self, any_order: bool) -> Result<Pattern, String> {
@@ -277,7 +297,11 @@ impl Parser<'_> {
                 false => Err("expected `:`".into()),
             }
         })?;
-        Ok(Pattern::Pairs(Pairs { any_order, each, rest }))
+        Ok(Pattern::Pairs(Pairs {
+            any_order,
+            each,
+            rest,
+        }))
     }
 
     fn list<T>(
@@ -314,7 +338,11 @@ impl Parser<'_> {
 
     fn number(&mut self) -> Result<i64, String> {
         let start = self.at;
-        while self.text.get(self.at).is_some_and(|b| b.is_ascii_digit() || *b == b'-') {
+        while self
+            .text
+            .get(self.at)
+            .is_some_and(|b| b.is_ascii_digit() || *b == b'-')
+        {
             self.at += 1;
         }
         let text = String::from_utf8_lossy(&self.text[start..self.at]);
@@ -344,7 +372,11 @@ impl Parser<'_> {
     }
 
     fn next(&mut self) -> Result<u8, String> {
-        let byte = self.text.get(self.at).copied().ok_or("the pattern ends too early")?;
+        let byte = self
+            .text
+            .get(self.at)
+            .copied()
+            .ok_or("the pattern ends too early")?;
         self.at += 1;
         Ok(byte)
     }
@@ -363,7 +395,11 @@ mod tests {
     fn check(pattern: &str, bytes: &[u8], expected: bool) {
         let value = Value::decode(bytes).unwrap().0;
         let pattern = Pattern::parse(pattern).unwrap();
-        assert_eq!(pattern.matches(&value), expected, "{pattern:?} against {value}");
+        assert_eq!(
+            pattern.matches(&value),
+            expected,
+            "{pattern:?} against {value}"
+        );
     }
 
     #[test]
@@ -405,7 +441,15 @@ mod tests {
         check("int(1..3)", b":4\r\n", false);
         check("~\"a*c?\"", b"$5\r\nabbcd\r\n", true);
         check("~\"a*c?\"", b"$4\r\nabbc\r\n", false);
-        check("?{\"b\": any, ...}", b"%2\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n:2\r\n", true);
-        check("{\"b\": any, ...}", b"%2\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n:2\r\n", false);
+        check(
+            "?{\"b\": any, ...}",
+            b"%2\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n:2\r\n",
+            true,
+        );
+        check(
+            "{\"b\": any, ...}",
+            b"%2\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n:2\r\n",
+            false,
+        );
     }
 }

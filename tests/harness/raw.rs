@@ -25,8 +25,13 @@ impl RawClient {
     pub fn connect(port: u16) -> RawClient {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server accepts");
         stream.set_nodelay(true).expect("TCP_NODELAY can be set");
-        stream.set_read_timeout(Some(REPLY_PATIENCE)).expect("a timeout can be set");
-        RawClient { stream, received: Vec::new() }
+        stream
+            .set_read_timeout(Some(REPLY_PATIENCE))
+            .expect("a timeout can be set");
+        RawClient {
+            stream,
+            received: Vec::new(),
+        }
     }
 
     /// The socket, for tests that half-close it or do not read from it.
@@ -37,7 +42,9 @@ impl RawClient {
     /// Sends `bytes` as they are.
     #[track_caller]
     pub fn send_bytes(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stream.write_all(bytes.as_ref()).expect("the server reads");
+        self.stream
+            .write_all(bytes.as_ref())
+            .expect("the server reads");
     }
 
     /// Sends `bytes`; false when the server has already closed.
@@ -136,7 +143,10 @@ impl RawClient {
             }
         }
         let got: Vec<u8> = self.received.drain(..bytes.len()).collect();
-        assert_eq!(got.escape_ascii().to_string(), bytes.escape_ascii().to_string());
+        assert_eq!(
+            got.escape_ascii().to_string(),
+            bytes.escape_ascii().to_string()
+        );
     }
 
     /// Reads whatever still comes until the server closes.
@@ -150,7 +160,10 @@ impl RawClient {
                 Ok(()) => {}
                 Err(End::Closed) => return std::mem::take(&mut self.received),
                 Err(End::Silent) => {
-                    panic!("the connection stays open after `{}`", self.received.escape_ascii())
+                    panic!(
+                        "the connection stays open after `{}`",
+                        self.received.escape_ascii()
+                    )
                 }
             }
         }
@@ -163,14 +176,21 @@ impl RawClient {
     #[track_caller]
     pub fn expect_close(&mut self) {
         let rest = self.read_to_close();
-        assert_eq!(rest.escape_ascii().to_string(), "", "nothing was to come before the close");
+        assert_eq!(
+            rest.escape_ascii().to_string(),
+            "",
+            "nothing was to come before the close"
+        );
     }
 
     /// What comes until the server pauses, in notation. Only for recording: a test waits for what
     /// it expects.
     pub(crate) fn read_what_comes(&mut self) -> Vec<String> {
         let pause = |client: &RawClient, time| {
-            client.stream.set_read_timeout(Some(time)).expect("a timeout can be set");
+            client
+                .stream
+                .set_read_timeout(Some(time))
+                .expect("a timeout can be set");
         };
         let mut replies = Vec::new();
         pause(self, Duration::from_millis(300));
@@ -240,7 +260,10 @@ impl fmt::Display for End {
 #[track_caller]
 fn assert_matches(what: &str, reply: &Value, pattern: &str) {
     let parsed = Pattern::parse(pattern).expect("a pattern");
-    assert!(parsed.matches(reply), "{what}\n  answered {reply}\n  expected {pattern}");
+    assert!(
+        parsed.matches(reply),
+        "{what}\n  answered {reply}\n  expected {pattern}"
+    );
 }
 
 /// A command as RESP sends it.
@@ -267,7 +290,10 @@ pub fn split_line(line: &str) -> Result<Vec<Vec<u8>>, String> {
         let (arg, used) = match first {
             b'"' => read_repeated(&rest[1..])?,
             _ => {
-                let end = rest.iter().position(|&byte| byte == b' ').unwrap_or(rest.len());
+                let end = rest
+                    .iter()
+                    .position(|&byte| byte == b' ')
+                    .unwrap_or(rest.len());
                 (rest[..end].to_vec(), end)
             }
         };
@@ -281,10 +307,14 @@ pub fn split_line(line: &str) -> Result<Vec<Vec<u8>>, String> {
 fn read_repeated(text: &[u8]) -> Result<(Vec<u8>, usize), String> {
     let (bytes, used) = read_quoted(text)?;
     let rest = &text[used..];
-    let Some(rest) = rest.strip_prefix(b"*") else { return Ok((bytes, used + 1)) };
+    let Some(rest) = rest.strip_prefix(b"*") else {
+        return Ok((bytes, used + 1));
+    };
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let count = String::from_utf8_lossy(&rest[..digits]);
-    let count: usize = count.parse().map_err(|_| "a repeat count is missing".to_owned())?;
+    let count: usize = count
+        .parse()
+        .map_err(|_| "a repeat count is missing".to_owned())?;
     Ok((bytes.repeat(count), used + 2 + digits))
 }
 
@@ -332,6 +362,9 @@ mod tests {
 
     #[test]
     fn a_command_is_an_array_of_bulks() {
-        assert_eq!(encode_command(&["GET", ""]), b"*2\r\n$3\r\nGET\r\n$0\r\n\r\n");
+        assert_eq!(
+            encode_command(&["GET", ""]),
+            b"*2\r\n$3\r\nGET\r\n$0\r\n\r\n"
+        );
     }
 }

@@ -119,7 +119,12 @@ impl TestServer {
             }
         }
         let child = spawn_logged(&mut command, directory);
-        TestServer { child, port, directory: directory.to_path_buf(), kind }
+        TestServer {
+            child,
+            port,
+            directory: directory.to_path_buf(),
+            kind,
+        }
     }
 
     /// Starts the binary with exactly these arguments in a new directory; `port` is where it will
@@ -132,7 +137,12 @@ impl TestServer {
         let mut command = Command::new(server_binary());
         command.args(arguments);
         let child = spawn_logged(&mut command, &directory);
-        let mut server = TestServer { child, port, directory, kind: ServerKind::of_binary() };
+        let mut server = TestServer {
+            child,
+            port,
+            directory,
+            kind: ServerKind::of_binary(),
+        };
         assert!(server.wait_ready(), "the server ended:\n{}", server.log());
         server
     }
@@ -220,8 +230,14 @@ impl TestServer {
     pub fn rss_bytes(&self) -> u64 {
         let path = format!("/proc/{}/status", self.pid());
         let status = fs::read_to_string(path).expect("the server is running");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a VmRSS line");
-        let kib = line.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok());
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .expect("a VmRSS line");
+        let kib = line
+            .split_whitespace()
+            .nth(1)
+            .and_then(|number| number.parse::<u64>().ok());
         kib.expect("VmRSS is a number of KiB") * 1024
     }
 
@@ -263,7 +279,11 @@ impl TestServer {
     /// With its log, when it does not.
     #[track_caller]
     pub fn assert_alive(&mut self) {
-        assert!(self.exit_status().is_none(), "the server died:\n{}", self.log());
+        assert!(
+            self.exit_status().is_none(),
+            "the server died:\n{}",
+            self.log()
+        );
         assert_eq!(self.raw().run("PING").text(), "PONG");
         let log = self.log();
         assert!(!log.contains("panicked at"), "the server panicked:\n{log}");
@@ -276,15 +296,22 @@ impl TestServer {
 /// When it has none.
 #[track_caller]
 fn info_field(info: &str, field: &str) -> String {
-    let line = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    line.unwrap_or_else(|| panic!("INFO has no {field}:\n{info}")).to_owned()
+    let line = info
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    line.unwrap_or_else(|| panic!("INFO has no {field}:\n{info}"))
+        .to_owned()
 }
 
 impl Drop for TestServer {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let log = self.log();
-            let tail = log.char_indices().rev().nth(4000).map_or(0, |(index, _)| index);
+            let tail = log
+                .char_indices()
+                .rev()
+                .nth(4000)
+                .map_or(0, |(index, _)| index);
             eprintln!("--- the server's log ---\n{}", &log[tail..]);
         }
         // It may have ended already, which some tests are about.

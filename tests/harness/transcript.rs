@@ -93,12 +93,16 @@ impl Transcript {
                 blocks.push(Block::heading(line, &text));
                 continue;
             }
-            let Some(block) = blocks.last_mut() else { fail("no block yet") };
+            let Some(block) = blocks.last_mut() else {
+                fail("no block yet")
+            };
             if let Some(step) = Step::opening(line, &text) {
                 block.steps.push(step);
                 continue;
             }
-            let Some(step) = block.steps.last_mut() else { fail("a reply to nothing") };
+            let Some(step) = block.steps.last_mut() else {
+                fail("a reply to nothing")
+            };
             match reply_line(&text) {
                 Ok(reply) => step.replies.push(reply),
                 Err(reason) => fail(&reason),
@@ -129,7 +133,9 @@ impl Transcript {
         let mut lines = String::new();
         for (index, line) in text.lines().enumerate() {
             lines.push_str(&format!("{line}\n"));
-            let Some([resp2, resp3]) = answers.get(&(index + 1)) else { continue };
+            let Some([resp2, resp3]) = answers.get(&(index + 1)) else {
+                continue;
+            };
             for count in 0..resp2.len().max(resp3.len()) {
                 match (resp2.get(count), resp3.get(count)) {
                     (Some(a), Some(b)) if a == b => lines.push_str(&format!("{a}\n")),
@@ -181,7 +187,9 @@ impl Block {
             command: command.to_owned(),
             line,
             steps: Vec::new(),
-            conditions: conditions.filter(|condition| !condition.is_empty()).collect(),
+            conditions: conditions
+                .filter(|condition| !condition.is_empty())
+                .collect(),
         }
     }
 
@@ -216,7 +224,12 @@ impl Block {
         })
     }
 
-    fn record(&self, server: &TestServer, dialect: Dialect, name: &str) -> Vec<(usize, Vec<String>)> {
+    fn record(
+        &self,
+        server: &TestServer,
+        dialect: Dialect,
+        name: &str,
+    ) -> Vec<(usize, Vec<String>)> {
         empty(server);
         let mut connections: Vec<(char, RawClient)> = Vec::new();
         let mut recorded = Vec::new();
@@ -259,13 +272,21 @@ impl Step {
             // `>[` opens a push reply, not a command.
             _ => Some(rest.strip_prefix("> ")?.to_owned()),
         };
-        Some(Step { line, connection, send, replies: Vec::new() })
+        Some(Step {
+            line,
+            connection,
+            send,
+            replies: Vec::new(),
+        })
     }
 
     /// The replies that are due in `dialect`.
     pub fn replies_in(&self, dialect: Dialect) -> impl Iterator<Item = &Reply> {
         let due = move |given: &Option<Dialect>| given.is_none_or(|given| given == dialect);
-        self.replies.iter().filter(move |(given, _)| due(given)).map(|(_, reply)| reply)
+        self.replies
+            .iter()
+            .filter(move |(given, _)| due(given))
+            .map(|(_, reply)| reply)
     }
 
     fn run(&self, client: &mut RawClient, dialect: Dialect) -> Result<(), String> {
@@ -325,7 +346,10 @@ fn empty(server: &TestServer) {
     let mut control = server.raw();
     control.check("FLUSHALL", "+OK");
     wait_until("the connections of the block before are gone", || {
-        control.run("INFO clients").text().contains("connected_clients:1\r\n")
+        control
+            .run("INFO clients")
+            .text()
+            .contains("connected_clients:1\r\n")
     });
     drop(control);
     // The control connection is not to be seen by CLIENT LIST in the block, either: the next
@@ -341,7 +365,10 @@ fn knows(server: &TestServer, command: &str) -> bool {
 
 fn version_of(text: &str) -> (u32, u32) {
     let (major, minor) = text.split_once('.').unwrap_or((text, "0"));
-    let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("not a version: {text}"));
+    let number = |text: &str| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("not a version: {text}"))
+    };
     (number(major), number(minor))
 }
 
@@ -384,4 +411,3 @@ fn joined_lines(text: &str) -> Vec<(usize, String)> {
     }
     lines
 }
-

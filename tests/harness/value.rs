@@ -117,9 +117,10 @@ impl Value {
     pub fn pairs(&self) -> Vec<(Value, Value)> {
         match self {
             Value::Map(pairs) => pairs.clone(),
-            Value::Array(items) if items.len().is_multiple_of(2) => {
-                items.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
-            }
+            Value::Array(items) if items.len().is_multiple_of(2) => items
+                .chunks(2)
+                .map(|pair| (pair[0].clone(), pair[1].clone()))
+                .collect(),
             other => panic!("not a map: {other}"),
         }
     }
@@ -130,8 +131,13 @@ impl Value {
     /// When it is neither or has no such key.
     #[track_caller]
     pub fn field(&self, key: &str) -> Value {
-        let found = self.pairs().into_iter().find(|(name, _)| name.text() == key);
-        found.unwrap_or_else(|| panic!("no field {key} in {self}")).1
+        let found = self
+            .pairs()
+            .into_iter()
+            .find(|(name, _)| name.text() == key);
+        found
+            .unwrap_or_else(|| panic!("no field {key} in {self}"))
+            .1
     }
 
     /// Whether it is an error.
@@ -151,8 +157,9 @@ impl<'a> Decoder<'a> {
             return Err(DecodeError::Malformed("nested too deeply".into()));
         }
         let line = self.line()?;
-        let (&kind, rest) =
-            line.split_first().ok_or_else(|| DecodeError::Malformed("an empty line".into()))?;
+        let (&kind, rest) = line
+            .split_first()
+            .ok_or_else(|| DecodeError::Malformed("an empty line".into()))?;
         Ok(match kind {
             b'+' => Value::Simple(text(rest)?),
             b'-' => Value::Error(text(rest)?),
@@ -170,18 +177,27 @@ impl<'a> Decoder<'a> {
             b'~' => Value::Set(self.values(rest, depth)?),
             b'>' => Value::Push(self.values(rest, depth)?),
             b'%' => Value::Map(self.pairs(rest, depth)?),
-            _ => return Err(DecodeError::Malformed(String::from_utf8_lossy(line).into_owned())),
+            _ => {
+                return Err(DecodeError::Malformed(
+                    String::from_utf8_lossy(line).into_owned(),
+                ));
+            }
         })
     }
 
     /// The bytes up to the next CRLF, and past it.
     fn line(&mut self) -> Result<&'a [u8], DecodeError> {
         let rest = &self.input[self.at..];
-        let end = rest.iter().position(|&byte| byte == b'\n').ok_or(DecodeError::Incomplete)?;
+        let end = rest
+            .iter()
+            .position(|&byte| byte == b'\n')
+            .ok_or(DecodeError::Incomplete)?;
         self.at += end + 1;
         match rest[..end].split_last() {
             Some((b'\r', line)) => Ok(line),
-            _ => Err(DecodeError::Malformed("a line that does not end in CRLF".into())),
+            _ => Err(DecodeError::Malformed(
+                "a line that does not end in CRLF".into(),
+            )),
         }
     }
 
@@ -192,7 +208,9 @@ impl<'a> Decoder<'a> {
             return Err(DecodeError::Incomplete);
         }
         if &rest[length..length + 2] != b"\r\n" {
-            return Err(DecodeError::Malformed("a string without its final CRLF".into()));
+            return Err(DecodeError::Malformed(
+                "a string without its final CRLF".into(),
+            ));
         }
         self.at += length + 2;
         Ok(rest[..length].to_vec())
@@ -202,7 +220,9 @@ impl<'a> Decoder<'a> {
         let bytes = self.counted(length)?;
         match bytes.get(3) {
             Some(b':') => Ok(Value::Verbatim(bytes)),
-            _ => Err(DecodeError::Malformed("a verbatim string without its format".into())),
+            _ => Err(DecodeError::Malformed(
+                "a verbatim string without its format".into(),
+            )),
         }
     }
 
@@ -211,7 +231,9 @@ impl<'a> Decoder<'a> {
     }
 
     fn pairs(&mut self, length: &[u8], depth: usize) -> Result<Vec<(Value, Value)>, DecodeError> {
-        (0..count(length)?).map(|_| Ok((self.value(depth + 1)?, self.value(depth + 1)?))).collect()
+        (0..count(length)?)
+            .map(|_| Ok((self.value(depth + 1)?, self.value(depth + 1)?)))
+            .collect()
     }
 }
 
@@ -224,7 +246,9 @@ fn number(bytes: &[u8]) -> Result<i64, DecodeError> {
     let text = text(bytes)?;
     match text.parse::<i64>() {
         Ok(number) if number.to_string() == text => Ok(number),
-        _ => Err(DecodeError::Malformed(format!("not a canonical number: {text}"))),
+        _ => Err(DecodeError::Malformed(format!(
+            "not a canonical number: {text}"
+        ))),
     }
 }
 
@@ -294,7 +318,9 @@ fn write_pairs(out: &mut fmt::Formatter<'_>, pairs: &[(Value, Value)]) -> fmt::R
 
 fn is_word(text: &str) -> bool {
     !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }
 
 /// `bytes` between double quotes, with `\xHH` for what does not print.
@@ -346,14 +372,27 @@ mod tests {
     fn every_proper_prefix_is_incomplete() {
         let bytes = b"*3\r\n$2\r\nab\r\n%1\r\n+k\r\n:1\r\n=6\r\ntxt:ab\r\n";
         for end in 0..bytes.len() {
-            assert_eq!(Value::decode(&bytes[..end]).unwrap_err(), DecodeError::Incomplete);
+            assert_eq!(
+                Value::decode(&bytes[..end]).unwrap_err(),
+                DecodeError::Incomplete
+            );
         }
     }
 
     #[test]
     fn other_encodings_of_the_same_value_are_refused() {
-        for bytes in [&b":01\r\n"[..], b":+1\r\n", b"$-2\r\n", b"$1\r\nabc", b"+a\n", b"#x\r\n"] {
-            assert!(matches!(Value::decode(bytes), Err(DecodeError::Malformed(_))), "{bytes:?}");
+        for bytes in [
+            &b":01\r\n"[..],
+            b":+1\r\n",
+            b"$-2\r\n",
+            b"$1\r\nabc",
+            b"+a\n",
+            b"#x\r\n",
+        ] {
+            assert!(
+                matches!(Value::decode(bytes), Err(DecodeError::Malformed(_))),
+                "{bytes:?}"
+            );
         }
     }
 }
