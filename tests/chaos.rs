@@ -3,19 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use harness::{RawClient, TestServer, encode_command, long_or, raise_open_file_limit, wait_until};
-
-/// A sequence of numbers that repeats in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
+use harness::{
+    Random, RawClient, TestServer, encode_command, long_or, raise_open_file_limit, wait_until,
+};
 
 #[test]
 fn requests_that_break_off_anywhere_change_nothing_or_all() {
@@ -66,6 +56,13 @@ fn connections_die_under_load_and_no_transfer_is_lost() {
             scope.spawn(move || transfer_and_die(server, worker, ACCOUNTS));
         }
     });
+    // What they sent last may still be running.
+    wait_until("their connections are gone", || {
+        control
+            .run("INFO clients")
+            .text()
+            .contains("connected_clients:1\r\n")
+    });
     let total: i64 = (0..ACCOUNTS)
         .map(|account| {
             let value = control.call(&["GET", &format!("account:{account}")]);
@@ -73,18 +70,12 @@ fn connections_die_under_load_and_no_transfer_is_lost() {
         })
         .sum();
     assert_eq!(total, ACCOUNTS as i64 * STARTED_WITH);
-    wait_until("their connections are gone", || {
-        control
-            .run("INFO clients")
-            .text()
-            .contains("connected_clients:1\r\n")
-    });
     server.assert_alive();
 }
 
 /// Moves money between accounts, and drops the connection at any moment.
 fn transfer_and_die(server: &TestServer, seed: u64, accounts: u64) {
-    let mut random = Random(seed + 1);
+    let mut random = Random::new(seed + 1);
     for _ in 0..long_or(2000, 150) {
         let mut client = server.raw();
         for _ in 0..random.below(5) {
@@ -181,7 +172,7 @@ fn killing_clients_while_they_work_harms_nobody_else() {
 }
 
 fn increment_until(server: &TestServer, worker: u64, stop: &AtomicBool, done: &AtomicU64) {
-    let mut random = Random(worker + 77);
+    let mut random = Random::new(worker + 77);
     // Relaxed: see where it is set.
     while !stop.load(Ordering::Relaxed) {
         let mut client = server.raw();
@@ -209,7 +200,7 @@ fn a_storm_of_connections_passes() {
         for worker in 0..4 {
             let server = &server;
             scope.spawn(move || {
-                let mut random = Random(worker + 5);
+                let mut random = Random::new(worker + 5);
                 for _ in 0..long_or(5000, 300) {
                     let mut client = server.raw();
                     match random.below(4) {
@@ -240,7 +231,7 @@ fn flushing_and_swapping_under_load_keeps_the_counts_right() {
         for worker in 0..4 {
             let (server, stop) = (&server, &stop);
             scope.spawn(move || {
-                let mut random = Random(worker + 11);
+                let mut random = Random::new(worker + 11);
                 let mut client = server.raw();
                 // Relaxed: see where it is set.
                 while !stop.load(Ordering::Relaxed) {

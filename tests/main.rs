@@ -1,7 +1,11 @@
 //! Integration tests: the built server, real clients, real bytes.
 
+mod bitmaps;
 mod chaos;
 mod commands;
+mod keys;
 mod limits;
+mod newer;
 mod process;
 mod protocol;
+mod strings;

@@ -7,6 +7,7 @@
 
 mod binary;
 mod pattern;
+mod random;
 mod raw;
 mod server;
 mod transcript;
@@ -15,8 +16,22 @@ mod wait;
 
 pub use binary::{command_line, server_binary};
 pub use pattern::Pattern;
+pub use random::Random;
 pub use raw::{End, RawClient, encode_command, split_line};
 pub use server::{ServerKind, TestServer, free_port, raise_open_file_limit};
 pub use transcript::{Block, Dialect, Reply, Step, Transcript};
 pub use value::{DecodeError, Value};
 pub use wait::{long_or, wait_until, wait_until_some};
+
+/// Runs `work` on `threads` threads at once, each with its number, and waits for all.
+///
+/// # Panics
+/// When one of them does.
+pub fn in_parallel(threads: usize, work: impl Fn(usize) + Sync) {
+    std::thread::scope(|scope| {
+        for number in 0..threads {
+            let work = &work;
+            scope.spawn(move || work(number));
+        }
+    });
+}
