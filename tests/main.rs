@@ -3,9 +3,12 @@
 mod bitmaps;
 mod chaos;
 mod commands;
+mod connection;
 mod keys;
 mod limits;
 mod newer;
 mod process;
 mod protocol;
+mod pubsub;
 mod strings;
+mod transactions;

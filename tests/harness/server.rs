@@ -87,7 +87,7 @@ impl TestServer {
     }
 
     /// Starts a server with options as they would follow on the command line, without the dashes.
-    /// A value is split at spaces unless it holds none: `("save", "3600 1")`.
+    /// A value is split at its spaces, unless it stands in quotes.
     ///
     /// # Panics
     /// When it does not come up; with its log.
@@ -342,6 +342,7 @@ fn add_option(command: &mut Command, name: &str, value: &str) {
     command.arg(format!("--{name}"));
     match value {
         "" => command.arg(""),
+        quoted if quoted.starts_with('"') => command.arg(quoted.trim_matches('"')),
         value => command.args(value.split(' ')),
     };
 }
