@@ -96,7 +96,7 @@ fn described() -> Vec<Described<'static>> {
     let lines = include_str!("commands/info.txt")
         .lines()
         .filter(|line| !line.starts_with('#'));
-    lines.map(|line| Described::parse(line)).collect()
+    lines.map(Described::parse).collect()
 }
 
 impl<'a> Described<'a> {

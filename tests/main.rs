@@ -10,5 +10,6 @@ mod newer;
 mod process;
 mod protocol;
 mod pubsub;
+mod server;
 mod strings;
 mod transactions;
