@@ -2,6 +2,7 @@
 
 mod bitmaps;
 mod chaos;
+mod client;
 mod commands;
 mod connection;
 mod keys;
