@@ -13,8 +13,14 @@ pub(crate) mod table;
 
 mod client;
 mod connection;
+mod client;
+mod connection;
 mod help;
+mod pubsub;
 mod string;
+mod transaction;
+mod string;
+mod transaction;
 
 pub(crate) use args::Args;
 pub(crate) use context::Context;
@@ -118,4 +124,10 @@ impl Command {
 /// A container resolves to a subcommand or to an error before anything runs.
 fn run_container(_ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
     Err(CommandError::Syntax)
+}
+
+/// The reply of a container's `HELP`.
+pub(crate) fn reply_help(ctx: &mut Context<'_, '_>, lines: &[&str]) {
+    ctx.reply.array(lines.len());
+    lines.iter().for_each(|line| ctx.reply.simple(line));
 }
