@@ -13,12 +13,8 @@ pub(crate) mod table;
 
 mod client;
 mod connection;
-mod client;
-mod connection;
 mod help;
 mod pubsub;
-mod string;
-mod transaction;
 mod string;
 mod transaction;
 

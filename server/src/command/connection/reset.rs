@@ -2,6 +2,7 @@
 
 use protocol::Version;
 
+use crate::command::transaction::end_watches;
 use crate::command::{Args, CommandResult, Context};
 use crate::session::{ChannelKind, ReplyMode};
 
@@ -15,7 +16,6 @@ pub(super) fn reset(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult
         ctx.server.monitors.remove(session.client.worker);
     }
     session.transaction = None;
-    let watches = session.watches.take();
     session.db = 0;
     session.version = Version::Resp2;
     session.authenticated = ctx.config.requirepass.is_empty();
@@ -25,9 +25,7 @@ pub(super) fn reset(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult
     session
         .client
         .set_names(|names| names.name = Box::default());
-    if let Some(watches) = watches {
-        ctx.after_unit(move |server| server.unwatch(&watches));
-    }
+    end_watches(ctx);
     ctx.reply.simple("RESET");
     Ok(())
 }
