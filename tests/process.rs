@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use harness::{
-    RawClient, ServerKind, TestServer, command_line, free_port, server_binary, wait_until,
+    RawClient, ServerKind, TestServer, command_line, free_port, server_binary, skip, wait_until,
 };
 use rustix::process::Signal;
 
