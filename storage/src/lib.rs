@@ -1,1 +1,58 @@
-//! The keyspace.
+//! The keyspace: shards, table, packed entries, expiry, the ordered log, snapshots.
+//!
+//! Storage is synchronous and knows neither sockets nor reply text nor the wall clock: time and
+//! randomness come in as arguments. A caller opens a [`Unit`] on a [`Keyspace`], works on databases
+//! and keys through it, and drops it; what the unit holds locked is decided before it starts.
+
+pub mod big_string;
+mod digest;
+mod entry;
+mod error;
+pub mod glob;
+mod hash;
+mod keys;
+mod keyspace;
+pub mod log;
+mod memory;
+mod prefetch;
+mod scan;
+mod shard;
+pub mod slab;
+pub mod slot;
+mod slot_word;
+mod snapshot;
+mod state;
+mod strings;
+mod table;
+mod time;
+mod unit;
+mod value;
+pub mod waiters;
+mod watch;
+mod wheel;
+
+pub use digest::DataDigest;
+pub use entry::EntryView;
+pub use error::StoreError;
+pub use hash::{Key, KeyHash, KeyHasher};
+pub use keyspace::{Cut, Keyspace, KeyspaceOptions};
+pub use memory::Memory;
+pub use snapshot::Snapshot;
+pub use state::{Pause, State};
+pub use strings::StringMut;
+pub use time::UnixMillis;
+pub use unit::{LockPlan, NewExpiry, RemovalCause, Removed, Tally, Unit};
+pub use value::{BIG_STRING_MIN_BYTES, NewValue, StringRef, ValueType, canonical_integer};
+pub use watch::WatchFlag;
+
+/// A database number, `0..databases`.
+pub type DbIndex = u32;
+
+/// Whether `file`, as a panic's location names it, is a module of this crate with `unsafe` code. After a
+/// panic there memory may be in any state, so the process must not go on.
+pub fn is_unsafe_module(file: &str) -> bool {
+    const UNSAFE_MODULES: [&str; 8] =
+        ["entry.rs", "shard.rs", "slab/", "table.rs", "unit.rs", "prefetch.rs", "log/ring.rs", "slot_word.rs"];
+    file.split_once("storage/src/").is_some_and(|(_, module)| UNSAFE_MODULES.iter().any(|name| module.starts_with(name)))
+        || file.contains("hashbrown")
+}

@@ -1,0 +1,437 @@
+//! Packed entries: one block per key, found through its slot word.
+//!
+//! | offset | size | field |
+//! |---|---|---|
+//! | 0 | 1 | key length 0–250, or 251–254: that many minus 250 length bytes follow the header |
+//! | 1 | 3 | stamp: seconds of the last access, wrapping |
+//! | 4 | 0–4 | key length, little endian, if it did not fit |
+//! | . | n | key |
+//! | . | 8 | expire time in Unix milliseconds, if the slot word says so |
+//! | . | – | value: length varint (1, 3 or 5 bytes) and bytes; or 8-byte integer; or 8-byte pointer |
+//!
+//! The key comes first so that it is found from the block alone: compaction knows no slot word.
+//! Blocks are 8-byte aligned, so the first four bytes are also one `AtomicU32`: readers under a shared
+//! lock may stamp an entry while others read its key length.
+//!
+//! This module is `unsafe` because entries are runs of bytes with no Rust type; it pays with 8 to 25
+//! bytes per key against boxed parts. Everything here trusts one invariant, upheld by [`crate::db`]: an
+//! [`EntryPtr`] in use was written by [`EntryPtr::write`] with the same `has_ttl` and `kind` that its
+//! slot word carries, and has not been freed.
+
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::big_string::BigString;
+use crate::slot_word::{Kind, Word};
+use crate::time::UnixMillis;
+use crate::value::StringRef;
+
+const HEADER_BYTES: usize = 4;
+const EXPIRE_BYTES: usize = 8;
+const KEY_LENGTH_INLINE_MAX: usize = 250;
+const VALUE_LENGTH_INLINE_MAX: usize = 251;
+const STAMP_MASK: u32 = 0x00ff_ffff;
+
+/// A value as it is laid down in an entry.
+pub(crate) enum Payload<'v> {
+    /// Bytes kept in the entry.
+    Raw(&'v [u8]),
+    /// Bytes kept in the entry that came about by changing a string in place.
+    Grown(&'v [u8]),
+    /// An integer.
+    Int(i64),
+    /// A chunk array, owned by the entry.
+    Big(Box<BigString>),
+}
+
+impl Payload<'_> {
+    /// The kind the slot word must carry.
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Payload::Raw(_) => Kind::Raw,
+            Payload::Grown(_) => Kind::Grown,
+            Payload::Int(_) => Kind::Int,
+            Payload::Big(_) => Kind::BigString,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Payload::Raw(value) | Payload::Grown(value) => raw_bytes(value.len()),
+            Payload::Int(_) | Payload::Big(_) => 8,
+        }
+    }
+}
+
+/// How many bytes a raw value of `len` bytes takes with its length.
+fn raw_bytes(len: usize) -> usize {
+    len + match len {
+        0..=VALUE_LENGTH_INLINE_MAX => 1,
+        252..=0xffff => 3,
+        _ => 5,
+    }
+}
+
+/// How many bytes an entry takes.
+pub(crate) fn entry_bytes(key_len: usize, has_ttl: bool, payload: &Payload<'_>) -> usize {
+    HEADER_BYTES + key_length_bytes(key_len) + key_len + if has_ttl { EXPIRE_BYTES } else { 0 } + payload.bytes()
+}
+
+fn key_length_bytes(key_len: usize) -> usize {
+    match key_len {
+        0..=KEY_LENGTH_INLINE_MAX => 0,
+        251..=0xff => 1,
+        0x100..=0xffff => 2,
+        0x1_0000..=0xff_ffff => 3,
+        _ => 4,
+    }
+}
+
+/// The address of an entry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EntryPtr(NonNull<u8>);
+
+// SAFETY: an `EntryPtr` is an address; all access goes through methods whose callers hold the lock of
+// the shard that owns the block.
+unsafe impl Send for EntryPtr {}
+// SAFETY: as above.
+unsafe impl Sync for EntryPtr {}
+
+impl EntryPtr {
+    /// The entry in the block at `block`.
+    pub(crate) fn new(block: NonNull<u8>) -> Self {
+        Self(block)
+    }
+
+    /// The block's first byte.
+    pub(crate) fn block(self) -> NonNull<u8> {
+        self.0
+    }
+
+    /// The address, with its provenance exposed so that [`EntryPtr::from_address`] can pick it up.
+    #[inline]
+    pub(crate) fn address(self) -> u64 {
+        self.0.as_ptr().expose_provenance() as u64
+    }
+
+    /// The pointer whose [`EntryPtr::address`] was `address`.
+    #[inline]
+    pub(crate) fn from_address(address: u64) -> Self {
+        let pointer = std::ptr::with_exposed_provenance_mut(address as usize);
+        Self(NonNull::new(pointer).expect("slot words hold the address of an entry"))
+    }
+
+    /// Writes a whole entry into a block of at least [`entry_bytes`] bytes.
+    ///
+    /// # Safety
+    /// The block is at least that large, 8-byte aligned, and nobody else refers to it.
+    pub(crate) unsafe fn write(self, key: &[u8], stamp: u32, expire_at: Option<UnixMillis>, payload: Payload<'_>) {
+        let mut at = HEADER_BYTES;
+        let extra = key_length_bytes(key.len());
+        let length_byte = if extra == 0 { key.len() as u32 } else { (KEY_LENGTH_INLINE_MAX + extra) as u32 };
+        // SAFETY: the caller guarantees room and exclusive access; offsets follow `entry_bytes`.
+        unsafe {
+            self.0.cast::<u32>().write(length_byte | (stamp & STAMP_MASK) << 8);
+            self.put(&mut at, &(key.len() as u32).to_le_bytes()[..extra]);
+            self.put(&mut at, key);
+            if let Some(expire_at) = expire_at {
+                self.put(&mut at, &expire_at.0.to_le_bytes());
+            }
+            self.write_payload(at, payload);
+        }
+    }
+
+    /// # Safety
+    /// As [`EntryPtr::write`]; the payload fits at `at`.
+    unsafe fn write_payload(self, mut at: usize, payload: Payload<'_>) {
+        // SAFETY: the caller guarantees the room.
+        unsafe {
+            match payload {
+                Payload::Raw(value) | Payload::Grown(value) => {
+                    match value.len() {
+                        len @ 0..=VALUE_LENGTH_INLINE_MAX => self.put(&mut at, &[len as u8]),
+                        len @ 252..=0xffff => {
+                            self.put(&mut at, &[252]);
+                            self.put(&mut at, &(len as u16).to_le_bytes());
+                        }
+                        len => {
+                            self.put(&mut at, &[253]);
+                            self.put(&mut at, &(len as u32).to_le_bytes());
+                        }
+                    }
+                    self.put(&mut at, value);
+                }
+                Payload::Int(value) => self.put(&mut at, &value.to_le_bytes()),
+                Payload::Big(value) => {
+                    let address = Box::into_raw(value).expose_provenance() as u64;
+                    self.put(&mut at, &address.to_le_bytes());
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// `bytes` fit into the block at `at`, and nobody else refers to that range.
+    #[inline]
+    unsafe fn put(self, at: &mut usize, bytes: &[u8]) {
+        // SAFETY: the caller guarantees it; the source is a Rust slice and cannot overlap.
+        unsafe { self.0.add(*at).copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
+        *at += bytes.len();
+    }
+
+    #[inline]
+    fn header<'a>(self) -> &'a AtomicU32 {
+        // SAFETY: entries are 8-byte aligned and live; word 0 is only ever accessed as an atomic once
+        // the entry is in the table.
+        unsafe { self.0.cast::<AtomicU32>().as_ref() }
+    }
+
+    /// # Safety
+    /// The entry is live; `at..at + len` lies inside it and is not written while `'a` lasts.
+    #[inline]
+    unsafe fn bytes<'a>(self, at: usize, len: usize) -> &'a [u8] {
+        // SAFETY: the caller guarantees it.
+        unsafe { std::slice::from_raw_parts(self.0.add(at).as_ptr(), len) }
+    }
+
+    /// Where the key begins and how long it is.
+    #[inline]
+    fn key_range(self) -> (usize, usize) {
+        let length_byte = (self.header().load(Ordering::Relaxed) & 0xff) as usize;
+        if length_byte <= KEY_LENGTH_INLINE_MAX { (HEADER_BYTES, length_byte) } else { self.long_key_range(length_byte) }
+    }
+
+    #[cold]
+    fn long_key_range(self, length_byte: usize) -> (usize, usize) {
+        let extra = length_byte - KEY_LENGTH_INLINE_MAX;
+        let mut length = [0; 4];
+        // SAFETY: `write` laid `extra` length bytes after the header.
+        length[..extra].copy_from_slice(unsafe { self.bytes(HEADER_BYTES, extra) });
+        (HEADER_BYTES + extra, u32::from_le_bytes(length) as usize)
+    }
+
+    /// The key.
+    ///
+    /// # Safety
+    /// The entry is live, and stays so while `'a` lasts (the shard's lock, held shared or exclusively).
+    #[inline]
+    pub(crate) unsafe fn key<'a>(self) -> &'a [u8] {
+        let (at, len) = self.key_range();
+        // SAFETY: `write` laid the key there; keys are never written again.
+        unsafe { self.bytes(at, len) }
+    }
+
+    /// # Safety
+    /// As [`EntryPtr::key`].
+    #[inline]
+    unsafe fn after_key(self) -> usize {
+        let (at, len) = self.key_range();
+        at + len
+    }
+
+    /// Stamps the access unless it already bears this second.
+    #[inline]
+    pub(crate) fn stamp(self, seconds: u32) {
+        let header = self.header();
+        let seen = header.load(Ordering::Relaxed);
+        let fresh = seen & 0xff | (seconds & STAMP_MASK) << 8;
+        if seen != fresh {
+            // Relaxed: every writer under the shared lock stores the same length byte, and a lost stamp
+            // is a stamp of the same second.
+            header.store(fresh, Ordering::Relaxed);
+        }
+    }
+
+    /// Seconds of the last access, modulo 2^24.
+    pub(crate) fn stamped(self) -> u32 {
+        self.header().load(Ordering::Relaxed) >> 8
+    }
+}
+
+/// A live entry with the slot word that describes it.
+#[derive(Clone, Copy)]
+pub struct EntryView<'a> {
+    word: Word,
+    entry: EntryPtr,
+    lifetime: std::marker::PhantomData<&'a [u8]>,
+}
+
+impl<'a> EntryView<'a> {
+    /// # Safety
+    /// `word` is (or was, for a pre-image) the slot word of a live entry that nobody writes or frees
+    /// while `'a` lasts.
+    #[inline]
+    pub(crate) unsafe fn new(word: Word) -> Self {
+        Self { word, entry: word.entry(), lifetime: std::marker::PhantomData }
+    }
+
+    /// The slot word.
+    pub(crate) fn word(&self) -> Word {
+        self.word
+    }
+
+    /// The key.
+    #[inline]
+    pub fn key(&self) -> &'a [u8] {
+        // SAFETY: `new`'s caller vouched for the entry.
+        unsafe { self.entry.key() }
+    }
+
+    /// The instant after which the key is gone.
+    #[inline]
+    pub fn expire_at(&self) -> Option<UnixMillis> {
+        if !self.word.has_ttl() {
+            return None;
+        }
+        // SAFETY: `new`'s caller vouched for the entry, and the word says that an expire time follows the key.
+        let at = unsafe { self.entry.after_key() };
+        Some(UnixMillis(i64::from_le_bytes(self.word_at(at))))
+    }
+
+    /// Whether the key is past its expire time: in the millisecond it expires a key still lives.
+    #[inline]
+    pub(crate) fn is_expired(&self, now: UnixMillis) -> bool {
+        self.expire_at().is_some_and(|at| now > at)
+    }
+
+    #[inline]
+    fn payload_at(&self) -> usize {
+        // SAFETY: `new`'s caller vouched for the entry.
+        let after_key = unsafe { self.entry.after_key() };
+        after_key + if self.word.has_ttl() { EXPIRE_BYTES } else { 0 }
+    }
+
+    /// The string value.
+    #[inline]
+    pub fn string(&self) -> StringRef<'a> {
+        let at = self.payload_at();
+        match self.word.kind() {
+            Kind::Raw | Kind::Grown => {
+                let (at, len) = self.raw_range(at);
+                // SAFETY: `write_payload` laid `len` bytes there; `new`'s caller vouched for the entry.
+                StringRef::Raw(unsafe { self.entry.bytes(at, len) })
+            }
+            Kind::Int => StringRef::Int(i64::from_le_bytes(self.word_at(at))),
+            Kind::BigString => {
+                // SAFETY: the entry owns the boxed string whose address it holds, and lives for `'a`.
+                StringRef::Big(unsafe { &*self.big_pointer(at) })
+            }
+        }
+    }
+
+    fn big_pointer(&self, at: usize) -> *mut BigString {
+        std::ptr::with_exposed_provenance_mut(u64::from_le_bytes(self.word_at(at)) as usize)
+    }
+
+    fn word_at(&self, at: usize) -> [u8; 8] {
+        // SAFETY: expire times, integers and pointers are 8 bytes; `new`'s caller vouched for the entry.
+        unsafe { self.entry.bytes(at, 8) }.try_into().expect("8 bytes")
+    }
+
+    #[inline]
+    fn raw_range(&self, at: usize) -> (usize, usize) {
+        // SAFETY: a raw payload begins with its length; `new`'s caller vouched for the entry.
+        let byte = |i| unsafe { self.entry.bytes(at + i, 1)[0] };
+        match byte(0) {
+            252 => (at + 3, usize::from(u16::from_le_bytes([byte(1), byte(2)]))),
+            253 => (at + 5, u32::from_le_bytes([byte(1), byte(2), byte(3), byte(4)]) as usize),
+            len => (at + 1, usize::from(len)),
+        }
+    }
+
+    /// Bytes the value occupies outside the entry's block.
+    pub(crate) fn outside_bytes(&self) -> usize {
+        match self.string() {
+            StringRef::Big(big) => big.memory_bytes() + size_of::<BigString>(),
+            _ => 0,
+        }
+    }
+
+    /// Length of the whole entry, for copying it to another block.
+    pub(crate) fn entry_len(&self) -> usize {
+        let at = self.payload_at();
+        match self.word.kind() {
+            Kind::Raw | Kind::Grown => {
+                let (at, len) = self.raw_range(at);
+                at + len
+            }
+            Kind::Int | Kind::BigString => at + 8,
+        }
+    }
+
+    /// Seconds since the last access.
+    pub fn idle_seconds(&self, now: UnixMillis) -> u32 {
+        stamp_of(now).wrapping_sub(self.entry.stamped()) & STAMP_MASK
+    }
+
+    /// Hits counted since insertion, 0 to 3.
+    pub fn frequency(&self) -> u8 {
+        self.word.frequency()
+    }
+}
+
+/// A live entry under the exclusive lock, to be changed in place.
+pub(crate) struct EntryMut<'a>(EntryView<'a>);
+
+impl<'a> EntryMut<'a> {
+    /// # Safety
+    /// As [`EntryView::new`], and nobody else reads or writes the entry while `'a` lasts.
+    pub(crate) unsafe fn new(word: Word) -> Self {
+        // SAFETY: the caller's promise is the stronger one.
+        Self(unsafe { EntryView::new(word) })
+    }
+
+    /// Overwrites the expire time of an entry that has one.
+    pub(crate) fn set_expire_at(&mut self, expire_at: UnixMillis) {
+        debug_assert!(self.0.word.has_ttl());
+        // SAFETY: the entry is live and ours alone; the word says that the field is there.
+        unsafe {
+            let mut at = self.0.entry.after_key();
+            self.0.entry.put(&mut at, &expire_at.0.to_le_bytes());
+        }
+    }
+
+    /// Overwrites the integer of an entry of that kind.
+    pub(crate) fn set_int(&mut self, value: i64) {
+        debug_assert!(self.0.word.kind() == Kind::Int);
+        let mut at = self.0.payload_at();
+        // SAFETY: the entry is live and ours alone; an integer payload is 8 bytes.
+        unsafe { self.0.entry.put(&mut at, &value.to_le_bytes()) };
+    }
+
+    /// The raw value's bytes, to be changed in place.
+    pub(crate) fn raw_bytes_mut(&mut self) -> &mut [u8] {
+        debug_assert!(self.0.word.kind().is_raw());
+        let (at, len) = self.0.raw_range(self.0.payload_at());
+        // SAFETY: the entry is live and ours alone; the range is its value.
+        unsafe { std::slice::from_raw_parts_mut(self.0.entry.0.add(at).as_ptr(), len) }
+    }
+
+    /// Replaces key-preserving what follows the key: the block must be large enough for the new entry.
+    ///
+    /// # Safety
+    /// The block holds at least [`entry_bytes`] of the new value with the same `has_ttl`.
+    pub(crate) unsafe fn overwrite_payload(&mut self, payload: Payload<'_>) {
+        // SAFETY: the caller vouches for the room; the entry is live and ours alone.
+        unsafe { self.0.entry.write_payload(self.0.payload_at(), payload) };
+    }
+
+    /// The chunk array of a big string.
+    pub(crate) fn big_mut(&mut self) -> &mut BigString {
+        debug_assert!(self.0.word.kind() == Kind::BigString);
+        // SAFETY: the entry owns the boxed string and is ours alone.
+        unsafe { &mut *self.0.big_pointer(self.0.payload_at()) }
+    }
+
+    /// Takes the big string out; the entry must be freed or overwritten next.
+    pub(crate) fn take_big(&mut self) -> Box<BigString> {
+        debug_assert!(self.0.word.kind() == Kind::BigString);
+        // SAFETY: the address came from `Box::into_raw` in `write_payload`, and the entry gives up ownership.
+        unsafe { Box::from_raw(self.0.big_pointer(self.0.payload_at())) }
+    }
+}
+
+/// The stamp for an access at `now`.
+pub(crate) fn stamp_of(now: UnixMillis) -> u32 {
+    (now.0 / 1000) as u32 & STAMP_MASK
+}

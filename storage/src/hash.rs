@@ -1,0 +1,98 @@
+//! Where a key lives: slot, shard and position inside the shard.
+//!
+//! The slot is the cluster hash slot (CRC16 of the hash tag). `shard = slot mod shards` and
+//! `slot-in-shard = slot div shards`, so a shard owns whole slots. The **position** orders the keys of a
+//! shard: its top bits are the slot-in-shard, the rest a seeded hash of the whole key. Directory, expiry
+//! wheel, `SCAN` and snapshots all go by position.
+
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::quality::FixedState;
+
+use crate::slot::{SLOT_COUNT, key_slot};
+
+/// log2 of the number of cluster slots.
+const SLOT_BITS: u32 = SLOT_COUNT.trailing_zeros();
+
+/// A key's slot, shard and position; computed once per key and unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyHash {
+    /// Slot-in-shard bits, then seeded hash bits, most significant first.
+    pub position: u64,
+    /// Cluster hash slot, `0..16384`.
+    pub slot: u16,
+    /// Shard index, `0..shards`.
+    pub shard: u16,
+}
+
+/// A key's bytes together with where it lives.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'k> {
+    /// The key as the client sent it.
+    pub bytes: &'k [u8],
+    /// Where it lives.
+    pub hash: KeyHash,
+}
+
+/// Turns keys into [`KeyHash`]es; seeded once per process.
+#[derive(Clone, Debug)]
+pub struct KeyHasher {
+    state: FixedState,
+    shard_bits: u32,
+}
+
+impl KeyHasher {
+    /// A hasher for `shards` shards (a power of two, 1 to 16384).
+    pub fn new(shards: usize, seed: u64) -> Self {
+        assert!(shards.is_power_of_two() && shards <= usize::from(SLOT_COUNT));
+        Self { state: FixedState::with_seed(seed), shard_bits: shards.trailing_zeros() }
+    }
+
+    /// Where `key` lives.
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> KeyHash {
+        let slot = key_slot(key);
+        let shard = slot & ((1 << self.shard_bits) - 1);
+        KeyHash { position: self.position(key, slot), slot, shard }
+    }
+
+    /// `key` with its hash.
+    #[inline]
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        Key { bytes, hash: self.hash(bytes) }
+    }
+
+    /// How many top bits of a position are the slot-in-shard.
+    pub fn slot_bits(&self) -> u32 {
+        SLOT_BITS - self.shard_bits
+    }
+
+    #[inline]
+    fn position(&self, key: &[u8], slot: u16) -> u64 {
+        let mut hasher = self.state.build_hasher();
+        hasher.write(key);
+        let hash = hasher.finish();
+        let slot_in_shard = u64::from(slot >> self.shard_bits);
+        // With 16384 shards there are no slot bits, and a shift by 64 would overflow.
+        let top = slot_in_shard.checked_shl(64 - self.slot_bits()).unwrap_or(0);
+        top | hash >> self.slot_bits()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_one_tag_share_slot_shard_and_position_prefix() {
+        for shards in [1, 64, 16384] {
+            let hasher = KeyHasher::new(shards, 7);
+            let (a, b) = (hasher.hash(b"{user}:1"), hasher.hash(b"{user}:2"));
+            assert_eq!((a.slot, a.shard), (b.slot, b.shard));
+            assert_ne!(a.position, b.position);
+            let prefix = |h: KeyHash| h.position.checked_shr(64 - hasher.slot_bits()).unwrap_or(0);
+            assert_eq!(prefix(a), prefix(b));
+            assert_eq!(prefix(a), u64::from(a.slot) / shards as u64);
+        }
+    }
+}

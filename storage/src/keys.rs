@@ -1,0 +1,123 @@
+//! What moves keys about: `RENAME`, `COPY`, `MOVE`, `SWAPDB`, `FLUSHALL`; and housekeeping.
+
+use crate::DbIndex;
+use crate::hash::Key;
+use crate::unit::{NewExpiry, RemovalCause, Removed, Unit};
+
+/// How much one housekeeping step may do, so that it stays well below 100 µs.
+const EXPIRE_RECORDS: usize = 256;
+const COMPACT_BLOCKS: usize = 64;
+
+impl Unit<'_> {
+    /// Moves the value and expire time of `from` to `to`, overwriting it; whether `from` was there. Renaming a
+    /// key to itself changes nothing.
+    pub fn rename(&mut self, db: DbIndex, from: &Key<'_>, to: &Key<'_>) -> bool {
+        if !self.live(db, from) {
+            return false;
+        }
+        if from.bytes != to.bytes {
+            self.copy_value(db, from, db, to);
+            self.shard_mut(from.hash.shard).remove(db, from);
+            self.changed(db, from);
+        }
+        true
+    }
+
+    /// Copies the value and expire time of `from` to `to`, overwriting it; whether `from` was there.
+    pub fn copy(&mut self, from_db: DbIndex, from: &Key<'_>, to_db: DbIndex, to: &Key<'_>) -> bool {
+        let there = self.live(from_db, from);
+        if there {
+            self.copy_value(from_db, from, to_db, to);
+        }
+        there
+    }
+
+    /// Moves `key` to another database; false if it is not there or the other one has it already.
+    pub fn move_key(&mut self, key: &Key<'_>, from_db: DbIndex, to_db: DbIndex) -> bool {
+        if !self.live(from_db, key) || self.live(to_db, key) {
+            return false;
+        }
+        self.copy_value(from_db, key, to_db, key);
+        self.shard_mut(key.hash.shard).remove(from_db, key);
+        self.changed(from_db, key);
+        true
+    }
+
+    fn copy_value(&mut self, from_db: DbIndex, from: &Key<'_>, to_db: DbIndex, to: &Key<'_>) {
+        // An expired key at the destination owes its DEL before it is overwritten.
+        self.live(to_db, to);
+        let (now, hasher) = (self.now(), self.keyspace().hasher());
+        let source = self.shard(from.hash.shard).value_of(from_db, from);
+        let (value, expire_at) = source.expect("the caller has found the key");
+        let expiry = expire_at.map_or(NewExpiry::None, NewExpiry::At);
+        self.shard_mut(to.hash.shard).set(to_db, to, value.payload(), expiry, now, hasher);
+        self.changed(to_db, to);
+    }
+
+    /// Exchanges two databases. Needs [`crate::LockPlan::Exclusive`].
+    pub fn swap_databases(&mut self, a: DbIndex, b: DbIndex) {
+        for index in 0..self.keyspace().shard_count() as u16 {
+            let hasher = self.keyspace().hasher();
+            let shard = self.shard_mut(index);
+            for db in [a, b] {
+                // A watched key has changed if it is on either side of the swap.
+                let there = |key: &[u8]| [a, b].iter().any(|db| shard.view(*db, &hasher.key(key)).is_some());
+                shard.watches.changed_where(db, there);
+            }
+            shard.dbs.swap(a as usize, b as usize);
+        }
+        self.tally.dirty += 1;
+    }
+
+    /// Empties one database or all, in O(1) per shard; memory comes back in the background. Returns how many
+    /// keys there were. Needs [`crate::LockPlan::Exclusive`].
+    pub fn flush(&mut self, which: Option<DbIndex>) -> u64 {
+        let dbs = which.map_or(0..self.keyspace().databases(), |db| db..db + 1);
+        let mut keys = 0;
+        for index in 0..self.keyspace().shard_count() as u16 {
+            let hasher = self.keyspace().hasher();
+            let shard = self.shard_mut(index);
+            for db in dbs.clone() {
+                shard.watches.changed_where(db, |key| shard.view(db, &hasher.key(key)).is_some());
+                keys += shard.detach(db);
+            }
+        }
+        self.tally.dirty += keys;
+        keys
+    }
+
+    /// One slice of a shard's housekeeping: removes keys that are due, frees dead memory, compacts sparse
+    /// pages, merges sparse segments. Whether there is more to do now. Keys removed are reported by
+    /// [`Unit::take_removed`] as ever.
+    pub fn maintain(&mut self, shard: u16) -> bool {
+        let more = self.expire_due(shard);
+        let hasher = self.keyspace().hasher();
+        let shard = self.shard_mut(shard);
+        let dead = shard.dig();
+        let sparse = shard.compact(COMPACT_BLOCKS, hasher);
+        let doubled = shard.compact_wheels(EXPIRE_RECORDS);
+        let merging = shard.merge_segments(hasher);
+        shard.set_stale();
+        more || dead || sparse || doubled || merging
+    }
+
+    /// Removes keys of `shard` that are due, a bounded number of them; whether some are left.
+    pub fn expire_due(&mut self, shard: u16) -> bool {
+        if !self.state().may_expire() {
+            return false;
+        }
+        let (now, databases) = (self.now(), self.keyspace().databases());
+        let hasher = self.keyspace().hasher();
+        let (mut removed, mut more) = (Vec::new(), false);
+        let locked = self.shard_mut(shard);
+        for db in 0..databases {
+            more |= locked.expire_due(db, now, EXPIRE_RECORDS, hasher, |watches, key| {
+                watches.changed(db, key);
+                removed.push(Removed { db, key: key.into(), cause: RemovalCause::Expired });
+            });
+        }
+        self.tally.expired += removed.len() as u64;
+        self.note_removed(removed);
+        more
+    }
+}

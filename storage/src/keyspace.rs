@@ -1,0 +1,255 @@
+//! All keys: shards, gate, state word, and the cut.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+use crossbeam_utils::CachePadded;
+use parking_lot::{RwLock, RwLockWriteGuard};
+
+use crate::hash::{Key, KeyHash, KeyHasher};
+use crate::log::{Log, Ticket};
+use crate::memory::Memory;
+use crate::shard::Shard;
+use crate::snapshot::Snapshot;
+use crate::state::State;
+use crate::table::Table;
+use crate::time::UnixMillis;
+use crate::watch::WatchFlag;
+use crate::DbIndex;
+
+/// How to lay out a keyspace; fixed for its life.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyspaceOptions {
+    /// Number of shards: a power of two, 1 to 16384.
+    pub shards: usize,
+    /// Number of databases, at least 1.
+    pub databases: u32,
+    /// Seed of the position hash; random in production, fixed in tests.
+    pub seed: u64,
+    /// `maxmemory` in bytes; 0 means no limit.
+    pub maxmemory_bytes: u64,
+}
+
+/// A shard with what others may read of it without its lock.
+pub(crate) struct ShardCell {
+    pub(crate) lock: RwLock<Shard>,
+    /// Unix milliseconds of the next due expiry, `i64::MAX` for none.
+    next_due: AtomicI64,
+    /// Whether dead memory waits to be freed or pages to be compacted.
+    chores: AtomicBool,
+}
+
+/// Every database of the server, behind one lock per shard.
+pub struct Keyspace {
+    pub(crate) shards: Box<[CachePadded<ShardCell>]>,
+    pub(crate) gate: RwLock<()>,
+    pub(crate) state: CachePadded<AtomicU64>,
+    hasher: KeyHasher,
+    memory: Memory,
+    log: Log,
+    databases: u32,
+    snapshot_running: AtomicBool,
+}
+
+impl Keyspace {
+    /// An empty keyspace.
+    pub fn new(options: KeyspaceOptions) -> Self {
+        assert!(options.databases > 0, "there is at least one database");
+        let hasher = KeyHasher::new(options.shards, options.seed);
+        let memory = Memory::default();
+        memory.set_limit(options.maxmemory_bytes);
+        let cell = |index: usize| {
+            CachePadded::new(ShardCell {
+                lock: RwLock::new(Shard::new(index as u16, options.databases)),
+                next_due: AtomicI64::new(i64::MAX),
+                chores: AtomicBool::new(false),
+            })
+        };
+        Self {
+            shards: (0..options.shards).map(cell).collect(),
+            gate: RwLock::new(()),
+            state: CachePadded::new(AtomicU64::new(State::default().0)),
+            hasher,
+            memory,
+            log: Log::new(),
+            databases: options.databases,
+            snapshot_running: AtomicBool::new(false),
+        }
+    }
+
+    /// Where keys live.
+    #[inline]
+    pub fn hasher(&self) -> &KeyHasher {
+        &self.hasher
+    }
+
+    /// `bytes` as a key.
+    #[inline]
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        self.hasher.key(bytes)
+    }
+
+    /// Number of shards.
+    pub fn shard_count(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Number of databases.
+    pub fn databases(&self) -> u32 {
+        self.databases
+    }
+
+    /// Process-wide memory counters.
+    #[inline]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// The ordered log of effects.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The state word as it is now: outside a unit a hint only.
+    #[inline]
+    pub fn state(&self) -> State {
+        // Acquire: pairs with the release store in `cut`.
+        State(self.state.load(Ordering::Acquire))
+    }
+
+    /// Starts loading what a unit on `hash` touches first. Touches no shard data, so it needs no lock.
+    #[inline]
+    pub fn prefetch(&self, hash: KeyHash) {
+        crate::prefetch::read(&raw const *self.shards[usize::from(hash.shard)]);
+    }
+
+    /// Warms the cache for units on `hashes` that follow soon: starts loading what their lookups will read, all
+    /// of them side by side where the lookups themselves would wait for one miss after the other. Worth its
+    /// cost for a handful of keys or more in a keyspace that is larger than the cache. Takes each shard's lock
+    /// briefly and skips those that are taken.
+    pub fn warm(&self, db: DbIndex, hashes: impl Iterator<Item = KeyHash> + Clone) {
+        self.each_table(db, hashes.clone(), |table, position| table.prefetch_group(position));
+        self.each_table(db, hashes, |table, position| table.prefetch_entry(position));
+    }
+
+    fn each_table(&self, db: DbIndex, hashes: impl Iterator<Item = KeyHash>, warm: impl Fn(&Table, u64)) {
+        for hash in hashes {
+            let shard = self.shards[usize::from(hash.shard)].lock.try_read();
+            if let Some(db) = shard.as_ref().and_then(|shard| shard.db(db)) {
+                warm(&db.table, hash.position);
+            }
+        }
+    }
+
+    /// Shards whose next expiry is due at `now`.
+    pub fn due_shards(&self, now: UnixMillis) -> impl Iterator<Item = u16> {
+        // Relaxed: the caller takes the shard's lock before it acts, and a stale answer only delays it.
+        let is_due = move |&index: &usize| self.shards[index].next_due.load(Ordering::Relaxed) < now.0;
+        (0..self.shards.len()).filter(is_due).map(|index| index as u16)
+    }
+
+    /// The earliest due expiry of a shard.
+    pub fn next_due(&self, shard: u16) -> Option<UnixMillis> {
+        let at = self.shards[usize::from(shard)].next_due.load(Ordering::Relaxed);
+        (at != i64::MAX).then_some(UnixMillis(at))
+    }
+
+    /// Whether a shard has dead memory to free or sparse pages to compact.
+    pub fn has_chores(&self, shard: u16) -> bool {
+        self.shards[usize::from(shard)].chores.load(Ordering::Relaxed)
+    }
+
+    /// Publishes what others may know of a shard without its lock.
+    #[inline]
+    pub(crate) fn publish(&self, shard: &mut Shard) {
+        if shard.needs_publishing() {
+            self.publish_now(shard);
+        }
+    }
+
+    #[cold]
+    fn publish_now(&self, shard: &mut Shard) {
+        let (used, dataset) = shard.take_unpublished();
+        if used != 0 || dataset != 0 {
+            self.memory.add_shard(used, dataset);
+        }
+        let cell = &self.shards[usize::from(shard.index)];
+        let due = shard.next_due().map_or(i64::MAX, |at| at.0);
+        // Relaxed: hints; see `due_shards`.
+        if cell.next_due.load(Ordering::Relaxed) != due {
+            cell.next_due.store(due, Ordering::Relaxed);
+        }
+        let chores = shard.has_chores();
+        if cell.chores.load(Ordering::Relaxed) != chores {
+            cell.chores.store(chores, Ordering::Relaxed);
+        }
+    }
+
+    /// Ends the watches of `flag` on `keys`, one shard lock at a time.
+    pub fn unwatch<'k>(&self, flag: &Arc<WatchFlag>, keys: impl Iterator<Item = (DbIndex, &'k [u8])>) {
+        for (db, key) in keys {
+            let shard = self.hasher.hash(key).shard;
+            let mut shard = self.shards[usize::from(shard)].lock.write();
+            shard.watches.unwatch(db, key, flag);
+            self.publish(&mut shard);
+        }
+    }
+
+    /// **The cut**: no unit is running while `with` runs, and all see its outcome together. Takes the gate
+    /// exclusively, then all shards ascending; `with` may lock channel stripes after that.
+    pub fn cut<R>(&self, with: impl FnOnce(&mut Cut<'_>) -> R) -> R {
+        let _gate = self.gate.write();
+        let shards = self.shards.iter().map(|cell| cell.lock.write()).collect();
+        let mut cut = Cut { keyspace: self, shards, state: self.state() };
+        let result = with(&mut cut);
+        // Release: pairs with the acquire load in `state`; every unit also takes a lock that is held here.
+        self.state.store(cut.state.0, Ordering::Release);
+        result
+    }
+
+    pub(crate) fn snapshot_done(&self) {
+        // Release: pairs with the acquire in `Cut::start_snapshot`, though both hold the shard locks.
+        self.snapshot_running.store(false, Ordering::Release);
+    }
+}
+
+/// What may be changed while everything stands still.
+pub struct Cut<'k> {
+    keyspace: &'k Keyspace,
+    shards: Vec<RwLockWriteGuard<'k, Shard>>,
+    state: State,
+}
+
+impl Cut<'_> {
+    /// The state word that units will see.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Replaces the state word, its parity apart, which only a snapshot changes.
+    pub fn set_state(&mut self, state: State) {
+        self.state = state.with_parity(self.state.parity());
+    }
+
+    /// The log's tail, T0: every effect of a unit before this cut has a smaller ticket, every later one a
+    /// ticket at or above it.
+    pub fn log_tail(&self) -> Ticket {
+        self.keyspace.log.tail()
+    }
+
+    /// Begins a snapshot of exactly what is stored now, or `None` while another one is still running.
+    pub fn start_snapshot(&mut self) -> Option<Snapshot> {
+        if self.keyspace.snapshot_running.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        self.state = self.state.with_parity(!self.state.parity());
+        let parity = self.state.parity();
+        Some(Snapshot::new(self.shards.iter_mut().map(|shard| shard.begin_snapshot(parity)).collect()))
+    }
+
+    /// The latest instant any unit has seen.
+    pub fn now(&self) -> UnixMillis {
+        self.shards.iter().map(|shard| shard.clock()).max().unwrap_or_default()
+    }
+}
+

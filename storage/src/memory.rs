@@ -1,0 +1,78 @@
+//! The number that is compared with `maxmemory`.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use crossbeam_utils::CachePadded;
+
+/// Process-wide memory counters. Shards publish differences, so readers need no lock.
+#[derive(Debug, Default)]
+pub struct Memory {
+    used: CachePadded<AtomicI64>,
+    limit: CachePadded<AtomicU64>,
+    dataset: AtomicI64,
+    buffers: AtomicI64,
+    peak: AtomicI64,
+}
+
+impl Memory {
+    /// Bytes used: live blocks, tables, slab overhead above its allowance, counted buffers.
+    pub fn used_bytes(&self) -> u64 {
+        // Relaxed: a statistic; nothing else is read on the strength of it.
+        self.used.load(Ordering::Relaxed).max(0) as u64
+    }
+
+    /// The part of [`Memory::used_bytes`] that entries and what they own take.
+    pub fn dataset_bytes(&self) -> u64 {
+        self.dataset.load(Ordering::Relaxed).max(0) as u64
+    }
+
+    /// Counted buffers of sessions and queues.
+    pub fn buffer_bytes(&self) -> u64 {
+        self.buffers.load(Ordering::Relaxed).max(0) as u64
+    }
+
+    /// The most that [`Memory::used_bytes`] has been.
+    pub fn peak_bytes(&self) -> u64 {
+        self.peak.load(Ordering::Relaxed).max(self.used.load(Ordering::Relaxed)).max(0) as u64
+    }
+
+    /// Forgets the peak.
+    pub fn reset_peak(&self) {
+        self.peak.store(0, Ordering::Relaxed);
+    }
+
+    /// `maxmemory` in bytes; 0 means no limit.
+    pub fn limit_bytes(&self) -> u64 {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Sets `maxmemory`; takes effect with the next unit.
+    pub fn set_limit(&self, bytes: u64) {
+        self.limit.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether more is used than the limit allows.
+    #[inline]
+    pub fn over_limit(&self) -> bool {
+        let limit = self.limit_bytes();
+        limit != 0 && self.used_bytes() > limit
+    }
+
+    /// Accounts for `delta` bytes of session and queue buffers.
+    pub fn add_buffers(&self, delta: i64) {
+        self.buffers.fetch_add(delta, Ordering::Relaxed);
+        self.add(delta);
+    }
+
+    pub(crate) fn add_shard(&self, used: i64, dataset: i64) {
+        self.dataset.fetch_add(dataset, Ordering::Relaxed);
+        self.add(used);
+    }
+
+    fn add(&self, delta: i64) {
+        let now = self.used.fetch_add(delta, Ordering::Relaxed) + delta;
+        if now > self.peak.load(Ordering::Relaxed) {
+            self.peak.fetch_max(now, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Cache prefetch hints. `unsafe` for the intrinsic alone, which cannot fault.
+
+/// Asks for the cache line at `address` to be loaded. Any address will do.
+#[inline(always)]
+pub(crate) fn read<T>(address: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch never faults, and SSE is part of x86-64.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}

@@ -1,0 +1,802 @@
+//! One shard: its databases, its memory, its clock.
+//!
+//! Everything that creates, overwrites, moves or frees an entry is in this file and goes through
+//! [`Shard::retire`]: the one door. What differs from the current snapshot parity is a version that the
+//! running snapshot still owes its reader, so it is queued instead of freed.
+//!
+//! `unsafe`: entries are packed blocks from the slab. The invariant that this file upholds for
+//! [`crate::entry`]: every word in a table of this shard, in a pre-image queue or in the graveyard owns
+//! exactly one block of this shard's slab, written with the kind and TTL bit the word carries; a block is
+//! freed only after its word has left all three.
+
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::DbIndex;
+use crate::big_string::BigString;
+use crate::entry::{EntryMut, EntryPtr, EntryView, Payload, entry_bytes, stamp_of};
+use crate::hash::{Key, KeyHasher};
+use crate::slab::Slab;
+use crate::slot_word::{Kind, SlotWord, Word};
+use crate::table::{Table, position_of};
+use crate::time::UnixMillis;
+use crate::unit::NewExpiry;
+use crate::value::{NewValue, StringRef};
+use crate::watch::WatchTable;
+use crate::wheel::{Record40, Wheel};
+
+/// Big strings of at least this many bytes are torn down in the graveyard, not under the deleting unit.
+const GRAVEYARD_STRING_BYTES: usize = 1 << 20;
+/// How far apart the wheels of neighbouring shards cascade.
+const WHEEL_PHASE_TICKS: u32 = 61;
+/// Chunks of a big string that one maintenance step frees.
+const GRAVEYARD_CHUNKS: usize = 16;
+
+/// Where [`Shard::lookup`] found a key.
+#[derive(Clone, Copy)]
+pub(crate) struct Found(NonNull<SlotWord>);
+
+/// One numbered database's share of a shard.
+pub(crate) struct Db {
+    /// Names the database object across `SWAPDB` and `FLUSHALL`; unique in the process.
+    pub(crate) id: u64,
+    pub(crate) table: Table,
+    /// Made with the first key that has an expire time.
+    pub(crate) wheel: Option<Box<Wheel>>,
+    /// Keys that have an expire time.
+    pub(crate) with_ttl: usize,
+    /// Old versions that the running snapshot has yet to serialise.
+    pub(crate) pre_images: Vec<Word>,
+    /// Where maintenance goes on looking for sparse segments.
+    merge_from: u64,
+    /// Most keys there have been since maintenance last went through all segments.
+    keys_peak: usize,
+}
+
+/// Fewer keys than this gone, and looking for sparse segments does not pay.
+const MERGE_KEYS_MIN: usize = 1024;
+
+impl Db {
+    fn new(id: u64) -> Box<Self> {
+        Box::new(Self { id, table: Table::new(), wheel: None, with_ttl: 0, pre_images: Vec::new(), merge_from: 0, keys_peak: 0 })
+    }
+
+    /// Whether so many keys have gone that segments are worth merging.
+    fn has_shrunk(&self) -> bool {
+        self.keys_peak > 2 * self.table.len() + MERGE_KEYS_MIN
+    }
+
+    fn bytes(&self) -> usize {
+        let wheel = self.wheel.as_ref().map_or(0, |wheel| size_of::<Wheel>() + wheel.bytes());
+        size_of::<Self>() + self.table.bytes() + wheel + self.pre_images.capacity() * size_of::<Word>()
+    }
+}
+
+/// What is dead but not yet freed.
+#[derive(Default)]
+pub(crate) struct Graveyard {
+    /// Detached databases, with the position up to which each is torn down.
+    dbs: Vec<(Box<Db>, u64)>,
+    strings: Vec<Box<BigString>>,
+}
+
+/// A part of the keyspace behind one lock.
+pub(crate) struct Shard {
+    pub(crate) index: u16,
+    pub(crate) dbs: Box<[Option<Box<Db>>]>,
+    pub(crate) slab: Slab,
+    pub(crate) watches: WatchTable,
+    /// Parity of the current epoch; changes only at a cut.
+    pub(crate) parity: bool,
+    /// Databases flushed while a snapshot still had to walk them.
+    pub(crate) detached: Vec<Box<Db>>,
+    /// Whether a snapshot is walking this shard.
+    pub(crate) snapshot_running: bool,
+    graveyard: Graveyard,
+    clock: AtomicI64,
+    outside_bytes: usize,
+    next_db_id: u64,
+    published: Published,
+}
+
+/// What of a shard is known outside its lock.
+#[derive(Default)]
+struct Published {
+    /// Live and outside bytes when last published.
+    live_bytes: usize,
+    used_bytes: usize,
+    dataset_bytes: usize,
+    /// An expiry may have become due earlier, or dead memory has come up.
+    stale: bool,
+}
+
+/// A shard publishes its memory figures once they have moved by this many bytes.
+const PUBLISH_BYTES: usize = 4096;
+
+impl Shard {
+    pub(crate) fn new(index: u16, databases: u32) -> Self {
+        Self {
+            index,
+            dbs: (0..databases).map(|_| None).collect(),
+            slab: Slab::new(),
+            watches: WatchTable::default(),
+            parity: false,
+            detached: Vec::new(),
+            snapshot_running: false,
+            graveyard: Graveyard::default(),
+            clock: AtomicI64::new(0),
+            outside_bytes: 0,
+            next_db_id: u64::from(index) << 48,
+            published: Published::default(),
+        }
+    }
+
+    /// The latest instant any unit has seen in this shard.
+    #[inline]
+    pub(crate) fn clock(&self) -> UnixMillis {
+        // Relaxed: the lock orders it; under the shared lock a lost update leaves an older instant that
+        // another reader of the same millisecond saw as well.
+        UnixMillis(self.clock.load(Ordering::Relaxed))
+    }
+
+    /// Moves the shard's clock forward, never back.
+    #[inline]
+    pub(crate) fn advance_clock(&self, now: UnixMillis) {
+        if self.clock() < now {
+            self.clock.store(now.0, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn db(&self, db: DbIndex) -> Option<&Db> {
+        self.dbs[db as usize].as_deref()
+    }
+
+    fn db_or_new(&mut self, db: DbIndex) -> &mut Db {
+        let next_id = &mut self.next_db_id;
+        self.dbs[db as usize].get_or_insert_with(|| {
+            *next_id += 1;
+            Db::new(*next_id)
+        })
+    }
+
+    /// Live blocks and what entries own outside them.
+    pub(crate) fn dataset_bytes(&self) -> usize {
+        self.slab.live_bytes() + self.slab.large_bytes() + self.outside_bytes
+    }
+
+    /// Bytes this shard counts against the limit: data, tables, and slab pages above 1.04 x live.
+    pub(crate) fn used_bytes(&self) -> usize {
+        let dbs = self.dbs.iter().flatten().chain(&self.detached).chain(self.graveyard.dbs.iter().map(|(db, _)| db));
+        let live = self.slab.live_bytes();
+        let excess = self.slab.resident_bytes().saturating_sub(live + live / 25);
+        self.dataset_bytes() + self.slab.metadata_bytes() + excess + self.watches.bytes() + dbs.map(|db| db.bytes()).sum::<usize>()
+    }
+
+    /// Whether what others know of this shard is out of date.
+    #[inline]
+    pub(crate) fn needs_publishing(&self) -> bool {
+        self.published.stale || self.dataset_bytes().abs_diff(self.published.live_bytes) >= PUBLISH_BYTES
+    }
+
+    /// How used and dataset bytes have moved since the last call.
+    pub(crate) fn take_unpublished(&mut self) -> (i64, i64) {
+        for db in self.dbs.iter_mut().flatten() {
+            db.keys_peak = db.keys_peak.max(db.table.len());
+        }
+        let (used, dataset) = (self.used_bytes(), self.dataset_bytes());
+        let moved = (
+            used as i64 - self.published.used_bytes as i64,
+            dataset as i64 - self.published.dataset_bytes as i64,
+        );
+        self.published = Published { live_bytes: dataset, used_bytes: used, dataset_bytes: dataset, stale: false };
+        moved
+    }
+
+    /// What others know of this shard must be brought up to date at the end of the unit.
+    pub(crate) fn set_stale(&mut self) {
+        self.published.stale = true;
+    }
+
+    /// Whether dead memory waits to be freed or pages to be compacted.
+    pub(crate) fn has_chores(&self) -> bool {
+        !self.graveyard.dbs.is_empty()
+            || !self.graveyard.strings.is_empty()
+            || self.slab.needs_compaction()
+            || self.dbs.iter().flatten().any(|db| db.has_shrunk())
+    }
+
+    /// The entry of `key`, expired or not.
+    #[inline]
+    pub(crate) fn view(&self, db: DbIndex, key: &Key<'_>) -> Option<EntryView<'_>> {
+        let slot = self.db(db)?.table.find(key.hash.position, key.bytes)?;
+        // SAFETY: words in the table own live entries, and `&self` keeps them so.
+        Some(unsafe { EntryView::new(slot.load()) })
+    }
+
+    /// The word of `key` and whether it is past its expire time.
+    #[inline]
+    pub(crate) fn lookup(&self, db: DbIndex, key: &Key<'_>, now: UnixMillis) -> Option<(Found, bool)> {
+        let slot = self.db(db)?.table.find(key.hash.position, key.bytes)?;
+        let word = slot.load();
+        // SAFETY: words in the table own live entries, and `&self` keeps them so.
+        let expired = word.has_ttl() && unsafe { EntryView::new(word) }.is_expired(now);
+        Some((Found(NonNull::from(slot)), expired))
+    }
+
+    /// The entry that [`Shard::lookup`] found, counting a hit for the eviction policy.
+    ///
+    /// # Safety
+    /// `found` comes from this shard, and nothing has been written in it since.
+    #[inline]
+    pub(crate) unsafe fn resolve_and_touch(&self, found: Found, now: UnixMillis) -> EntryView<'_> {
+        // SAFETY: the caller guarantees that the slot is where it was.
+        let slot = unsafe { found.0.as_ref() };
+        let word = slot.load();
+        slot.touch(word);
+        word.entry().stamp(stamp_of(now));
+        // SAFETY: words in the table own live entries, and `&self` keeps them so.
+        unsafe { EntryView::new(word) }
+    }
+
+    /// As [`Shard::view`], counting a hit for the eviction policy.
+    #[inline]
+    pub(crate) fn view_and_touch(&self, db: DbIndex, key: &Key<'_>, now: UnixMillis) -> Option<EntryView<'_>> {
+        let slot = self.db(db)?.table.find(key.hash.position, key.bytes)?;
+        let word = slot.load();
+        slot.touch(word);
+        word.entry().stamp(stamp_of(now));
+        // SAFETY: words in the table own live entries, and `&self` keeps them so.
+        Some(unsafe { EntryView::new(word) })
+    }
+
+    /// The entries of the segment that covers `position`, and where the next segment begins.
+    pub(crate) fn entries_at(
+        &self,
+        db: DbIndex,
+        position: u64,
+    ) -> Option<(impl Iterator<Item = EntryView<'_>>, Option<u64>)> {
+        let segment = self.db(db)?.table.segment(position);
+        // SAFETY: words in the table own live entries, and `&self` keeps them so.
+        let entries = segment.words().map(|word| unsafe { EntryView::new(word) });
+        Some((entries, segment.end()))
+    }
+
+    /// The `nth` entry, modulo their number, of the segment that covers `position`.
+    pub(crate) fn draw(&self, db: DbIndex, position: u64, nth: u64) -> Option<EntryView<'_>> {
+        let len = self.db(db)?.table.segment(position).len() as u64;
+        let (mut entries, _) = self.entries_at(db, position)?;
+        entries.nth(nth.checked_rem(len)? as usize)
+    }
+
+    /// Stores `value` at `key`, whatever was there. An expired key counts as absent but is not reported.
+    pub(crate) fn set(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        value: Payload<'_>,
+        expiry: NewExpiry,
+        now: UnixMillis,
+        hasher: &KeyHasher,
+    ) {
+        let old = self.view_and_touch(db, key, now).map(|view| (view.word(), view.expire_at()));
+        let old_expiry = old.and_then(|(_, expire_at)| expire_at);
+        let expire_at = match expiry {
+            NewExpiry::None => None,
+            NewExpiry::Keep => old_expiry,
+            NewExpiry::At(at) => Some(at),
+        };
+        match old {
+            None => self.insert(db, key, value, expire_at, now, hasher),
+            Some((word, _)) => self.overwrite(db, key, word, value, expire_at, now),
+        }
+        self.file(db, key, old_expiry, expire_at, now);
+    }
+
+    fn insert(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        value: Payload<'_>,
+        expire_at: Option<UnixMillis>,
+        now: UnixMillis,
+        hasher: &KeyHasher,
+    ) {
+        let word = self.new_entry(key.bytes, key.hash.position, value, expire_at, now);
+        let db = self.db_or_new(db);
+        db.with_ttl += usize::from(expire_at.is_some());
+        db.table.insert(key.hash.position, word, hasher);
+    }
+
+    /// Builds an entry of the current parity; the word is in no table yet.
+    fn new_entry(
+        &mut self,
+        key: &[u8],
+        position: u64,
+        value: Payload<'_>,
+        expire_at: Option<UnixMillis>,
+        now: UnixMillis,
+    ) -> Word {
+        let kind = value.kind();
+        if let Payload::Big(big) = &value {
+            self.outside_bytes += outside_bytes(big);
+        }
+        let entry = EntryPtr::new(self.slab.alloc(entry_bytes(key.len(), expire_at.is_some(), &value)));
+        // SAFETY: the block is new, aligned and as large as asked.
+        unsafe { entry.write(key, stamp_of(now), expire_at, value) };
+        Word::new(entry, position, kind, expire_at.is_some(), self.parity)
+    }
+
+    fn overwrite(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        old: Word,
+        value: Payload<'_>,
+        expire_at: Option<UnixMillis>,
+        now: UnixMillis,
+    ) {
+        let bytes = entry_bytes(key.bytes.len(), expire_at.is_some(), &value);
+        let kind = value.kind();
+        let new = if old.parity() == self.parity
+            && old.has_ttl() == expire_at.is_some()
+            && self.fits(old, bytes)
+        {
+            self.release_outside(old);
+            if let Payload::Big(big) = &value {
+                self.outside_bytes += outside_bytes(big);
+            }
+            // SAFETY: the word is in the table of this shard, which is borrowed exclusively; the block is
+            // large enough, and a big string of the old value has been taken out.
+            unsafe {
+                let mut entry = EntryMut::new(old);
+                entry.overwrite_payload(value);
+                if let Some(at) = expire_at {
+                    entry.set_expire_at(at);
+                }
+            }
+            if kind == old.kind() {
+                return;
+            }
+            Word::new(old.entry(), key.hash.position, kind, old.has_ttl(), self.parity)
+        } else {
+            let new = self.new_entry(key.bytes, key.hash.position, value, expire_at, now);
+            self.retire(db, old);
+            new
+        };
+        self.install(db, key, old, new);
+    }
+
+    /// Whether an entry of `bytes` would get a block as large as `word`'s.
+    fn fits(&self, word: Word, bytes: usize) -> bool {
+        // SAFETY: the word is in a table of this shard, so its block is live.
+        let block_bytes = unsafe { Slab::usable_bytes(word.entry().block()) };
+        bytes <= block_bytes && block_bytes <= self.slab.class_bytes_for(bytes)
+    }
+
+    /// Puts `new` where `old` is, keeping its counters.
+    fn install(&mut self, db: DbIndex, key: &Key<'_>, old: Word, new: Word) {
+        let db = self.dbs[db as usize].as_mut().expect("the database holds the key");
+        // By address, not by key: the old block may be free already.
+        let slot = db.table.find_entry_mut(key.hash.position, old.entry()).expect("the old word is in the table");
+        let current = slot.load();
+        slot.store(current.keeping_counters(new));
+        db.with_ttl = db.with_ttl + usize::from(new.has_ttl()) - usize::from(old.has_ttl());
+    }
+
+    /// Sees to it that the wheel has a record at or before the key's expire time.
+    fn file(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        old: Option<UnixMillis>,
+        new: Option<UnixMillis>,
+        now: UnixMillis,
+    ) {
+        let Some(at) = new else { return };
+        if old.is_none_or(|old| at < old) {
+            let db = self.dbs[db as usize].as_mut().expect("the database holds the key");
+            let phase = u32::from(self.index) * WHEEL_PHASE_TICKS;
+            let wheel = db.wheel.get_or_insert_with(|| Box::new(Wheel::new(now, phase)));
+            wheel.advance(now);
+            wheel.file(Record40::from_position(key.hash.position), at);
+            self.published.stale = true;
+        }
+    }
+
+    /// Removes `key`; whether it was there, expired or not.
+    pub(crate) fn remove(&mut self, db: DbIndex, key: &Key<'_>) -> bool {
+        let Some(database) = self.dbs[db as usize].as_mut() else { return false };
+        let Some(word) = database.table.remove(key.hash.position, key.bytes) else { return false };
+        self.departed(db, word);
+        true
+    }
+
+    /// Accounts for a word that has just left the table of `db`.
+    fn departed(&mut self, db: DbIndex, word: Word) {
+        self.dbs[db as usize].as_mut().expect("the database held the key").with_ttl -= usize::from(word.has_ttl());
+        self.retire(db, word);
+    }
+
+    /// The one door: `word` is out of the table, or about to be replaced in it, and its entry is no
+    /// longer wanted by anybody but a running snapshot.
+    fn retire(&mut self, db: DbIndex, word: Word) {
+        if word.parity() == self.parity {
+            self.free(word);
+        } else {
+            self.dbs[db as usize].as_mut().expect("the database held the key").pre_images.push(word);
+        }
+    }
+
+    /// Frees the entry and what it owns.
+    pub(crate) fn free(&mut self, word: Word) {
+        self.release_outside(word);
+        // SAFETY: the word has left the table and every queue, so this is the block's only owner.
+        unsafe { self.slab.free(word.entry().block()) };
+    }
+
+    /// Drops what the entry owns outside its block.
+    fn release_outside(&mut self, word: Word) {
+        if word.kind() != Kind::BigString {
+            return;
+        }
+        // SAFETY: the entry is live and ours; it is freed or overwritten right after.
+        let big = unsafe { EntryMut::new(word) }.take_big();
+        self.outside_bytes -= outside_bytes(&big);
+        if big.len() >= GRAVEYARD_STRING_BYTES {
+            self.outside_bytes += outside_bytes(&big);
+            self.graveyard.strings.push(big);
+            self.published.stale = true;
+        }
+    }
+
+    /// Sets, changes or removes the expire time of a key that is there.
+    pub(crate) fn set_expire(&mut self, db: DbIndex, key: &Key<'_>, at: Option<UnixMillis>, now: UnixMillis) {
+        let view = self.view(db, key).expect("the caller has found the key");
+        let (word, old) = (view.word(), view.expire_at());
+        if old == at {
+            return;
+        }
+        if let (Some(at), true) = (at, old.is_some() && word.parity() == self.parity) {
+            // SAFETY: the word is in the table of this shard, which is borrowed exclusively.
+            unsafe { EntryMut::new(word) }.set_expire_at(at);
+        } else {
+            let new = self.copy_of(word, key, at, now, false);
+            self.install(db, key, word, new);
+            self.retire_copied(db, word);
+        }
+        self.file(db, key, old, at, now);
+    }
+
+    /// A new entry for `key` with `word`'s value and another expire time. The value's big string is cloned
+    /// (a pin) if `word` stays readable, else moved over.
+    fn copy_of(&mut self, word: Word, key: &Key<'_>, at: Option<UnixMillis>, now: UnixMillis, keep: bool) -> Word {
+        // SAFETY: the word's entry is live; the copy below finishes before it is freed.
+        let view = unsafe { EntryView::new(word) };
+        let payload = match (view.string(), word.kind()) {
+            (StringRef::Raw(bytes), Kind::Grown) => Payload::Grown(bytes),
+            (StringRef::Raw(bytes), _) => Payload::Raw(bytes),
+            (StringRef::Int(value), _) => Payload::Int(value),
+            (StringRef::Big(big), _) if keep || word.parity() != self.parity => Payload::Big(Box::new(big.clone())),
+            (StringRef::Big(_), _) => {
+                // SAFETY: the entry is freed by `retire_copied` next, which leaves the string alone.
+                let big = unsafe { EntryMut::new(word) }.take_big();
+                self.outside_bytes -= outside_bytes(&big);
+                Payload::Big(big)
+            }
+        };
+        self.new_entry(key.bytes, key.hash.position, payload, at, now)
+    }
+
+    /// Retires an entry whose value `copy_of` has moved (or, of old parity, cloned).
+    fn retire_copied(&mut self, db: DbIndex, word: Word) {
+        if word.parity() == self.parity {
+            // SAFETY: the word has been replaced in the table, and what it owned has moved on.
+            unsafe { self.slab.free(word.entry().block()) };
+        } else {
+            self.retire(db, word);
+        }
+    }
+
+    /// Makes the entry of a key that is there safe to change in place: a version that a snapshot still
+    /// wants is copied first.
+    pub(crate) fn writable(&mut self, db: DbIndex, key: &Key<'_>, now: UnixMillis) -> EntryMut<'_> {
+        let view = self.view(db, key).expect("the caller has found the key");
+        let mut word = view.word();
+        if word.parity() != self.parity {
+            let old = word;
+            word = self.copy_of(old, key, view_expiry(old), now, true);
+            self.install(db, key, old, word);
+            self.retire(db, old);
+        }
+        // SAFETY: the word is in the table of this shard, which stays borrowed exclusively.
+        unsafe { EntryMut::new(word) }
+    }
+
+    /// Changes a big string in place and accounts for its new size.
+    pub(crate) fn with_big<R>(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        now: UnixMillis,
+        change: impl FnOnce(&mut BigString) -> R,
+    ) -> R {
+        let mut entry = self.writable(db, key, now);
+        let big = entry.big_mut();
+        let before = outside_bytes(big);
+        let result = change(big);
+        let after = outside_bytes(big);
+        self.outside_bytes = self.outside_bytes + after - before;
+        result
+    }
+
+    /// A copy of the value and expire time at `key`, to be installed elsewhere. Big strings are pinned.
+    pub(crate) fn value_of(&self, db: DbIndex, key: &Key<'_>) -> Option<(OwnedValue, Option<UnixMillis>)> {
+        let view = self.view(db, key)?;
+        let value = match (view.string(), view.word().kind()) {
+            (StringRef::Raw(bytes), Kind::Grown) => OwnedValue::Grown(bytes.into()),
+            (StringRef::Raw(bytes), _) => OwnedValue::Raw(bytes.into()),
+            (StringRef::Int(value), _) => OwnedValue::Int(value),
+            (StringRef::Big(big), _) => OwnedValue::Big(big.clone()),
+        };
+        Some((value, view.expire_at()))
+    }
+
+    /// Detaches a database in O(1): into the running snapshot, or to be torn down in slices.
+    pub(crate) fn detach(&mut self, db: DbIndex) -> u64 {
+        let Some(database) = self.dbs[db as usize].take() else { return 0 };
+        let keys = database.table.len() as u64;
+        self.published.stale = true;
+        if self.snapshot_running {
+            self.detached.push(database);
+        } else {
+            self.bury(database);
+        }
+        keys
+    }
+
+    /// Hands a database that nobody reads any more to the graveyard.
+    pub(crate) fn bury(&mut self, database: Box<Db>) {
+        self.graveyard.dbs.push((database, 0));
+    }
+
+    /// Frees a bounded part of what is dead; whether anything is left.
+    pub(crate) fn dig(&mut self) -> bool {
+        if let Some(big) = self.graveyard.strings.last_mut() {
+            let before = outside_bytes(big);
+            let done = big.drop_some(GRAVEYARD_CHUNKS);
+            let after = if done { 0 } else { outside_bytes(big) };
+            self.outside_bytes = self.outside_bytes + after - before;
+            if done {
+                self.graveyard.strings.pop();
+            }
+        } else if let Some((mut database, from)) = self.graveyard.dbs.pop() {
+            for word in std::mem::take(&mut database.pre_images) {
+                self.free(word);
+            }
+            let mut words = Vec::new();
+            if let Some(next) = database.table.drain_at(from, |word| words.push(word)) {
+                self.graveyard.dbs.push((database, next));
+            }
+            words.into_iter().for_each(|word| self.free(word));
+        }
+        !self.graveyard.dbs.is_empty() || !self.graveyard.strings.is_empty()
+    }
+
+    /// Moves up to `blocks` blocks off sparse pages; whether compaction wants to go on.
+    pub(crate) fn compact(&mut self, blocks: usize, hasher: &KeyHasher) -> bool {
+        for _ in 0..blocks {
+            let Some(block) = self.slab.sparse_block() else { return false };
+            self.relocate(EntryPtr::new(block), hasher);
+        }
+        self.slab.needs_compaction()
+    }
+
+    /// Moves one entry to another block, if some table's word for its key is exactly this block.
+    fn relocate(&mut self, entry: EntryPtr, hasher: &KeyHasher) {
+        // SAFETY: the slab yields live blocks, and every live block of this shard is an entry.
+        let key = unsafe { entry.key() };
+        let position = hasher.hash(key).position;
+        for database in self.dbs.iter_mut().flatten() {
+            let Some(slot) = database.table.find_entry_mut(position, entry) else { continue };
+            let word = slot.load();
+            // SAFETY: the word is in a table of this shard, which is borrowed exclusively.
+            let len = unsafe { EntryView::new(word) }.entry_len();
+            let block = self.slab.alloc(len);
+            // SAFETY: both blocks hold at least `len` bytes and are distinct; afterwards the old one has no owner.
+            unsafe {
+                block.copy_from_nonoverlapping(entry.block(), len);
+                self.slab.free(entry.block());
+            }
+            slot.store(word.moved_to(EntryPtr::new(block)));
+            return;
+        }
+    }
+
+    /// Takes out every key that the wheel says may be due and is, up to `records` of them.
+    /// Calls `gone` with each key before its entry is freed; whether due records are left.
+    pub(crate) fn expire_due(
+        &mut self,
+        db: DbIndex,
+        now: UnixMillis,
+        records: usize,
+        hasher: &KeyHasher,
+        mut gone: impl FnMut(&mut WatchTable, &[u8]),
+    ) -> bool {
+        self.published.stale = true;
+        for _ in 0..records {
+            let Some(database) = self.dbs[db as usize].as_mut() else { return false };
+            let Some(record) = database.wheel.as_mut().and_then(|wheel| wheel.pop_due(now)) else { return false };
+            for word in database.table.matches(record).filter(|word| word.has_ttl()).collect::<smallvec::SmallVec<[_; 4]>>() {
+                self.expire_or_refile(db, word, record, now, hasher, &mut gone);
+            }
+        }
+        true
+    }
+
+    fn expire_or_refile(
+        &mut self,
+        db: DbIndex,
+        word: Word,
+        record: Record40,
+        now: UnixMillis,
+        hasher: &KeyHasher,
+        gone: &mut impl FnMut(&mut WatchTable, &[u8]),
+    ) {
+        // SAFETY: the word was read from the table of this shard, which is borrowed exclusively, and no
+        // entry has been freed since but those whose words the loop above has passed.
+        let view = unsafe { EntryView::new(word) };
+        let at = view.expire_at().expect("the word has a TTL");
+        let database = self.dbs[db as usize].as_mut().expect("the record came from it");
+        if now <= at {
+            database.wheel.as_mut().expect("the record came from it").file(record, at);
+            return;
+        }
+        gone(&mut self.watches, view.key());
+        let position = position_of(word, hasher);
+        database.table.remove_entry(position, word.entry()).expect("the word is in the table");
+        self.departed(db, word);
+    }
+
+    /// The earliest instant at which [`Shard::expire_due`] has something to do.
+    pub(crate) fn next_due(&self) -> Option<UnixMillis> {
+        self.dbs.iter().flatten().filter_map(|db| db.wheel.as_ref()?.next_due()).min()
+    }
+
+    /// One slice of throwing out records of keys that are gone, in each database whose wheel holds too many;
+    /// whether there is more to do.
+    pub(crate) fn compact_wheels(&mut self, records: usize) -> bool {
+        let mut more = false;
+        for db in self.dbs.iter_mut().flatten() {
+            let Db { wheel: Some(wheel), table, with_ttl, .. } = &mut **db else { continue };
+            if wheel.needs_compaction(*with_ttl) {
+                more |= !wheel.compact(records, |record| earliest_expiry(table, record));
+            }
+        }
+        more
+    }
+
+    /// Merges sparse segments, one step in each database that has shrunk; whether there is more to do.
+    pub(crate) fn merge_segments(&mut self, hasher: &KeyHasher) -> bool {
+        for db in self.dbs.iter_mut().flatten().filter(|db| db.has_shrunk()) {
+            match db.table.merge_at(db.merge_from, hasher) {
+                Some(next) => db.merge_from = next,
+                None => (db.merge_from, db.keys_peak) = (0, db.table.len()),
+            }
+        }
+        self.dbs.iter().flatten().any(|db| db.has_shrunk())
+    }
+}
+
+impl Shard {
+    /// Enters the epoch of `parity`; the databases as they stand, by identity and number.
+    pub(crate) fn begin_snapshot(&mut self, parity: bool) -> Vec<(u64, DbIndex)> {
+        self.parity = parity;
+        self.snapshot_running = true;
+        let numbered = self.dbs.iter().enumerate();
+        numbered.filter_map(|(number, db)| Some((db.as_ref()?.id, number as DbIndex))).collect()
+    }
+
+    /// Leaves the snapshot: what was kept for it alone is dead.
+    pub(crate) fn end_snapshot(&mut self) {
+        self.snapshot_running = false;
+        for database in std::mem::take(&mut self.detached) {
+            self.bury(database);
+        }
+        self.published.stale = true;
+    }
+
+    /// The database object with this identity, numbered or detached.
+    fn db_by_id(&mut self, id: u64) -> Option<&mut Box<Db>> {
+        self.dbs.iter_mut().flatten().chain(&mut self.detached).find(|db| db.id == id)
+    }
+
+    /// Shows `visit` every old-parity entry of the segment at `position` and of the pre-image queue, and
+    /// moves them into the current epoch. Returns where the next step begins, or `None` after the last.
+    pub(crate) fn snapshot_segment(
+        &mut self,
+        id: u64,
+        position: u64,
+        visit: &mut dyn FnMut(EntryView<'_>),
+    ) -> Option<u64> {
+        let parity = self.parity;
+        let db = self.db_by_id(id)?;
+        let segment = db.table.segment_mut(position);
+        for slot in segment.words_mut() {
+            let word = slot.load();
+            if word.parity() != parity {
+                // SAFETY: words in the table own live entries, and the shard is borrowed exclusively.
+                visit(unsafe { EntryView::new(word) });
+                slot.store(word.with_parity(parity));
+            }
+        }
+        let next = segment.end();
+        for word in std::mem::take(&mut db.pre_images) {
+            // SAFETY: a queued word owns its entry until it is freed here.
+            visit(unsafe { EntryView::new(word) });
+            self.free(word);
+        }
+        self.published.stale = true;
+        next
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        // Big strings live outside the slab: free every entry, not only the pages.
+        let detached = std::mem::take(&mut self.detached);
+        let live: Vec<_> = self.dbs.iter_mut().filter_map(Option::take).chain(detached).collect();
+        live.into_iter().for_each(|db| self.bury(db));
+        while self.dig() {}
+    }
+}
+
+/// A value on its way from one key to another.
+pub(crate) enum OwnedValue {
+    Raw(Box<[u8]>),
+    Grown(Box<[u8]>),
+    Int(i64),
+    Big(BigString),
+}
+
+impl OwnedValue {
+    /// The payload of a new entry.
+    pub(crate) fn payload(&self) -> Payload<'_> {
+        match self {
+            OwnedValue::Raw(bytes) => Payload::Raw(bytes),
+            OwnedValue::Grown(bytes) => Payload::Grown(bytes),
+            OwnedValue::Int(value) => Payload::Int(*value),
+            OwnedValue::Big(big) => Payload::Big(Box::new(big.clone())),
+        }
+    }
+}
+
+/// The payload for a value that a command stores.
+pub(crate) fn payload_of(value: NewValue<'_>) -> Payload<'_> {
+    match value {
+        NewValue::Bytes(bytes) => match crate::value::canonical_integer(bytes) {
+            Some(value) => Payload::Int(value),
+            None if bytes.len() >= crate::value::BIG_STRING_MIN_BYTES => {
+                Payload::Big(Box::new(BigString::from_bytes(bytes)))
+            }
+            None => Payload::Raw(bytes),
+        },
+        NewValue::Int(value) => Payload::Int(value),
+        NewValue::Big(big) => Payload::Big(Box::new(big)),
+    }
+}
+
+/// The earliest expire time among the keys that `record` may stand for.
+fn earliest_expiry(table: &Table, record: Record40) -> Option<UnixMillis> {
+    // SAFETY: words in the table own live entries, and it is borrowed.
+    table.matches(record).filter_map(|word| unsafe { EntryView::new(word) }.expire_at()).min()
+}
+
+fn outside_bytes(big: &BigString) -> usize {
+    size_of::<BigString>() + big.memory_bytes()
+}
+
+fn view_expiry(word: Word) -> Option<UnixMillis> {
+    // SAFETY: called with a word that is still in the table of an exclusively borrowed shard.
+    unsafe { EntryView::new(word) }.expire_at()
+}

@@ -1,0 +1,505 @@
+//! Units of execution: one command, one `EXEC`, one script.
+//!
+//! A unit's gate mode and shards are computed before it starts ([`LockPlan`]); commands inside it get
+//! `&mut Unit` and cannot reach gate or locks. While a unit lives nothing may await, do I/O or block.
+
+use std::sync::Arc;
+
+use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
+use smallvec::SmallVec;
+
+use crate::entry::EntryView;
+use crate::hash::Key;
+use crate::keyspace::Keyspace;
+use crate::log::{EffectGroup, TicketRange};
+use crate::shard::{Found, Shard, payload_of};
+use crate::state::State;
+use crate::time::UnixMillis;
+use crate::value::{NewValue, StringRef};
+use crate::watch::WatchFlag;
+use crate::{DbIndex, StoreError};
+
+/// What a unit locks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LockPlan {
+    /// No key at all.
+    Nothing,
+    /// One shard, shared with other readers. No gate.
+    Read(u16),
+    /// One shard, exclusively. No gate.
+    Write(u16),
+    /// Several shards, shared; the gate shared. [`Unit::begin`] sorts and deduplicates them.
+    ReadMany(SmallVec<[u16; 8]>),
+    /// Several shards, exclusively; the gate shared. [`Unit::begin`] sorts and deduplicates them.
+    WriteMany(SmallVec<[u16; 8]>),
+    /// Undeclared keys: the gate exclusively; shards are locked on first touch and kept to the end.
+    Exclusive,
+    /// Walks shards, holding one only while it is visited; no gate.
+    Roaming,
+}
+
+/// A key that storage itself took away during a unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removed {
+    /// Its database.
+    pub db: DbIndex,
+    /// The key.
+    pub key: Box<[u8]>,
+    /// Why it went.
+    pub cause: RemovalCause,
+}
+
+/// Why storage removed a key on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemovalCause {
+    /// Its time to live had passed.
+    Expired,
+    /// Memory was short.
+    Evicted,
+}
+
+/// How a new value treats the expire time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewExpiry {
+    /// The key shall not expire.
+    None,
+    /// Keep what the overwritten key had.
+    Keep,
+    /// Expire after this instant.
+    At(UnixMillis),
+}
+
+/// Counters of one unit; the worker adds them to its own statistics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Lookups that found a live key.
+    pub hits: u64,
+    /// Lookups that did not.
+    pub misses: u64,
+    /// Changes to keys (Redis's `dirty`).
+    pub dirty: u64,
+    /// Keys that expired in this unit.
+    pub expired: u64,
+}
+
+enum Guard<'e> {
+    Read(RwLockReadGuard<'e, Shard>),
+    Write(RwLockWriteGuard<'e, Shard>),
+}
+
+impl Guard<'_> {
+    #[inline]
+    fn shard(&self) -> &Shard {
+        match self {
+            Guard::Read(shard) => shard,
+            Guard::Write(shard) => shard,
+        }
+    }
+}
+
+/// The gate, as a unit holds it. Declared after the shards in [`Rare`], so that it is released last.
+#[derive(Default)]
+#[expect(dead_code, reason = "held for its drop")]
+enum Gate<'e> {
+    #[default]
+    Free,
+    Shared(RwLockReadGuard<'e, ()>),
+    Exclusive(RwLockWriteGuard<'e, ()>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Declared,
+    Exclusive,
+    Roaming,
+}
+
+/// A running unit: the locks it holds and what it has done so far.
+///
+/// Most units hold one shard and find nothing out of the ordinary; what the others need is boxed, so that
+/// starting and ending a unit moves and drops little.
+pub struct Unit<'e> {
+    keyspace: &'e Keyspace,
+    one: Option<(u16, Guard<'e>)>,
+    mode: Mode,
+    state: State,
+    now: UnixMillis,
+    /// What the unit counted.
+    pub tally: Tally,
+    rare: Option<Box<Rare<'e>>>,
+}
+
+#[derive(Default)]
+struct Rare<'e> {
+    many: Vec<(u16, Guard<'e>)>,
+    gate: Gate<'e>,
+    removed: Vec<Removed>,
+    stale: Vec<(DbIndex, Box<[u8]>)>,
+}
+
+impl<'e> Unit<'e> {
+    /// Takes the plan's locks in their order, reads the state word under them and fixes the unit's `now`:
+    /// the later of `batch_now` and the clocks of the shards it holds.
+    #[inline]
+    pub fn begin(keyspace: &'e Keyspace, plan: LockPlan, batch_now: UnixMillis) -> Self {
+        let mut unit = Self {
+            keyspace,
+            one: None,
+            mode: Mode::Declared,
+            state: State::default(),
+            now: batch_now,
+            tally: Tally::default(),
+            rare: None,
+        };
+        match plan {
+            LockPlan::Read(shard) => unit.one = Some((shard, unit.lock_shared(shard))),
+            LockPlan::Write(shard) => unit.one = Some((shard, unit.lock_exclusively(shard))),
+            LockPlan::Nothing => {}
+            plan => unit.lock_many(plan),
+        }
+        unit.state = keyspace.state();
+        if let Some((_, guard)) = &unit.one {
+            unit.now = unit.now.max(guard.shard().clock());
+            guard.shard().advance_clock(unit.now);
+        }
+        unit
+    }
+
+    #[cold]
+    fn lock_many(&mut self, plan: LockPlan) {
+        let (mut shards, exclusively) = match plan {
+            LockPlan::ReadMany(shards) => (shards, false),
+            LockPlan::WriteMany(shards) => (shards, true),
+            LockPlan::Exclusive => {
+                self.rare().gate = Gate::Exclusive(self.keyspace.gate.write());
+                self.mode = Mode::Exclusive;
+                return;
+            }
+            LockPlan::Roaming => {
+                self.mode = Mode::Roaming;
+                return;
+            }
+            LockPlan::Nothing | LockPlan::Read(_) | LockPlan::Write(_) => unreachable!("handled by `begin`"),
+        };
+        shards.sort_unstable();
+        shards.dedup();
+        if shards.len() > 1 {
+            self.rare().gate = Gate::Shared(self.keyspace.gate.read());
+        }
+        let mut now = self.now;
+        for shard in shards {
+            let guard = if exclusively { self.lock_exclusively(shard) } else { self.lock_shared(shard) };
+            now = now.max(guard.shard().clock());
+            self.rare().many.push((shard, guard));
+        }
+        self.now = now;
+        self.rare().many.iter().for_each(|(_, guard)| guard.shard().advance_clock(now));
+    }
+
+    fn rare(&mut self) -> &mut Rare<'e> {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Where among the shards of a unit over several this one is held, or would be.
+    fn place(&self, index: u16) -> Result<usize, usize> {
+        let many = self.rare.as_ref().map_or(&[][..], |rare| &rare.many);
+        many.binary_search_by_key(&index, |(held, _)| *held)
+    }
+
+    #[inline]
+    fn lock_shared(&self, shard: u16) -> Guard<'e> {
+        Guard::Read(self.keyspace.shards[usize::from(shard)].lock.read())
+    }
+
+    #[inline]
+    fn lock_exclusively(&self, shard: u16) -> Guard<'e> {
+        Guard::Write(self.keyspace.shards[usize::from(shard)].lock.write())
+    }
+
+    /// The instant at which the whole unit happens.
+    #[inline]
+    pub fn now(&self) -> UnixMillis {
+        self.now
+    }
+
+    /// The state word, as read under the unit's locks.
+    #[inline]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// The keyspace the unit works on.
+    #[inline]
+    pub fn keyspace(&self) -> &'e Keyspace {
+        self.keyspace
+    }
+
+    /// Whether the unit already holds what a one-shard command needs, so that it may share the lock hold.
+    #[inline]
+    pub fn covers(&self, shard: u16, exclusively: bool) -> bool {
+        match &self.one {
+            Some((held, Guard::Write(_))) => *held == shard,
+            Some((held, Guard::Read(_))) => *held == shard && !exclusively,
+            None => false,
+        }
+    }
+
+    /// Keys this unit has removed by itself since the last call, in order. Each owes an event and a `DEL`
+    /// effect ahead of the command's own.
+    pub fn take_removed(&mut self) -> Vec<Removed> {
+        self.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.removed))
+    }
+
+    /// Expired keys that this unit saw but, holding a shared lock, could not remove. The same worker owes
+    /// each an [`Unit::expire_if_due`] before the session's next command.
+    pub fn take_stale(&mut self) -> Vec<(DbIndex, Box<[u8]>)> {
+        self.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.stale))
+    }
+
+    /// Whether [`Unit::take_removed`] or [`Unit::take_stale`] has something to say.
+    #[inline]
+    pub fn owes(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| !rare.removed.is_empty() || !rare.stale.is_empty())
+    }
+
+    /// Appends the unit's effects to the log, its locks still held.
+    pub fn append_effects(&mut self, group: &mut EffectGroup) -> TicketRange {
+        self.keyspace.log().append(group)
+    }
+
+    /// The shard, which the unit must cover.
+    #[inline]
+    pub(crate) fn shard(&mut self, index: u16) -> &Shard {
+        if self.one.as_ref().is_some_and(|(held, _)| *held == index) {
+            return self.one.as_ref().map(|(_, guard)| guard.shard()).expect("just seen");
+        }
+        self.other_shard(index)
+    }
+
+    #[cold]
+    fn other_shard(&mut self, index: u16) -> &Shard {
+        match self.mode {
+            Mode::Roaming => self.roam_to(index, false),
+            Mode::Exclusive | Mode::Declared => {
+                let at = self.hold(index);
+                self.rare().many[at].1.shard()
+            }
+        }
+    }
+
+    /// The shard, which the unit must cover exclusively.
+    #[inline]
+    pub(crate) fn shard_mut(&mut self, index: u16) -> &mut Shard {
+        if !self.covers(index, true) {
+            return self.other_shard_mut(index);
+        }
+        match &mut self.one {
+            Some((_, Guard::Write(shard))) => shard,
+            _ => unreachable!("`covers` has seen an exclusive hold"),
+        }
+    }
+
+    #[cold]
+    fn other_shard_mut(&mut self, index: u16) -> &mut Shard {
+        let guard = match self.mode {
+            Mode::Roaming => {
+                self.roam_to(index, true);
+                &mut self.one.as_mut().expect("just locked").1
+            }
+            Mode::Exclusive | Mode::Declared => {
+                let at = self.hold(index);
+                &mut self.rare().many[at].1
+            }
+        };
+        match guard {
+            Guard::Write(shard) => shard,
+            Guard::Read(_) => panic!("a unit that reads shard {index} wrote to it"),
+        }
+    }
+
+    /// Where in `many` the shard is; locks it first if the unit may lock as it goes.
+    fn hold(&mut self, index: u16) -> usize {
+        match self.place(index) {
+            Ok(at) => at,
+            Err(at) => {
+                assert!(self.mode == Mode::Exclusive, "a unit touched shard {index}, which it had not declared");
+                let guard = self.lock_exclusively(index);
+                guard.shard().advance_clock(self.now);
+                self.rare().many.insert(at, (index, guard));
+                at
+            }
+        }
+    }
+
+    fn roam_to(&mut self, index: u16, exclusively: bool) -> &Shard {
+        self.leave();
+        let guard = if exclusively { self.lock_exclusively(index) } else { self.lock_shared(index) };
+        self.one = Some((index, guard));
+        self.one.as_ref().map(|(_, guard)| guard.shard()).expect("just locked")
+    }
+
+    /// Lets go of the shard that a roaming unit visits.
+    pub(crate) fn leave(&mut self) {
+        if let Some((_, Guard::Write(mut shard))) = self.one.take() {
+            self.keyspace.publish(&mut shard);
+        }
+    }
+
+    fn is_exclusive(&self, index: u16) -> bool {
+        match self.mode {
+            Mode::Exclusive => true,
+            Mode::Roaming => self.covers(index, true),
+            Mode::Declared => {
+                let is_write = |at: usize| matches!(&self.rare, Some(rare) if matches!(rare.many[at].1, Guard::Write(_)));
+                self.covers(index, true) || self.place(index).is_ok_and(is_write)
+            }
+        }
+    }
+
+    /// The live entry of `key`: counts a hit or a miss, and the access for the eviction policy.
+    #[inline]
+    pub fn find(&mut self, db: DbIndex, key: &Key<'_>) -> Option<EntryView<'_>> {
+        match self.lookup(db, key) {
+            Some(found) => {
+                self.tally.hits += 1;
+                let now = self.now;
+                // SAFETY: nothing has happened in the shard since the word was read under its lock.
+                Some(unsafe { self.shard(key.hash.shard).resolve_and_touch(found, now) })
+            }
+            None => {
+                self.tally.misses += 1;
+                None
+            }
+        }
+    }
+
+    /// The word of the live entry of `key`, found with one walk of the table.
+    #[inline]
+    fn lookup(&mut self, db: DbIndex, key: &Key<'_>) -> Option<Found> {
+        let now = self.now;
+        let (found, expired) = self.shard(key.hash.shard).lookup(db, key, now)?;
+        if expired {
+            self.found_expired(db, key);
+            return None;
+        }
+        Some(found)
+    }
+
+    /// The live entry of `key`, leaving no trace.
+    #[inline]
+    pub fn peek(&mut self, db: DbIndex, key: &Key<'_>) -> Option<EntryView<'_>> {
+        if self.live(db, key) { self.shard(key.hash.shard).view(db, key) } else { None }
+    }
+
+    /// The live string at `key`.
+    ///
+    /// # Errors
+    /// `WrongType` when `key` holds something else.
+    #[inline]
+    pub fn string(&mut self, db: DbIndex, key: &Key<'_>) -> Result<Option<StringRef<'_>>, StoreError> {
+        Ok(self.find(db, key).map(|entry| entry.string()))
+    }
+
+    /// Whether `key` is there and alive; an expired one is removed, or noted for removal.
+    #[inline]
+    pub(crate) fn live(&mut self, db: DbIndex, key: &Key<'_>) -> bool {
+        self.lookup(db, key).is_some()
+    }
+
+    #[cold]
+    fn found_expired(&mut self, db: DbIndex, key: &Key<'_>) {
+        if !self.state.may_expire() {
+            return;
+        }
+        if self.is_exclusive(key.hash.shard) {
+            self.remove_expired(db, key);
+        } else if !self.rare().stale.iter().any(|(other, stale)| *other == db && **stale == *key.bytes) {
+            self.rare().stale.push((db, key.bytes.into()));
+        }
+    }
+
+    fn remove_expired(&mut self, db: DbIndex, key: &Key<'_>) {
+        let shard = self.shard_mut(key.hash.shard);
+        shard.watches.changed(db, key.bytes);
+        shard.remove(db, key);
+        self.tally.expired += 1;
+        self.rare().removed.push(Removed { db, key: key.bytes.into(), cause: RemovalCause::Expired });
+    }
+
+    /// Removes `key` if it is expired; whether it was.
+    pub fn expire_if_due(&mut self, db: DbIndex, key: &Key<'_>) -> bool {
+        let before = self.tally.expired;
+        self.live(db, key);
+        self.tally.expired > before
+    }
+
+    pub(crate) fn note_removed(&mut self, mut removed: Vec<Removed>) {
+        if !removed.is_empty() {
+            self.rare().removed.append(&mut removed);
+        }
+    }
+
+    /// Notes a change: spoils the transactions that watch the key and counts it.
+    #[inline]
+    pub(crate) fn changed(&mut self, db: DbIndex, key: &Key<'_>) {
+        self.tally.dirty += 1;
+        self.shard(key.hash.shard).watches.changed(db, key.bytes);
+    }
+
+    /// Stores `value` at `key`, whatever was there; whether a live key was overwritten.
+    pub fn set(&mut self, db: DbIndex, key: &Key<'_>, value: NewValue<'_>, expiry: NewExpiry) -> bool {
+        let existed = self.live(db, key);
+        let (now, hasher) = (self.now, self.keyspace.hasher());
+        // On a replica an expired key may still lie there: it is absent, so its expire time is not kept.
+        let expiry = if existed || expiry != NewExpiry::Keep { expiry } else { NewExpiry::None };
+        self.shard_mut(key.hash.shard).set(db, key, payload_of(value), expiry, now, hasher);
+        self.changed(db, key);
+        existed
+    }
+
+    /// Removes `key`; whether it was there and alive.
+    pub fn delete(&mut self, db: DbIndex, key: &Key<'_>) -> bool {
+        if !self.live(db, key) {
+            return false;
+        }
+        self.shard_mut(key.hash.shard).remove(db, key);
+        self.changed(db, key);
+        true
+    }
+
+    /// Sets or removes the expire time of `key`; whether the key is there.
+    pub fn set_expire(&mut self, db: DbIndex, key: &Key<'_>, at: Option<UnixMillis>) -> bool {
+        if !self.live(db, key) {
+            return false;
+        }
+        let now = self.now;
+        self.shard_mut(key.hash.shard).set_expire(db, key, at, now);
+        self.changed(db, key);
+        true
+    }
+
+    /// Counts an access to `key`; whether it is there.
+    pub fn touch(&mut self, db: DbIndex, key: &Key<'_>) -> bool {
+        self.find(db, key).is_some()
+    }
+
+    /// Marks `flag` from now on whenever `key` changes. Needs the shard exclusively.
+    pub fn watch(&mut self, db: DbIndex, key: &Key<'_>, flag: &Arc<WatchFlag>) {
+        self.live(db, key);
+        self.shard_mut(key.hash.shard).watches.watch(db, key.bytes, flag);
+    }
+}
+
+impl Drop for Unit<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some((_, Guard::Write(shard))) = &mut self.one {
+            self.keyspace.publish(shard);
+        }
+        for (_, guard) in self.rare.iter_mut().flat_map(|rare| &mut rare.many) {
+            if let Guard::Write(shard) = guard {
+                self.keyspace.publish(shard);
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Watched keys of one shard: which sessions' transactions a change spoils.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hashbrown::HashMap;
+
+use crate::DbIndex;
+
+/// A session's dirty flag: set once any key it watches is known to have changed.
+#[derive(Debug, Default)]
+pub struct WatchFlag(AtomicBool);
+
+impl WatchFlag {
+    /// Whether a watched key has changed since it was watched.
+    pub fn is_dirty(&self) -> bool {
+        // Relaxed: `EXEC` asks while it holds the locks of all watched shards, which order it after every
+        // change made under them.
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Marks the transaction as spoiled.
+    pub fn mark(&self) {
+        // Relaxed: the shard's lock is held; see `is_dirty`.
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The keys of one shard that somebody watches.
+#[derive(Default)]
+pub(crate) struct WatchTable {
+    keys: HashMap<(DbIndex, Box<[u8]>), Vec<Arc<WatchFlag>>, foldhash::fast::RandomState>,
+    key_bytes: usize,
+}
+
+impl WatchTable {
+    /// Whether nobody watches anything here: the one check that a write pays.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Bytes held, map overhead estimated per key.
+    pub(crate) fn bytes(&self) -> usize {
+        self.key_bytes
+    }
+
+    /// Starts watching; a key may be watched twice by one session.
+    pub(crate) fn watch(&mut self, db: DbIndex, key: &[u8], flag: &Arc<WatchFlag>) {
+        self.key_bytes += watch_bytes(key);
+        self.keys.entry((db, key.into())).or_default().push(Arc::clone(flag));
+    }
+
+    /// Stops one watch.
+    pub(crate) fn unwatch(&mut self, db: DbIndex, key: &[u8], flag: &Arc<WatchFlag>) {
+        let id = (db, Box::from(key));
+        let Some(flags) = self.keys.get_mut(&id) else { return };
+        let Some(at) = flags.iter().position(|other| Arc::ptr_eq(other, flag)) else { return };
+        flags.swap_remove(at);
+        self.key_bytes -= watch_bytes(key);
+        if flags.is_empty() {
+            self.keys.remove(&id);
+        }
+    }
+
+    /// A key is known to have changed.
+    #[inline]
+    pub(crate) fn changed(&self, db: DbIndex, key: &[u8]) {
+        if !self.keys.is_empty() {
+            self.mark(db, key);
+        }
+    }
+
+    #[cold]
+    fn mark(&self, db: DbIndex, key: &[u8]) {
+        if let Some(flags) = self.keys.get(&(db, Box::from(key))) {
+            flags.iter().for_each(|flag| flag.mark());
+        }
+    }
+
+    /// Marks the watchers of every key of `db` for which `there` holds.
+    pub(crate) fn changed_where(&self, db: DbIndex, there: impl Fn(&[u8]) -> bool) {
+        for ((watched, key), flags) in &self.keys {
+            if *watched == db && there(key) {
+                flags.iter().for_each(|flag| flag.mark());
+            }
+        }
+    }
+}
+
+fn watch_bytes(key: &[u8]) -> usize {
+    size_of::<(DbIndex, Box<[u8]>, Vec<Arc<WatchFlag>>)>() + size_of::<Arc<WatchFlag>>() + key.len()
+}
