@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use harness::{
-    RawClient, ServerKind, TestServer, command_line, free_port, server_binary, wait_until,
+    RawClient, ServerKind, TestServer, command_line, free_port, server_binary, skip, wait_until,
 };
 use rustix::process::Signal;
 
@@ -613,7 +613,7 @@ fn port_zero_means_no_tcp() {
 #[test]
 fn several_addresses_are_bound() {
     if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
-        eprintln!("SKIPPED: this machine has no IPv6");
+        skip("binding to ::1: this machine has no IPv6");
         return;
     }
     let server = TestServer::start_with(&[("bind", "127.0.0.1 ::1 -192.0.2.77")]);
@@ -646,7 +646,7 @@ fn outward_address() -> Option<IpAddr> {
 #[test]
 fn protected_mode_refuses_other_machines_until_a_password_is_set() {
     let Some(address) = outward_address() else {
-        eprintln!("SKIPPED: this machine has only loopback addresses");
+        skip("protected-mode: this machine has only loopback addresses");
         return;
     };
     let server = TestServer::start_with(&[("bind", "0.0.0.0"), ("protected-mode", "yes")]);

@@ -21,7 +21,7 @@ pub use raw::{End, RawClient, encode_command, split_line};
 pub use server::{ServerKind, TestServer, free_port, raise_open_file_limit};
 pub use transcript::{Block, Dialect, Reply, Step, Transcript};
 pub use value::{DecodeError, Value};
-pub use wait::{long_or, wait_until, wait_until_some};
+pub use wait::{long_or, skip, wait_until, wait_until_some};
 
 /// Runs `work` on `threads` threads at once, each with its number, and waits for all.
 ///

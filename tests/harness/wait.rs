@@ -1,5 +1,7 @@
-//! Waiting for conditions instead of for guessed times.
+//! Waiting for conditions instead of for guessed times, and what depends on the run.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 /// How long a condition may take before the test fails. Generous, because it is only reached by
@@ -39,5 +41,24 @@ pub fn long_or<T>(long: T, short: T) -> T {
     match std::env::var_os("NUTHATCH_LONG") {
         Some(value) if value != "0" => long,
         _ => short,
+    }
+}
+
+/// Says that a test cannot run on this machine. `tests/run` repeats it at its end: it reads the
+/// file that `NUTHATCH_SKIPS` names.
+///
+/// # Panics
+/// When that file cannot be written.
+pub fn skip(reason: &str) {
+    eprintln!("SKIPPED: {reason}");
+    if let Some(path) = std::env::var_os("NUTHATCH_SKIPS") {
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)
+            .expect("a file");
+        // One write, so that lines of several tests do not mix.
+        file.write_all(format!("{reason}\n").as_bytes())
+            .expect("a file that can be written");
     }
 }
