@@ -14,7 +14,7 @@ pub(crate) mod table;
 mod client;
 mod connection;
 mod help;
-mod pubsub;
+pub(crate) mod pubsub;
 mod string;
 mod transaction;
 
@@ -87,7 +87,15 @@ impl Command {
         flags: Flags,
         run: CommandFn,
     ) -> Self {
-        Self { name, arity, keys, access: &[], flags, run, subcommands: &[] }
+        Self {
+            name,
+            arity,
+            keys,
+            access: &[],
+            flags,
+            run,
+            subcommands: &[],
+        }
     }
 
     /// A command that only holds subcommands, such as `CLIENT`.
