@@ -2,15 +2,16 @@
 
 use protocol::Version;
 
+use crate::command::pubsub::unsubscribe_all;
 use crate::command::transaction::end_watches;
 use crate::command::{Args, CommandResult, Context};
-use crate::session::{ChannelKind, ReplyMode};
+use crate::session::ReplyMode;
 
 /// `RESET`: ends the transaction, watches, subscriptions and monitoring, forgets the name, and sets
 /// everything back that commands can set. What the client has said of its library stays: the library is
 /// still the same.
 pub(super) fn reset(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
-    unsubscribe(ctx);
+    unsubscribe_all(ctx);
     let session = &mut *ctx.session;
     if std::mem::take(&mut session.monitor) {
         ctx.server.monitors.remove(session.client.worker);
@@ -28,22 +29,4 @@ pub(super) fn reset(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult
     end_watches(ctx);
     ctx.reply.simple("RESET");
     Ok(())
-}
-
-/// Ends all subscriptions; unlike after `UNSUBSCRIBE`, nothing is said about them.
-fn unsubscribe(ctx: &mut Context<'_, '_>) {
-    let Some(subscriptions) = ctx.session.subscriptions.take() else {
-        return;
-    };
-    let client = &ctx.session.client;
-    for kind in [
-        ChannelKind::Channel,
-        ChannelKind::Pattern,
-        ChannelKind::Shard,
-    ] {
-        for name in subscriptions.of(kind) {
-            ctx.stripes.unsubscribe(kind, name, client.worker);
-            ctx.worker.subscribers.remove(kind, name, client.session);
-        }
-    }
 }
