@@ -12,6 +12,7 @@ pub(crate) mod keys;
 pub(crate) mod table;
 
 mod bitmap;
+mod client;
 mod connection;
 mod help;
 mod key;
