@@ -5,7 +5,8 @@ use std::io::IoSlice;
 use std::ops::{Deref, DerefMut};
 
 use protocol::{Deferred, Reply, Version};
-use storage::{BigString, StringRef};
+use storage::StringRef;
+use storage::big_string::BigString;
 
 /// What one turn of a session writes. The worker owns one and uses it for all its sessions.
 #[derive(Debug, Default)]
@@ -35,7 +36,7 @@ impl Outbox {
 
     /// Bytes to send, long strings included.
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() + self.splices.iter().map(|splice| splice.value.len() as usize).sum::<usize>()
+        self.bytes.len() + self.splices.iter().map(|splice| splice.value.len()).sum::<usize>()
     }
 
     /// Empties it, keeping a moderate buffer.
@@ -119,7 +120,7 @@ impl Output<'_> {
     /// A long string as a bulk string, sent from where it lies.
     #[cold]
     pub(crate) fn big_string(&mut self, value: BigString) {
-        self.reply.bulk_header(value.len() as usize);
+        self.reply.bulk_header(value.len());
         self.splices.push(Splice { at: self.reply.position(), value });
         self.reply.crlf();
     }
@@ -217,7 +218,7 @@ impl PendingOutput {
         for splice in outbox.splices.drain(..) {
             self.push(&outbox.bytes[from..splice.at]);
             from = splice.at;
-            self.len += splice.value.len() as usize;
+            self.len += splice.value.len();
             self.segments.push_back(Segment::Long(splice.value));
         }
         self.push(&outbox.bytes[from..]);
@@ -245,7 +246,7 @@ impl PendingOutput {
                     }
                 }
                 Segment::Long(value) => {
-                    for chunk in value.chunks() {
+                    for chunk in value.read_range(0..value.len()) {
                         if !add(chunk) {
                             break 'segments;
                         }
@@ -263,7 +264,7 @@ impl PendingOutput {
         while let Some(first) = self.segments.front() {
             let len = match first {
                 Segment::Bytes(bytes) => bytes.len(),
-                Segment::Long(value) => value.len() as usize,
+                Segment::Long(value) => value.len(),
             };
             if self.sent < len {
                 return;

@@ -6,7 +6,7 @@
 //! | 1 | 3 | stamp: seconds of the last access, wrapping |
 //! | 4 | 0–4 | key length, little endian, if it did not fit |
 //! | . | n | key |
-//! | . | 6 | expire time in Unix milliseconds, if the slot word says so |
+//! | . | 8 | expire time in Unix milliseconds, if the slot word says so |
 //! | . | – | value: length varint (1, 3 or 5 bytes) and bytes; or 8-byte integer; or 8-byte pointer |
 //!
 //! The key comes first so that it is found from the block alone: compaction knows no slot word.
@@ -27,7 +27,7 @@ use crate::time::UnixMillis;
 use crate::value::StringRef;
 
 const HEADER_BYTES: usize = 4;
-const EXPIRE_BYTES: usize = 6;
+const EXPIRE_BYTES: usize = 8;
 const KEY_LENGTH_INLINE_MAX: usize = 250;
 const VALUE_LENGTH_INLINE_MAX: usize = 251;
 const STAMP_MASK: u32 = 0x00ff_ffff;
@@ -135,7 +135,7 @@ impl EntryPtr {
             self.put(&mut at, &(key.len() as u32).to_le_bytes()[..extra]);
             self.put(&mut at, key);
             if let Some(expire_at) = expire_at {
-                self.put(&mut at, &expire_at.0.to_le_bytes()[..EXPIRE_BYTES]);
+                self.put(&mut at, &expire_at.0.to_le_bytes());
             }
             self.write_payload(at, payload);
         }
@@ -283,10 +283,9 @@ impl<'a> EntryView<'a> {
         if !self.word.has_ttl() {
             return None;
         }
-        let mut bytes = [0; 8];
         // SAFETY: `new`'s caller vouched for the entry, and the word says that an expire time follows the key.
-        bytes[..EXPIRE_BYTES].copy_from_slice(unsafe { self.entry.bytes(self.entry.after_key(), EXPIRE_BYTES) });
-        Some(UnixMillis(i64::from_le_bytes(bytes)))
+        let at = unsafe { self.entry.after_key() };
+        Some(UnixMillis(i64::from_le_bytes(self.word_at(at))))
     }
 
     /// Whether the key is past its expire time: in the millisecond it expires a key still lives.
@@ -325,7 +324,7 @@ impl<'a> EntryView<'a> {
     }
 
     fn word_at(&self, at: usize) -> [u8; 8] {
-        // SAFETY: integer and pointer payloads are 8 bytes; `new`'s caller vouched for the entry.
+        // SAFETY: expire times, integers and pointers are 8 bytes; `new`'s caller vouched for the entry.
         unsafe { self.entry.bytes(at, 8) }.try_into().expect("8 bytes")
     }
 
@@ -388,7 +387,7 @@ impl<'a> EntryMut<'a> {
         // SAFETY: the entry is live and ours alone; the word says that the field is there.
         unsafe {
             let mut at = self.0.entry.after_key();
-            self.0.entry.put(&mut at, &expire_at.0.to_le_bytes()[..EXPIRE_BYTES]);
+            self.0.entry.put(&mut at, &expire_at.0.to_le_bytes());
         }
     }
 

@@ -96,9 +96,9 @@ impl Unit<'_> {
         let dead = shard.dig();
         let sparse = shard.compact(COMPACT_BLOCKS, hasher);
         let doubled = shard.compact_wheels(EXPIRE_RECORDS);
-        shard.merge_segments(hasher);
+        let merging = shard.merge_segments(hasher);
         shard.set_stale();
-        more || dead || sparse || doubled
+        more || dead || sparse || doubled || merging
     }
 
     /// Removes keys of `shard` that are due, a bounded number of them; whether some are left.

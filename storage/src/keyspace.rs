@@ -12,6 +12,7 @@ use crate::memory::Memory;
 use crate::shard::Shard;
 use crate::snapshot::Snapshot;
 use crate::state::State;
+use crate::table::Table;
 use crate::time::UnixMillis;
 use crate::watch::WatchFlag;
 use crate::DbIndex;
@@ -120,6 +121,24 @@ impl Keyspace {
     #[inline]
     pub fn prefetch(&self, hash: KeyHash) {
         crate::prefetch::read(&raw const *self.shards[usize::from(hash.shard)]);
+    }
+
+    /// Warms the cache for units on `hashes` that follow soon: starts loading what their lookups will read, all
+    /// of them side by side where the lookups themselves would wait for one miss after the other. Worth its
+    /// cost for a handful of keys or more in a keyspace that is larger than the cache. Takes each shard's lock
+    /// briefly and skips those that are taken.
+    pub fn warm(&self, db: DbIndex, hashes: impl Iterator<Item = KeyHash> + Clone) {
+        self.each_table(db, hashes.clone(), |table, position| table.prefetch_group(position));
+        self.each_table(db, hashes, |table, position| table.prefetch_entry(position));
+    }
+
+    fn each_table(&self, db: DbIndex, hashes: impl Iterator<Item = KeyHash>, warm: impl Fn(&Table, u64)) {
+        for hash in hashes {
+            let shard = self.shards[usize::from(hash.shard)].lock.try_read();
+            if let Some(db) = shard.as_ref().and_then(|shard| shard.db(db)) {
+                warm(&db.table, hash.position);
+            }
+        }
     }
 
     /// Shards whose next expiry is due at `now`.

@@ -27,7 +27,7 @@ mod table;
 mod time;
 mod unit;
 mod value;
-// pub mod waiters;
+pub mod waiters;
 mod watch;
 mod wheel;
 

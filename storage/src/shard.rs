@@ -48,12 +48,22 @@ pub(crate) struct Db {
     /// Old versions that the running snapshot has yet to serialise.
     pub(crate) pre_images: Vec<Word>,
     /// Where maintenance goes on looking for sparse segments.
-    pub(crate) merge_from: u64,
+    merge_from: u64,
+    /// Most keys there have been since maintenance last went through all segments.
+    keys_peak: usize,
 }
+
+/// Fewer keys than this gone, and looking for sparse segments does not pay.
+const MERGE_KEYS_MIN: usize = 1024;
 
 impl Db {
     fn new(id: u64) -> Box<Self> {
-        Box::new(Self { id, table: Table::new(), wheel: None, with_ttl: 0, pre_images: Vec::new(), merge_from: 0 })
+        Box::new(Self { id, table: Table::new(), wheel: None, with_ttl: 0, pre_images: Vec::new(), merge_from: 0, keys_peak: 0 })
+    }
+
+    /// Whether so many keys have gone that segments are worth merging.
+    fn has_shrunk(&self) -> bool {
+        self.keys_peak > 2 * self.table.len() + MERGE_KEYS_MIN
     }
 
     fn bytes(&self) -> usize {
@@ -152,7 +162,7 @@ impl Shard {
 
     /// Live blocks and what entries own outside them.
     pub(crate) fn dataset_bytes(&self) -> usize {
-        self.slab.live_bytes() + self.outside_bytes
+        self.slab.live_bytes() + self.slab.large_bytes() + self.outside_bytes
     }
 
     /// Bytes this shard counts against the limit: data, tables, and slab pages above 1.04 x live.
@@ -160,7 +170,7 @@ impl Shard {
         let dbs = self.dbs.iter().flatten().chain(&self.detached).chain(self.graveyard.dbs.iter().map(|(db, _)| db));
         let live = self.slab.live_bytes();
         let excess = self.slab.resident_bytes().saturating_sub(live + live / 25);
-        self.dataset_bytes() + excess + self.watches.bytes() + dbs.map(|db| db.bytes()).sum::<usize>()
+        self.dataset_bytes() + self.slab.metadata_bytes() + excess + self.watches.bytes() + dbs.map(|db| db.bytes()).sum::<usize>()
     }
 
     /// Whether what others know of this shard is out of date.
@@ -171,6 +181,9 @@ impl Shard {
 
     /// How used and dataset bytes have moved since the last call.
     pub(crate) fn take_unpublished(&mut self) -> (i64, i64) {
+        for db in self.dbs.iter_mut().flatten() {
+            db.keys_peak = db.keys_peak.max(db.table.len());
+        }
         let (used, dataset) = (self.used_bytes(), self.dataset_bytes());
         let moved = (
             used as i64 - self.published.used_bytes as i64,
@@ -187,7 +200,10 @@ impl Shard {
 
     /// Whether dead memory waits to be freed or pages to be compacted.
     pub(crate) fn has_chores(&self) -> bool {
-        !self.graveyard.dbs.is_empty() || !self.graveyard.strings.is_empty() || self.slab.needs_compaction()
+        !self.graveyard.dbs.is_empty()
+            || !self.graveyard.strings.is_empty()
+            || self.slab.needs_compaction()
+            || self.dbs.iter().flatten().any(|db| db.has_shrunk())
     }
 
     /// The entry of `key`, expired or not.
@@ -660,11 +676,15 @@ impl Shard {
         more
     }
 
-    /// Merges sparse segments, one step in each database that has shrunk.
-    pub(crate) fn merge_segments(&mut self, hasher: &KeyHasher) {
-        for db in self.dbs.iter_mut().flatten() {
-            db.merge_from = db.table.merge_at(db.merge_from, hasher).unwrap_or(0);
+    /// Merges sparse segments, one step in each database that has shrunk; whether there is more to do.
+    pub(crate) fn merge_segments(&mut self, hasher: &KeyHasher) -> bool {
+        for db in self.dbs.iter_mut().flatten().filter(|db| db.has_shrunk()) {
+            match db.table.merge_at(db.merge_from, hasher) {
+                Some(next) => db.merge_from = next,
+                None => (db.merge_from, db.keys_peak) = (0, db.table.len()),
+            }
         }
+        self.dbs.iter().flatten().any(|db| db.has_shrunk())
     }
 }
 

@@ -110,7 +110,7 @@ impl Unit<'_> {
         match old {
             Some((Kind::BigString, _)) => shard.with_big(db, key, now, |big| {
                 big.write_at(offset as usize, bytes);
-                big.extend_to(total as usize);
+                big.grow_to(total as usize);
             }),
             Some((Kind::Grown, StringRef::Raw(value))) if value.len() as u64 == total => {
                 let at = offset as usize;
@@ -129,7 +129,7 @@ impl Unit<'_> {
                 } else {
                     let mut big = BigString::from_bytes(&grown);
                     big.write_at(offset as usize, bytes);
-                    big.extend_to(total as usize);
+                    big.grow_to(total as usize);
                     shard.set(db, key, Payload::Big(Box::new(big)), expiry, now, hasher);
                 }
             }
@@ -163,7 +163,7 @@ impl StringMut<'_> {
     pub fn byte(&self, index: usize) -> u8 {
         match self {
             StringMut::Small(bytes) => bytes[index],
-            StringMut::Big(big) => big.get_byte(index),
+            StringMut::Big(big) => big.get_byte(index).expect("the index lies inside the string"),
         }
     }
 

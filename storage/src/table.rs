@@ -18,6 +18,7 @@ use hashbrown::HashTable;
 
 use crate::entry::EntryPtr;
 use crate::hash::KeyHasher;
+use crate::prefetch;
 use crate::slot_word::{SlotWord, Word};
 use crate::wheel::Record40;
 
@@ -48,13 +49,16 @@ fn bucket_hash(position: u64) -> u64 {
 /// A leaf: all keys whose positions start with `prefix`'s first `depth` bits.
 pub(crate) struct Segment {
     words: HashTable<SlotWord>,
+    /// Where hashbrown's control bytes begin; the buckets lie before them, the first one nearest. Only ever
+    /// prefetched from, so a stale or wrong address costs time and nothing else.
+    control: *const u8,
     prefix: u64,
     depth: u32,
 }
 
 impl Segment {
     fn new(prefix: u64, depth: u32, capacity: usize) -> Self {
-        Self { words: HashTable::with_capacity(capacity), prefix, depth }
+        Self { words: HashTable::with_capacity(capacity), control: std::ptr::null(), prefix, depth }
     }
 
     /// First position after this segment, or `None` when it is the last.
@@ -89,7 +93,29 @@ impl Segment {
 
     fn push(&mut self, position: u64, word: Word, hasher: &KeyHasher) {
         let rehash = |slot: &SlotWord| bucket_hash(position_of(slot.load(), hasher));
-        self.words.insert_unique(bucket_hash(position), SlotWord::new(word), rehash);
+        let placed = self.words.insert_unique(bucket_hash(position), SlotWord::new(word), rehash);
+        self.control = std::ptr::from_ref(placed.get()).wrapping_add(placed.bucket_index() + 1).cast();
+    }
+
+    /// Starts loading the control bytes and buckets that a lookup of `position` reads first.
+    #[inline]
+    fn prefetch_group(&self, position: u64) {
+        const LINE: usize = 64;
+        let first = bucket_hash(position) as usize & (self.words.num_buckets() - 1);
+        prefetch::read(self.control.wrapping_add(first));
+        // A group of 16 buckets touches two or three lines.
+        let nearest = self.control.wrapping_sub((first + 1) * size_of::<SlotWord>());
+        prefetch::read(nearest);
+        prefetch::read(nearest.wrapping_sub(LINE));
+    }
+
+    /// Starts loading the entry that a lookup of `position` most likely reads.
+    #[inline]
+    fn prefetch_entry(&self, position: u64) {
+        let mut candidates = self.words.iter_hash(bucket_hash(position)).map(SlotWord::load);
+        if let Some(word) = candidates.find(|word| word.may_be_at(position)) {
+            prefetch::read(word.entry().block().as_ptr());
+        }
     }
 }
 
@@ -211,6 +237,18 @@ impl Table {
         self.segment(position).find(position, key)
     }
 
+    /// First step of warming the cache for a lookup: needs the trie, which is small.
+    #[inline]
+    pub(crate) fn prefetch_group(&self, position: u64) {
+        self.segment(position).prefetch_group(position);
+    }
+
+    /// Second step, once the group has arrived.
+    #[inline]
+    pub(crate) fn prefetch_entry(&self, position: u64) {
+        self.segment(position).prefetch_entry(position);
+    }
+
     /// The slot word at `position` that points to `entry`; the entry itself is not read.
     pub(crate) fn find_entry_mut(&mut self, position: u64, entry: EntryPtr) -> Option<&mut SlotWord> {
         let hash = bucket_hash(position);
@@ -277,7 +315,8 @@ impl Table {
             sides[usize::from(position & bit != 0)].push((position, word));
         }
         for (half, side) in halves.iter_mut().zip(&sides) {
-            half.words = HashTable::with_capacity(side.len() + 1);
+            // Not one more: all keys on one side (the bits of a shared hash tag) must not double the segment.
+            half.words = HashTable::with_capacity(side.len());
             side.iter().for_each(|&(position, word)| half.push(position, word, hasher));
         }
         self.bytes = self.bytes - old.bytes() + halves[0].bytes() + halves[1].bytes();

@@ -97,9 +97,11 @@ impl Guard<'_> {
     }
 }
 
-/// The gate, as a unit holds it. Declared after the shards in [`Unit`], so that it is released last.
+/// The gate, as a unit holds it. Declared after the shards in [`Rare`], so that it is released last.
+#[derive(Default)]
 #[expect(dead_code, reason = "held for its drop")]
 enum Gate<'e> {
+    #[default]
     Free,
     Shared(RwLockReadGuard<'e, ()>),
     Exclusive(RwLockWriteGuard<'e, ()>),
@@ -113,16 +115,24 @@ enum Mode {
 }
 
 /// A running unit: the locks it holds and what it has done so far.
+///
+/// Most units hold one shard and find nothing out of the ordinary; what the others need is boxed, so that
+/// starting and ending a unit moves and drops little.
 pub struct Unit<'e> {
     keyspace: &'e Keyspace,
     one: Option<(u16, Guard<'e>)>,
-    many: Vec<(u16, Guard<'e>)>,
-    gate: Gate<'e>,
     mode: Mode,
     state: State,
     now: UnixMillis,
     /// What the unit counted.
     pub tally: Tally,
+    rare: Option<Box<Rare<'e>>>,
+}
+
+#[derive(Default)]
+struct Rare<'e> {
+    many: Vec<(u16, Guard<'e>)>,
+    gate: Gate<'e>,
     removed: Vec<Removed>,
     stale: Vec<(DbIndex, Box<[u8]>)>,
 }
@@ -135,14 +145,11 @@ impl<'e> Unit<'e> {
         let mut unit = Self {
             keyspace,
             one: None,
-            many: Vec::new(),
-            gate: Gate::Free,
             mode: Mode::Declared,
             state: State::default(),
             now: batch_now,
             tally: Tally::default(),
-            removed: Vec::new(),
-            stale: Vec::new(),
+            rare: None,
         };
         match plan {
             LockPlan::Read(shard) => unit.one = Some((shard, unit.lock_shared(shard))),
@@ -164,7 +171,7 @@ impl<'e> Unit<'e> {
             LockPlan::ReadMany(shards) => (shards, false),
             LockPlan::WriteMany(shards) => (shards, true),
             LockPlan::Exclusive => {
-                self.gate = Gate::Exclusive(self.keyspace.gate.write());
+                self.rare().gate = Gate::Exclusive(self.keyspace.gate.write());
                 self.mode = Mode::Exclusive;
                 return;
             }
@@ -177,14 +184,26 @@ impl<'e> Unit<'e> {
         shards.sort_unstable();
         shards.dedup();
         if shards.len() > 1 {
-            self.gate = Gate::Shared(self.keyspace.gate.read());
+            self.rare().gate = Gate::Shared(self.keyspace.gate.read());
         }
+        let mut now = self.now;
         for shard in shards {
             let guard = if exclusively { self.lock_exclusively(shard) } else { self.lock_shared(shard) };
-            self.now = self.now.max(guard.shard().clock());
-            self.many.push((shard, guard));
+            now = now.max(guard.shard().clock());
+            self.rare().many.push((shard, guard));
         }
-        self.many.iter().for_each(|(_, guard)| guard.shard().advance_clock(self.now));
+        self.now = now;
+        self.rare().many.iter().for_each(|(_, guard)| guard.shard().advance_clock(now));
+    }
+
+    fn rare(&mut self) -> &mut Rare<'e> {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Where among the shards of a unit over several this one is held, or would be.
+    fn place(&self, index: u16) -> Result<usize, usize> {
+        let many = self.rare.as_ref().map_or(&[][..], |rare| &rare.many);
+        many.binary_search_by_key(&index, |(held, _)| *held)
     }
 
     #[inline]
@@ -228,19 +247,19 @@ impl<'e> Unit<'e> {
     /// Keys this unit has removed by itself since the last call, in order. Each owes an event and a `DEL`
     /// effect ahead of the command's own.
     pub fn take_removed(&mut self) -> Vec<Removed> {
-        std::mem::take(&mut self.removed)
+        self.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.removed))
     }
 
     /// Expired keys that this unit saw but, holding a shared lock, could not remove. The same worker owes
     /// each an [`Unit::expire_if_due`] before the session's next command.
     pub fn take_stale(&mut self) -> Vec<(DbIndex, Box<[u8]>)> {
-        std::mem::take(&mut self.stale)
+        self.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.stale))
     }
 
     /// Whether [`Unit::take_removed`] or [`Unit::take_stale`] has something to say.
     #[inline]
     pub fn owes(&self) -> bool {
-        !self.removed.is_empty() || !self.stale.is_empty()
+        self.rare.as_ref().is_some_and(|rare| !rare.removed.is_empty() || !rare.stale.is_empty())
     }
 
     /// Appends the unit's effects to the log, its locks still held.
@@ -263,7 +282,7 @@ impl<'e> Unit<'e> {
             Mode::Roaming => self.roam_to(index, false),
             Mode::Exclusive | Mode::Declared => {
                 let at = self.hold(index);
-                self.many[at].1.shard()
+                self.rare().many[at].1.shard()
             }
         }
     }
@@ -289,7 +308,7 @@ impl<'e> Unit<'e> {
             }
             Mode::Exclusive | Mode::Declared => {
                 let at = self.hold(index);
-                &mut self.many[at].1
+                &mut self.rare().many[at].1
             }
         };
         match guard {
@@ -300,13 +319,13 @@ impl<'e> Unit<'e> {
 
     /// Where in `many` the shard is; locks it first if the unit may lock as it goes.
     fn hold(&mut self, index: u16) -> usize {
-        match self.many.binary_search_by_key(&index, |(held, _)| *held) {
+        match self.place(index) {
             Ok(at) => at,
             Err(at) => {
                 assert!(self.mode == Mode::Exclusive, "a unit touched shard {index}, which it had not declared");
                 let guard = self.lock_exclusively(index);
                 guard.shard().advance_clock(self.now);
-                self.many.insert(at, (index, guard));
+                self.rare().many.insert(at, (index, guard));
                 at
             }
         }
@@ -326,16 +345,13 @@ impl<'e> Unit<'e> {
         }
     }
 
-    fn is_exclusive(&mut self, index: u16) -> bool {
+    fn is_exclusive(&self, index: u16) -> bool {
         match self.mode {
             Mode::Exclusive => true,
             Mode::Roaming => self.covers(index, true),
             Mode::Declared => {
-                self.covers(index, true)
-                    || self
-                        .many
-                        .binary_search_by_key(&index, |(held, _)| *held)
-                        .is_ok_and(|at| matches!(self.many[at].1, Guard::Write(_)))
+                let is_write = |at: usize| matches!(&self.rare, Some(rare) if matches!(rare.many[at].1, Guard::Write(_)));
+                self.covers(index, true) || self.place(index).is_ok_and(is_write)
             }
         }
     }
@@ -397,8 +413,8 @@ impl<'e> Unit<'e> {
         }
         if self.is_exclusive(key.hash.shard) {
             self.remove_expired(db, key);
-        } else if !self.stale.iter().any(|(other, stale)| *other == db && **stale == *key.bytes) {
-            self.stale.push((db, key.bytes.into()));
+        } else if !self.rare().stale.iter().any(|(other, stale)| *other == db && **stale == *key.bytes) {
+            self.rare().stale.push((db, key.bytes.into()));
         }
     }
 
@@ -407,7 +423,7 @@ impl<'e> Unit<'e> {
         shard.watches.changed(db, key.bytes);
         shard.remove(db, key);
         self.tally.expired += 1;
-        self.removed.push(Removed { db, key: key.bytes.into(), cause: RemovalCause::Expired });
+        self.rare().removed.push(Removed { db, key: key.bytes.into(), cause: RemovalCause::Expired });
     }
 
     /// Removes `key` if it is expired; whether it was.
@@ -418,7 +434,9 @@ impl<'e> Unit<'e> {
     }
 
     pub(crate) fn note_removed(&mut self, mut removed: Vec<Removed>) {
-        self.removed.append(&mut removed);
+        if !removed.is_empty() {
+            self.rare().removed.append(&mut removed);
+        }
     }
 
     /// Notes a change: spoils the transactions that watch the key and counts it.
@@ -478,7 +496,7 @@ impl Drop for Unit<'_> {
         if let Some((_, Guard::Write(shard))) = &mut self.one {
             self.keyspace.publish(shard);
         }
-        for (_, guard) in &mut self.many {
+        for (_, guard) in self.rare.iter_mut().flat_map(|rare| &mut rare.many) {
             if let Guard::Write(shard) = guard {
                 self.keyspace.publish(shard);
             }

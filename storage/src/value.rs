@@ -79,7 +79,7 @@ impl StringRef<'_> {
         match self {
             StringRef::Raw(bytes) => bytes.to_vec(),
             StringRef::Int(value) => itoa::Buffer::new().format(*value).as_bytes().to_vec(),
-            StringRef::Big(big) => big.to_vec(),
+            StringRef::Big(big) => big.copy_to_vec(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Random operations on a [`Keyspace`] against plain maps with the same clock.
 
 mod model {
-    pub(crate) mod single;
+    mod concurrent;
+    mod single;
 }

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use storage::value::BIG_STRING_MIN_BYTES;
-use storage::{DbIndex, Key, NewValue, Unit, UnixMillis};
+use storage::big_string::BigString;
+use storage::{BIG_STRING_MIN_BYTES, DbIndex, Key, NewValue, Unit, UnixMillis};
 
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::notify::{EventClass, Events};
 use crate::output::Output;
+use crate::pubsub::HeldStripes;
 use crate::server::Server;
 use crate::session::Session;
 use crate::worker::WorkerState;
@@ -33,7 +34,7 @@ pub(crate) struct Context<'c, 'e> {
     /// The locked keyspace.
     pub(crate) unit: &'c mut Unit<'e>,
     /// Where the reply goes, in the session's dialect.
-    pub(crate) reply: &'c mut Output,
+    pub(crate) reply: Output<'c>,
     /// The connection that sent the command.
     pub(crate) session: &'c mut Session,
     /// What all workers share.
@@ -49,7 +50,9 @@ pub(crate) struct Context<'c, 'e> {
     /// What is to happen once the locks are gone.
     pub(crate) after: &'c mut After,
     /// Values above 8 KiB, built before locking: argument number and value.
-    pub(crate) built: &'c mut Vec<(usize, storage::BigString)>,
+    pub(crate) built: &'c mut Vec<(usize, BigString)>,
+    /// The channel stripes the unit holds.
+    pub(crate) stripes: &'c mut HeldStripes<'e>,
     /// Keys of this request with their hashes, ascending by argument.
     pub(crate) keys: &'c [KeyAt],
     /// The row of the running command.
@@ -63,7 +66,7 @@ pub(crate) struct Context<'c, 'e> {
 pub(crate) struct After {
     /// Run in order, before the reply leaves; may take the gate (`Keyspace::cut`), must not block long
     /// unless blocking the server is the point (`DEBUG SLEEP`).
-    pub(crate) actions: Vec<Box<dyn FnOnce(&Server) + Send>>,
+    pub(crate) actions: Vec<Box<dyn FnOnce(&Server)>>,
     /// A long command's remaining work, see [`Slices`].
     pub(crate) slices: Option<Box<dyn Slices>>,
     /// The command did nothing and wants to be tried again later.
@@ -72,7 +75,7 @@ pub(crate) struct After {
 
 /// A long command's work, cut into slices of at most about 100 µs each, run without any unit held
 /// between them; the session reads nothing meanwhile. The reply must be written as a whole by the last.
-pub(crate) trait Slices: Send {
+pub(crate) trait Slices: std::fmt::Debug {
     /// Does the next piece in a unit of its own.
     fn next(&mut self, ctx: &mut SliceContext<'_>) -> SliceProgress;
 }
@@ -82,9 +85,11 @@ pub(crate) struct SliceContext<'c> {
     /// What all workers share.
     pub(crate) server: &'c Server,
     /// Where the reply goes.
-    pub(crate) reply: &'c mut Output,
+    pub(crate) reply: Output<'c>,
     /// The connection that sent the command.
     pub(crate) session: &'c mut Session,
+    /// This worker's own state.
+    pub(crate) worker: &'c mut WorkerState,
     /// Wall clock at the start of this slice.
     pub(crate) now: UnixMillis,
 }
@@ -168,6 +173,7 @@ impl<'c, 'e> Context<'c, 'e> {
     /// of the same command, instead of the command as the client sent it.
     #[inline]
     pub(crate) fn effect(&mut self, parts: &[&[u8]]) {
+        self.settle_removed();
         self.effects.push(self.session.db, parts, self.unit.state());
     }
 
@@ -186,17 +192,31 @@ impl<'c, 'e> Context<'c, 'e> {
     /// Announces a keyspace event on a key of the selected database, if the class is enabled.
     #[inline]
     pub(crate) fn notify(&mut self, class: EventClass, event: &'static str, key: &[u8]) {
-        self.events.push(class, event, self.session.db, key);
+        self.notify_in(class, event, self.session.db, key);
     }
 
     /// Like [`Context::notify`], for another database (`MOVE`, `COPY … DB`).
     #[inline]
     pub(crate) fn notify_in(&mut self, class: EventClass, event: &'static str, db: DbIndex, key: &[u8]) {
-        self.events.push(class, event, db, key);
+        if self.events.wants(class) {
+            self.settle_removed();
+            self.events.push(class, event, db, key);
+        }
+    }
+
+    /// Keys that storage removed on its own in this unit come before what the command itself did.
+    #[inline]
+    fn settle_removed(&mut self) {
+        if self.unit.owes() {
+            for removed in self.unit.take_removed() {
+                self.effects.push_removed(&removed, self.unit.state());
+                self.events.push_removed(&removed);
+            }
+        }
     }
 
     /// Has `action` run once the unit has released its locks and before the reply leaves.
-    pub(crate) fn after_unit(&mut self, action: impl FnOnce(&Server) + Send + 'static) {
+    pub(crate) fn after_unit(&mut self, action: impl FnOnce(&Server) + 'static) {
         self.after.actions.push(Box::new(action));
     }
 

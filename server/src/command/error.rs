@@ -52,25 +52,9 @@ pub(crate) enum CommandError {
     /// An index or count outside the permitted range.
     #[error("ERR value is out of range")]
     OutOfRange,
-    /// No such subcommand, or the wrong number of arguments for it.
-    #[error("ERR unknown subcommand or wrong number of arguments for '{subcommand}'. Try {container} HELP.")]
-    SubcommandSyntax {
-        /// What the client sent, cut to 128 bytes.
-        subcommand: String,
-        /// The container, in upper case.
-        container: &'static str,
-    },
-    /// No subcommand of this name.
-    #[error("ERR unknown subcommand '{subcommand}'. Try {container} HELP.")]
-    UnknownSubcommand {
-        /// What the client sent, cut to 128 bytes.
-        subcommand: String,
-        /// The container, in upper case.
-        container: &'static str,
-    },
-    /// No command of this name; the text with its preview of arguments is built where the request is.
-    #[error("{0}")]
-    UnknownCommand(Box<str>),
+    /// A line that quotes the client's own bytes, which need not be text; prefix included.
+    #[error("{}", String::from_utf8_lossy(.0))]
+    Quoting(Box<[u8]>),
     /// The client has not authenticated.
     #[error("NOAUTH Authentication required.")]
     NoAuth,
@@ -125,16 +109,38 @@ impl CommandError {
         CommandError::Composed(text.into())
     }
 
-    /// The subcommand error of a container's own parser; `subcommand` is what the client sent.
+    /// No such subcommand, or the wrong number of arguments for it: what a container with a parser of its own
+    /// answers. `container` is in upper case, `subcommand` is what the client sent.
     #[cold]
-    pub(crate) fn subcommand_syntax(container: &'static str, subcommand: &[u8]) -> Self {
-        CommandError::SubcommandSyntax { subcommand: shown(subcommand), container }
+    pub(crate) fn subcommand_syntax(container: &str, subcommand: &[u8]) -> Self {
+        let rest = format!("'. Try {container} HELP.");
+        let start = b"ERR unknown subcommand or wrong number of arguments for '";
+        Self::Quoting([start, shown(subcommand), rest.as_bytes()].concat().into())
+    }
+
+    /// No subcommand of this name.
+    #[cold]
+    pub(crate) fn unknown_subcommand(container: &str, subcommand: &[u8]) -> Self {
+        let rest = format!("'. Try {container} HELP.");
+        Self::Quoting([b"ERR unknown subcommand '", shown(subcommand), rest.as_bytes()].concat().into())
+    }
+
+    /// The line after `-`, as it goes to the client.
+    pub(crate) fn line(&self) -> Cow<'_, [u8]> {
+        match self {
+            CommandError::Quoting(line) => Cow::Borrowed(line),
+            CommandError::ExecRefused(reason) => {
+                Cow::Owned([b"EXECABORT Transaction discarded because of: ", &*reason.line()].concat())
+            }
+            other => Cow::Owned(other.to_string().into_bytes()),
+        }
     }
 }
 
-/// How a client's bytes appear inside an error: at most 128 of them, lossily as text.
-pub(crate) fn shown(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(&bytes[..bytes.len().min(128)]).into_owned()
+/// How a client's bytes appear inside an error: at most 128 of them, up to the first NUL.
+pub(crate) fn shown(bytes: &[u8]) -> &[u8] {
+    let bytes = &bytes[..bytes.len().min(128)];
+    &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())]
 }
 
 impl From<StoreError> for CommandError {

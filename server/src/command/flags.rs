@@ -62,8 +62,14 @@ flags! {
     UNDECLARED = 20, None;
     /// Answered at once even between `MULTI` and `EXEC` (`EXEC`, `DISCARD`, `WATCH`, …).
     NEVER_QUEUED = 21, None;
-    /// Uses channels: its unit holds the stripes of its channels.
-    CHANNELS = 22, None;
+    /// Publishes to the channel that is its first argument; its unit holds that channel's stripe.
+    PUBLISHES = 22, None;
+    /// A subscriber that speaks RESP2 may use it.
+    FOR_SUBSCRIBERS = 23, None;
+    /// Allowed to whom `enable-debug-command` says.
+    PROTECTED = 24, None;
+    /// Its arguments are not stored whole, so long ones need not be built into values before locking.
+    STORES_NO_ARGUMENT = 25, None;
 }
 
 impl Flags {

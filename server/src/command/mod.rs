@@ -12,7 +12,9 @@ pub(crate) mod keys;
 pub(crate) mod table;
 
 mod connection;
+pub(crate) mod pubsub;
 mod string;
+mod transaction;
 
 pub(crate) use args::Args;
 pub(crate) use context::Context;
@@ -116,4 +118,10 @@ impl Command {
 /// A container resolves to a subcommand or to an error before anything runs.
 fn run_container(_ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
     Err(CommandError::Syntax)
+}
+
+/// The reply of a container's `HELP`.
+pub(crate) fn reply_help(ctx: &mut Context<'_, '_>, lines: &[&str]) {
+    ctx.reply.array(lines.len());
+    lines.iter().for_each(|line| ctx.reply.simple(line));
 }

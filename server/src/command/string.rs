@@ -1,6 +1,6 @@
 //! String commands.
 
-use storage::unit::NewExpiry;
+use storage::NewExpiry;
 
 use super::Arity::{AtLeast, Exactly};
 use super::KeySpec::One;

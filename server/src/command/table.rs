@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Command, connection, string};
+use super::{Args, Command, connection, pubsub, string, transaction};
 
 /// A group of commands, as `COMMAND DOCS` and ACL categories know it.
 pub(crate) struct Group {
@@ -16,6 +16,8 @@ pub(crate) struct Group {
 pub(crate) const GROUPS: &[Group] = &[
     Group { name: "string", commands: string::COMMANDS },
     Group { name: "connection", commands: connection::COMMANDS },
+    Group { name: "transactions", commands: transaction::COMMANDS },
+    Group { name: "pubsub", commands: pubsub::COMMANDS },
 ];
 
 /// A row with what the table adds to it.
@@ -31,6 +33,19 @@ pub(crate) struct Registered {
     pub(crate) group: &'static str,
     /// Subcommands, registered too.
     pub(crate) subcommands: Vec<Registered>,
+    /// Whether it is `EXEC`, which no function runs, because it makes the unit that others run in.
+    pub(crate) is_exec: bool,
+}
+
+/// What a request's name stands for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lookup {
+    /// This command or subcommand.
+    Known(&'static Registered),
+    /// A container and something that is no subcommand of it.
+    UnknownSubcommand(&'static Registered),
+    /// Nothing.
+    Unknown,
 }
 
 impl Registered {
@@ -85,7 +100,8 @@ impl CommandTable {
         };
         let subcommands =
             row.subcommands.iter().map(|sub| self.register(sub, group, Some(&full_name))).collect();
-        Registered { row: *row, id, full_name, group, subcommands }
+        let is_exec = container.is_none() && row.name == "EXEC";
+        Registered { row: *row, id, full_name, group, subcommands, is_exec }
     }
 
     fn insert(&mut self, command: Registered) {
@@ -112,9 +128,44 @@ impl CommandTable {
         }
     }
 
+    /// The command or subcommand that `args` name; a container counts as found when it stands alone.
+    #[inline]
+    pub(crate) fn lookup(&'static self, args: Args<'_>) -> Lookup {
+        match self.find(args.at(0)) {
+            Some(command) => Self::lookup_in(command, args),
+            None => Lookup::Unknown,
+        }
+    }
+
+    /// The subcommand of `command` that `args` name, or itself if it has none.
+    #[inline]
+    pub(crate) fn lookup_in(command: &'static Registered, args: Args<'_>) -> Lookup {
+        if command.subcommands.is_empty() {
+            return Lookup::Known(command);
+        }
+        match args.get(1) {
+            Some(name) => match command.subcommand(name) {
+                Some(subcommand) => Lookup::Known(subcommand),
+                None => Lookup::UnknownSubcommand(command),
+            },
+            None => Lookup::Known(command),
+        }
+    }
+
     /// Every command, in table order.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Registered> {
         self.commands.iter()
+    }
+
+    /// The command or subcommand with this id; for rare uses.
+    pub(crate) fn by_id(&self, id: u16) -> Option<&Registered> {
+        fn within(command: &Registered, id: u16) -> Option<&Registered> {
+            if command.id == id {
+                return Some(command);
+            }
+            command.subcommands.iter().find_map(|sub| within(sub, id))
+        }
+        self.commands.iter().find_map(|command| within(command, id))
     }
 
     /// How many commands and subcommands there are: the size of per-command statistics.

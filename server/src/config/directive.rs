@@ -183,7 +183,7 @@ impl Directive {
     pub(super) fn value(&self, config: &Config) -> Value {
         match self.place {
             Place::Field { read, .. } => read(config),
-            Place::Kept => match config.kept.get(self.name) {
+            Place::Kept => match config.kept.0.get(self.name) {
                 Some(value) => value.clone(),
                 None => self.default_value(config),
             },
@@ -205,7 +205,7 @@ impl Directive {
         match self.place {
             Place::Field { write, .. } => write(config, value),
             Place::Kept => {
-                config.kept.insert(self.name, value);
+                config.kept.0.insert(self.name, value);
             }
         }
     }

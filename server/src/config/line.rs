@@ -94,7 +94,7 @@ fn hex(byte: u8) -> Option<u8> {
 }
 
 /// `value` between double quotes, such that [`split_args`] gives it back byte for byte.
-pub(super) fn quote(value: &[u8]) -> Vec<u8> {
+pub(crate) fn quote(value: &[u8]) -> Vec<u8> {
     let mut quoted = Vec::with_capacity(value.len() + 2);
     quoted.push(b'"');
     for &byte in value {

@@ -44,7 +44,7 @@ const SOURCE_BYTES_MAX: u64 = 16 << 20;
 
 /// Reads all sources; a later one wins: file, stdin, environment, command line.
 ///
-/// An environment variable counts when its name is [`ENVIRONMENT_PREFIX`] and a directive in upper case with `_`
+/// An environment variable counts when its name is `NUTHATCH_` and a directive in upper case with `_`
 /// for `-`. An empty one counts as unset, so that a compose file can pass on what it was not given; an unknown
 /// one is a warning.
 ///

@@ -8,11 +8,13 @@
 //!
 //! To add a setting: a row in `table.rs`, a field in `settings.rs` if it has an effect.
 
+mod checks;
 mod directive;
 mod error;
 mod get;
 mod line;
 mod load;
+mod parse;
 mod pattern;
 mod rewrite;
 mod settings;
@@ -27,8 +29,9 @@ mod tests;
 pub(crate) use error::os_text;
 pub use error::{ConfigError, LoadError, Refusal};
 pub use get::{default_of, get, is_sensitive};
+pub(crate) use line::quote;
 pub use load::{Loaded, Sources, load};
-pub use settings::{Config, ProbeTarget, SHARDS_MAX, THREADS_MAX};
+pub use settings::{Config, KeptValues, ProbeTarget, SHARDS_MAX, THREADS_MAX};
 pub use store::{ConfigStore, ConfigView};
 pub use types::{
     KeyspaceEvents, LogFormat, LogLevel, OutputBufferLimit, OutputBufferLimits, Permission,

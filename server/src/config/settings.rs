@@ -83,9 +83,13 @@ pub struct Config {
     /// `save`: save points; kept and shown, without effect until there are snapshots.
     pub save: Vec<SavePoint>,
 
-    /// Values of directives without a field, by name; an absent one has its default.
-    pub(super) kept: BTreeMap<&'static str, Value>,
+    /// Values of directives without a field; see [`Config::value_of`].
+    pub kept: KeptValues,
 }
+
+/// Values of directives that have no field in [`Config`], by name; an absent one has its default.
+#[derive(Debug, Clone, Default)]
+pub struct KeptValues(pub(super) BTreeMap<&'static str, Value>);
 
 impl Default for Config {
     fn default() -> Self {
@@ -131,7 +135,7 @@ impl Config {
             shutdown_on_sigterm: ShutdownOptions::default(),
             shutdown_on_sigint: ShutdownOptions::default(),
             save: Vec::new(),
-            kept: BTreeMap::new(),
+            kept: KeptValues::default(),
         }
     }
 

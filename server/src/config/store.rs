@@ -75,14 +75,7 @@ impl ConfigStore {
         for (found, (_, value)) in found.iter().zip(pairs) {
             set_one(&mut new, found, value)?;
         }
-        let mut changed: Vec<&'static str> = found
-            .iter()
-            .map(|found| found.directive)
-            .filter(|directive| directive.value(&old) != directive.value(&new))
-            .map(|directive| directive.name)
-            .collect();
-        // A directive may come twice, by its name and by its alias.
-        changed.dedup();
+        let changed = changed_names(&found, &old, &new);
         if changed.is_empty() {
             return Ok(changed);
         }
@@ -137,6 +130,17 @@ fn find_all(
         all.push(found);
     }
     Ok(all)
+}
+
+/// The names of the directives whose value differs, each once: a directive may come by its name and by its alias.
+fn changed_names(found: &[Found], old: &Config, new: &Config) -> Vec<&'static str> {
+    let mut changed = Vec::new();
+    for directive in found.iter().map(|found| found.directive) {
+        if directive.value(old) != directive.value(new) && !changed.contains(&directive.name) {
+            changed.push(directive.name);
+        }
+    }
+    changed
 }
 
 fn set_one(config: &mut Config, found: &Found, value: &[u8]) -> Result<(), ConfigError> {

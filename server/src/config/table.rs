@@ -20,11 +20,10 @@
 //! - `pidfile` is empty: without a daemon nobody asks for one.
 //! - `syslog-ident` is our name.
 
+use super::checks::{any_text, aof_dir_name, aof_name, host_name, rdb_name, title_template};
 use super::directive::{Directive, Place, kept, live};
 use super::settings::{self, Config, SHARDS_MAX, Setting, THREADS_MAX};
-use super::value::{
-    Kind, Kind::*, Value, any_text, aof_dir_name, aof_name, host_name, rdb_name, title_template,
-};
+use super::value::{Kind, Kind::*, Value};
 
 /// The field of [`Config`] that holds a row's value.
 macro_rules! field {

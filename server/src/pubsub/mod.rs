@@ -157,24 +157,6 @@ impl PubSub {
         self.hasher.hash_one(channel) as u8
     }
 
-    /// Active channels of `kind` that match `pattern`, sorted.
-    pub(crate) fn channels(&self, kind: ChannelKind, pattern: Option<&[u8]>) -> Vec<Arc<[u8]>> {
-        let mut names: Vec<Arc<[u8]>> = Vec::new();
-        for stripe in &self.stripes {
-            let stripe = stripe.lock();
-            let matching = |name: &&Arc<[u8]>| pattern.is_none_or(|pattern| glob_match(pattern, name));
-            names.extend(stripe.of(kind).keys().filter(matching).cloned());
-        }
-        names.sort_unstable();
-        names
-    }
-
-    /// Subscriptions to one channel; patterns do not count.
-    pub(crate) fn subscribers(&self, kind: ChannelKind, channel: &[u8]) -> u64 {
-        let stripe = self.stripes[usize::from(self.stripe_of(channel))].lock();
-        stripe.of(kind).get(channel).map_or(0, WorkerCounts::total)
-    }
-
     /// How many different patterns there are.
     pub(crate) fn pattern_count(&self) -> usize {
         self.pattern_count.load(Ordering::Relaxed)
@@ -213,6 +195,28 @@ impl HeldStripes<'_> {
     /// Lets all stripes go.
     pub(crate) fn release(&mut self) {
         self.held.clear();
+    }
+
+    /// Active channels of `kind` that match `pattern`, sorted. Not one moment's view: stripes are read one by one.
+    pub(crate) fn channels(&self, kind: ChannelKind, pattern: Option<&[u8]>) -> Vec<Arc<[u8]>> {
+        let matches = |name: &Arc<[u8]>| pattern.is_none_or(|pattern| glob_match(pattern, name));
+        let mut names: Vec<Arc<[u8]>> = Vec::new();
+        for (at, stripe) in self.pubsub.stripes.iter().enumerate() {
+            let mut add = |stripe: &Stripe| {
+                names.extend(stripe.of(kind).keys().filter(|name| matches(name)).cloned());
+            };
+            match self.held.iter().find(|(held, _)| usize::from(*held) == at) {
+                Some((_, stripe)) => add(stripe),
+                None => add(&stripe.lock()),
+            }
+        }
+        names.sort_unstable();
+        names
+    }
+
+    /// Subscriptions to one channel; patterns do not count.
+    pub(crate) fn subscribers(&mut self, kind: ChannelKind, channel: &[u8]) -> u64 {
+        self.with(channel, |stripe| stripe.of(kind).get(channel).map_or(0, WorkerCounts::total))
     }
 
     fn with<R>(&mut self, channel: &[u8], action: impl FnOnce(&mut Stripe) -> R) -> R {

@@ -52,6 +52,8 @@ pub(crate) struct Session {
     pub(crate) subscriptions: Option<Box<Subscriptions>>,
     /// Bytes of requests that have not arrived whole or not been executed yet.
     pub(crate) input: Vec<u8>,
+    /// Whether `input` may hold whole requests: something other than missing bytes stopped the last run.
+    pub(crate) has_requests: bool,
     /// What the parser knows of the request at the front of `input`.
     pub(crate) parser: RequestParser,
     /// What the socket has not taken yet.
@@ -170,6 +172,7 @@ impl Session {
             watches: None,
             subscriptions: None,
             input: Vec::new(),
+            has_requests: false,
             parser: RequestParser::default(),
             pending: PendingOutput::default(),
             soft_limit_since_ms: None,

@@ -87,9 +87,10 @@ impl Transaction {
         self.flags.unwrap_or(Flags::NONE)
     }
 
-    /// The keys of all commands.
-    pub(crate) fn keys(&self) -> &[KeyAt] {
-        &self.keys
+    /// The shards of the keys of all commands, channels not counted.
+    pub(crate) fn key_shards(&self) -> impl Iterator<Item = u16> + '_ {
+        let keyed = self.iter().filter(|queued| !queued.command.row.flags.has(Flags::PUBSUB));
+        keyed.flat_map(|queued| queued.keys.iter().map(|key| key.hash.shard))
     }
 
     /// The commands in order.

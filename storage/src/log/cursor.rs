@@ -80,13 +80,11 @@ impl Cursor {
     }
 
     /// As [`Cursor::wait_start`], but wakes `waker` instead of blocking. A cursor remembers one waker.
-    #[must_use]
     pub fn poll_start(&self, waker: &Waker) -> Poll<Option<u64>> {
         self.poll(waker, |state| self.start(state))
     }
 
     /// As [`Cursor::wait`], but wakes `waker` instead of blocking. A cursor remembers one waker.
-    #[must_use]
     pub fn poll_readable(&self, waker: &Waker) -> Poll<Readiness> {
         self.poll(waker, |state| state.readiness(self.id))
     }

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_utils::CachePadded;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
 use super::sync::{
     AtomicBool, AtomicU32, AtomicU64, FutexWord, IS_MODEL, SPINS_MAX, UnsafeCell, fence, spin_loop,
@@ -174,9 +174,9 @@ impl Ring {
         // consumer sees what this thread published (or asked for) before.
         fence(SeqCst);
         let sleeping = self.sleeping.word();
-        // Relaxed load: the fence orders it. Relaxed swap: it only elects one waker; the woken consumer reads
-        // the slots' sequences with Acquire.
-        if sleeping.load(Relaxed) == ASLEEP && sleeping.swap(AWAKE, Relaxed) == ASLEEP {
+        // Relaxed load: the fence orders it. AcqRel swap: it elects one waker; the order is for those in
+        // `Consumer::sleep`, see there.
+        if sleeping.load(Relaxed) == ASLEEP && sleeping.swap(AWAKE, AcqRel) == ASLEEP {
             self.sleeping.wake_all();
         }
     }
@@ -201,11 +201,12 @@ impl Ring {
     #[cold]
     fn wait_for_room(&self, ticket: u64) -> u64 {
         self.wake_if_needed();
-        for _ in 0..SPINS_MAX {
-            if let Some(limit) = self.limit_above(ticket) {
-                return limit;
-            }
+        let spun = (0..SPINS_MAX).find_map(|_| {
             spin_loop();
+            self.limit_above(ticket)
+        });
+        if let Some(limit) = spun {
+            return limit;
         }
         // Relaxed: the fence below orders it against the consumer's look at it.
         self.room_waiters.fetch_add(1, Relaxed);
@@ -269,7 +270,10 @@ impl Reservation<'_> {
     /// When every ticket of the reservation is published already.
     pub(super) fn publish(&mut self, fill: impl FnOnce(&mut Body)) {
         let ticket = self.next;
-        assert!(ticket < self.end, "a reservation publishes its tickets once");
+        assert!(
+            ticket < self.end,
+            "a reservation publishes its tickets once"
+        );
         if ticket >= self.limit {
             self.limit = self.ring.wait_for_room(ticket);
         }
@@ -374,8 +378,10 @@ impl Consumer<'_> {
     pub(super) fn sleep(&mut self, urgent: impl FnOnce() -> bool) {
         self.release();
         let sleeping = self.ring.sleeping.word();
-        // Relaxed: the fence orders it before the looks below.
-        sleeping.store(ASLEEP, Relaxed);
+        // The fence below orders this before the looks that follow it. A swap and AcqRel, here and wherever the flag
+        // is written, so that its history is one chain in which each writer has seen the one before: nobody has
+        // to argue about how a blind store falls among the wakers' swaps. It costs nothing beside the fence.
+        sleeping.swap(ASLEEP, AcqRel);
         // SeqCst fence: pairs with the one in `Ring::wake_if_needed`.
         fence(SeqCst);
         if self.published(1) == 0 && !urgent() {
@@ -383,8 +389,8 @@ impl Consumer<'_> {
             let poll = self.ring.room_waiters.load(Relaxed) > 0;
             self.ring.sleeping.wait(ASLEEP, poll.then_some(POLL));
         }
-        // Relaxed: a producer that still sees the flag wakes us once too often, nothing else.
-        sleeping.store(AWAKE, Relaxed);
+        // As above. A producer that still sees the flag wakes us once too often, nothing else.
+        sleeping.swap(AWAKE, AcqRel);
     }
 }
 

@@ -124,6 +124,8 @@ pub(super) struct State {
     news: bool,
     /// Freed after the mutex is released.
     garbage: SmallVec<[Bytes; 4]>,
+    /// Woken after the mutex is released: those whose start was reached.
+    due: SmallVec<[Waker; 4]>,
 }
 
 struct Segment {
@@ -265,8 +267,12 @@ impl State {
                 Start::Pending(start) if start == ticket => {
                     cursor.start = Start::At(end);
                     cursor.move_to(end);
+                    self.due.extend(cursor.waker.take());
                 }
-                Start::Pending(start) if start < ticket => cursor.start = Start::Missed,
+                Start::Pending(start) if start < ticket => {
+                    cursor.start = Start::Missed;
+                    self.due.extend(cursor.waker.take());
+                }
                 _ => {}
             }
             if cursor.end.is_none() && cursor.close.is_some_and(|close| close <= ticket) {
@@ -426,7 +432,7 @@ impl State {
     }
 
     fn take_due_wakers(&mut self) -> SmallVec<[Waker; 4]> {
-        let mut due = SmallVec::new();
+        let mut due = std::mem::take(&mut self.due);
         for cursor in &mut self.cursors {
             let starts = matches!(cursor.start, Start::Pending(_));
             if starts || (!cursor.is_ended() && cursor.offset == self.end) {

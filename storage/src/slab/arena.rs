@@ -1,18 +1,18 @@
 //! The memory under all slabs: arenas of address space, handed out in spans of 64 KiB.
 //!
-//! An arena is a 16 MiB reservation, aligned to its size and never unmapped. Its first span holds one word
-//! per 4 KiB *unit*, which says what lies there; so a block carries no header, and its address alone finds
-//! its page. Only touched memory counts: a reserved arena costs its page tables and the touched part of the
-//! unit words (4 bytes per unit, 0.1 %).
+//! An arena is a 64 MiB reservation, aligned to its size and never unmapped. Its first span holds
+//! one word per 4 KiB *unit*, which says what lies there; so a block carries no header, and its
+//! address alone finds its page. Only touched memory counts: a reserved arena costs its page tables
+//! and the touched part of the unit words (4 bytes per unit, 0.1 %).
 //!
 //! | part of an arena | bytes | content |
 //! |---|--:|---|
-//! | unit words | 16 Ki | one `AtomicU32` per unit: 0, or page number « 7 ∥ class + 1 |
-//! | not used | 48 Ki | the rest of span 0, never touched |
-//! | spans 1 to 255 | 64 Ki each | pages of blocks |
+//! | span 0: unit words | 64 Ki | one `AtomicU32` per unit: 0, or page number « 7 ∥ class + 1 |
+//! | spans 1 to 1023 | 64 Ki each | pages of blocks |
 //!
 //! Huge pages are switched off here: a shard with three keys would otherwise cost 2 MiB, and
-//! `resident_bytes` would not be true.
+//! `resident_bytes` would not be true. On a kernel whose pages are larger than 4 KiB small pages
+//! cannot be returned one by one, and `resident_bytes` may be too low by as much.
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::mem::size_of;
@@ -29,16 +29,17 @@ pub(super) const UNIT_BYTES: usize = 4 << 10;
 pub(super) const SPAN_BYTES: usize = 64 << 10;
 pub(super) const UNITS_PER_SPAN: usize = SPAN_BYTES / UNIT_BYTES;
 
-const ARENA_BYTES: usize = 16 << 20;
+const ARENA_BYTES: usize = 64 << 20;
 const UNITS_PER_ARENA: usize = ARENA_BYTES / UNIT_BYTES;
 /// User addresses end here: slot words store 48 bits of an address.
 const ADDRESS_END: usize = 1 << 48;
 
 type UnitWords = [AtomicU32; UNITS_PER_ARENA];
-const _: () = assert!(size_of::<UnitWords>() == 16 << 10 && size_of::<UnitWords>() <= SPAN_BYTES);
+const _: () = assert!(size_of::<UnitWords>() == SPAN_BYTES);
 
-/// One bit per 16 MiB of address space, set where an arena lies. It is 2 MiB of zeroed address space of
-/// which only the touched words cost memory, and tells blocks of pages from large blocks.
+/// One bit per 64 MiB of address space, set where an arena lies; it tells blocks of pages from
+/// large blocks. Of these 512 KiB only the touched words cost memory, unless the system backs them
+/// by a huge page, which is why arenas are not smaller.
 static ARENA_MAP: [AtomicU64; ADDRESS_END / ARENA_BYTES / 64] =
     [const { AtomicU64::new(0) }; ADDRESS_END / ARENA_BYTES / 64];
 
@@ -97,7 +98,8 @@ impl Span {
     /// The span again whose `base` was read from it.
     ///
     /// # Safety
-    /// `base` comes from `Span::base` of a span that was forgotten since, and there is no other owner.
+    /// `base` comes from `Span::base` of a span that was forgotten since, and there is no other
+    /// owner.
     pub(super) unsafe fn from_base(base: usize) -> Span {
         Span(base)
     }
@@ -112,8 +114,8 @@ impl Span {
 #[inline]
 pub(super) fn owner_at(address: usize) -> Option<Owner> {
     let words = unit_words(address)?;
-    // Relaxed: the word was written by the slab that owns the unit, and the caller got the address of a
-    // block in it through that slab's lock.
+    // Relaxed: the word was written by the slab that owns the unit, and the caller got the address
+    // of a block in it through that slab's lock.
     let word = words[unit_of(address)].load(Ordering::Relaxed);
     let class = (word & 127) as u8;
     Some(Owner {
@@ -148,9 +150,9 @@ pub(super) unsafe fn discard(base: usize, units: usize) {
         return;
     }
     let start = ptr::with_exposed_provenance_mut(base);
-    // SAFETY: the range lies in an arena, which is mapped for ever, and the caller vouches that nobody reads
-    // its contents any more. An error (the process called `mlockall`) leaves the memory as it is, which is
-    // as good: nothing relies on zeroes.
+    // SAFETY: the range lies in an arena, which is mapped for ever, and the caller vouches that
+    // nobody reads its contents any more. An error (the process called `mlockall`) leaves the
+    // memory as it is, which is as good: nothing relies on zeroes.
     let _ = unsafe { madvise(start, units * UNIT_BYTES, Advice::LinuxDontNeed) };
 }
 
@@ -173,15 +175,16 @@ pub fn pointer(address: u64) -> Option<NonNull<u8>> {
 #[inline]
 fn unit_words(address: usize) -> Option<&'static UnitWords> {
     let arena = address / ARENA_BYTES;
-    // Relaxed: a bit is set once, before any address in the arena is handed out, and the address came to
-    // the caller through a lock.
+    // Relaxed: a bit is set once, before any address in the arena is handed out, and the address
+    // came to the caller through a lock.
     let bits = ARENA_MAP.get(arena / 64)?.load(Ordering::Relaxed);
     if bits >> (arena % 64) & 1 == 0 {
         return None;
     }
     let words: *const UnitWords = ptr::with_exposed_provenance(arena * ARENA_BYTES);
-    // SAFETY: the map's bit says that an arena begins here. It was mapped zeroed, is aligned to its size, is
-    // never unmapped, and its first span is never handed out, so these words are only used as atomics.
+    // SAFETY: the map's bit says that an arena begins here. It was mapped zeroed, is aligned to its
+    // size, is never unmapped, and its first span is never handed out, so these words are only used
+    // as atomics.
     Some(unsafe { &*words })
 }
 
@@ -217,8 +220,8 @@ fn reserve_arena() -> Range<usize> {
             let _ = unsafe { munmap(ptr::with_exposed_provenance_mut(unused.start), unused.len()) };
         }
     }
-    // SAFETY: the arena was mapped above; this advice does not change contents. A kernel without huge pages
-    // refuses it, and then there is nothing to switch off.
+    // SAFETY: the arena was mapped above; this advice does not change contents. A kernel without
+    // huge pages refuses it, and then there is nothing to switch off.
     let _ = unsafe {
         madvise(
             ptr::with_exposed_provenance_mut(base),
@@ -227,8 +230,8 @@ fn reserve_arena() -> Range<usize> {
         )
     };
     let arena = base / ARENA_BYTES;
-    // Release: pairs with nothing weaker than the locks that carry the addresses; it keeps the mapping first.
-    ARENA_MAP[arena / 64].fetch_or(1 << (arena % 64), Ordering::Release);
+    // Relaxed: readers get addresses in the arena through locks taken after this one is released.
+    ARENA_MAP[arena / 64].fetch_or(1 << (arena % 64), Ordering::Relaxed);
     base + SPAN_BYTES..end
 }
 

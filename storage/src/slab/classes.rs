@@ -1,8 +1,8 @@
 //! Size classes: which block size serves a request.
 //!
-//! A block is never larger than it must be for the number of blocks that fit into a 64 KiB page, so above
-//! 1 KiB the classes are 65536 / n. A shard below 4 MiB uses every third or fourth class only: with few keys,
-//! half-filled pages of many classes would cost more than the rounding does.
+//! A block is never larger than it must be for the number of blocks that fit into a 64 KiB page, so
+//! above 1 KiB the classes are 65536 / n. A shard below 4 MiB uses every third or fourth class
+//! only: with few keys, half-filled pages of many classes would cost more than the rounding does.
 
 use super::arena::{SPAN_BYTES, UNIT_BYTES, UNITS_PER_SPAN};
 
@@ -16,7 +16,7 @@ pub(super) const BLOCK_BYTES_MAX: usize = 9360;
 pub(super) const FINE_CLASSES_FROM_BYTES: usize = 4 << 20;
 
 /// A class that holds at least this many live bytes takes 64 KiB pages, and small pages below.
-pub(super) const LARGE_PAGES_FROM_BYTES: usize = 128 << 10;
+pub(super) const LARGE_PAGES_FROM_BYTES: usize = 64 << 10;
 
 /// The classes of a small shard, by block size.
 const COARSE_BLOCK_BYTES: [usize; 32] = [
@@ -37,7 +37,8 @@ const LOOKUP_LEN: usize = BLOCK_BYTES_MAX / 8 + 1;
 static FINE: [u8; LOOKUP_LEN] = lookup(&BLOCK_BYTES);
 static COARSE: [u8; LOOKUP_LEN] = lookup_coarse();
 
-/// The class that serves `bytes` in a shard with `live_bytes`, or `None` when the block is a large one.
+/// The class that serves `bytes` in a shard with `live_bytes`, or `None` when the block is a large
+/// one.
 #[inline]
 pub(super) fn class_for(bytes: usize, live_bytes: usize) -> Option<usize> {
     let table = if live_bytes < FINE_CLASSES_FROM_BYTES {

@@ -1,29 +1,32 @@
 //! Compaction: which live blocks to move so that sparse pages become empty.
 //!
 //! The slab does not know who refers to a block, so the owner moves it: it takes blocks from
-//! [`Slab::sparse_block`], finds the one reference to each, allocates, copies, swaps and frees. One page at
-//! a time is *draining*: nothing is allocated from it, and the last `free` in it returns it to the system.
+//! [`Slab::sparse_block`], finds the one reference to each, allocates, copies, swaps and frees. One
+//! page at a time is *draining*: nothing is allocated from it, and the last `free` in it returns it
+//! to the system.
 //!
-//! The search walks the pages in windows and takes the sparsest of a window first. When a whole lap released
-//! nothing (every block was declined, or no page is worth it), the search rests for a number of calls that
-//! doubles each time, so that blocks which cannot move cost next to nothing.
+//! The search walks the pages in windows and takes the sparsest of a window first. When a whole lap
+//! released next to nothing (blocks were declined, or no page is worth it), the search rests for a
+//! number of calls that doubles each time, so that blocks which cannot move cost next to nothing.
 
 use std::ptr::NonNull;
 
-use super::arena;
+use super::Slab;
+use super::arena::{self, UNIT_BYTES};
 use super::classes::LARGE_PAGES_FROM_BYTES;
 use super::page::{PageId, State};
-use super::{Slab, UNIT_BYTES};
 
-/// Compaction starts above this many resident bytes per 100 live ones, and stops at the second number.
+/// Compaction starts above this many resident bytes per 100 live ones, and stops at the second
+/// number.
 const START_PERCENT: usize = 112;
 const STOP_PERCENT: usize = 108;
 /// Pages whose touched part is handed out to less than this are sparse; in 1/1024 (70 %).
 const SPARSE_FILL: u32 = 717;
 /// Pages looked at in one call at most.
 const WINDOW_PAGES: usize = 2048;
-/// After a lap that released nothing, the search rests for as many calls as the lap had steps of this many
-/// offered blocks, but at least `REST_CALLS_MIN`; for twice as many after the next such lap, and so on.
+/// After a fruitless lap the search rests for as many calls as the lap had steps of this many
+/// offered blocks, but at least `REST_CALLS_MIN`; for twice as many after the next such lap, and so
+/// on.
 const OFFERS_PER_STEP: usize = 64;
 const REST_CALLS_MIN: usize = 8;
 const REST_FACTOR_MAX: usize = 32;
@@ -39,11 +42,12 @@ pub(super) struct Compaction {
     candidates: Vec<(u32, PageId)>,
     /// Where the next window begins.
     next_page: usize,
-    released_in_lap: bool,
+    victims_in_lap: usize,
+    released_in_lap: usize,
     offered_in_lap: usize,
     /// Calls that still return nothing.
     rest_calls: usize,
-    /// How many times longer than the lap the last rest was; 0 after a lap that released pages.
+    /// How many times longer than the lap the last rest was; 0 after a lap that was worth while.
     rest_factor: usize,
 }
 
@@ -52,7 +56,7 @@ impl Compaction {
     pub(super) fn page_released(&mut self, id: PageId) {
         if self.victim.is_some_and(|(victim, _)| victim == id) {
             self.victim = None;
-            self.released_in_lap = true;
+            self.released_in_lap += 1;
         }
     }
 
@@ -66,8 +70,8 @@ impl Slab {
     /// Whether so much of the resident memory is unused that moving blocks pays; call
     /// [`sparse_block`](Slab::sparse_block) while it is so.
     ///
-    /// One unit (4 KiB) for each class in use is allowed on top: that much is lost in any slab, and a nearly
-    /// empty one would never come to rest.
+    /// One unit (4 KiB) for each class in use is allowed on top: that much is lost in any slab, and
+    /// a nearly empty one would never come to rest.
     pub fn needs_compaction(&self) -> bool {
         let percent = if self.compaction.active {
             STOP_PERCENT
@@ -79,9 +83,10 @@ impl Slab {
 
     /// The next block that should move, or `None` when there is nothing to do in this step.
     ///
-    /// The owner either moves the block (`alloc`, copy, swap its reference, `free` the old one) or leaves it
-    /// where it is. Each block is offered once per lap, and a call looks at a bounded number of pages, so
-    /// declined blocks cannot hold up the caller. After `None`, try again at the next step, not in a loop.
+    /// The owner either moves the block (`alloc`, copy, swap its reference, `free` the old one) or
+    /// leaves it where it is. Each block is offered once per lap, and a call looks at a bounded
+    /// number of pages, so declined blocks cannot hold up the caller. After `None`, try again at
+    /// the next step, not in a loop.
     pub fn sparse_block(&mut self) -> Option<NonNull<u8>> {
         loop {
             if let Some((id, next)) = self.compaction.victim {
@@ -141,6 +146,9 @@ impl Slab {
     fn search_window(&mut self) {
         if self.compaction.next_page >= self.pages.len() {
             self.end_lap();
+            if self.compaction.rest_calls > 0 {
+                return;
+            }
         }
         let start = self.compaction.next_page;
         let end = self.pages.len().min(start + WINDOW_PAGES);
@@ -150,7 +158,7 @@ impl Slab {
             (start..end)
                 .map(|index| index as PageId)
                 .filter(|&id| self.is_worth_emptying(id))
-                .map(|id| (self.pages[id as usize].fill_of_touched(), id)),
+                .map(|id| (self.pages[id as usize].fill_of_touched(0), id)),
         );
         candidates.sort_unstable_by(|a, b| b.cmp(a));
         self.compaction.candidates = candidates;
@@ -159,35 +167,39 @@ impl Slab {
     fn end_lap(&mut self) {
         let compaction = &mut self.compaction;
         compaction.next_page = 0;
-        if compaction.released_in_lap {
+        // Most blocks that a snapshot holds are declined, so a few releases do not make a lap worth
+        // while.
+        if compaction.released_in_lap > compaction.victims_in_lap / 4 {
             compaction.rest_factor = 0;
         } else {
             compaction.rest_factor = (compaction.rest_factor * 2).clamp(1, REST_FACTOR_MAX);
             let lap_calls = (compaction.offered_in_lap / OFFERS_PER_STEP).max(REST_CALLS_MIN);
             compaction.rest_calls = lap_calls * compaction.rest_factor;
+            // Between the two thresholds nothing more is to be had.
+            compaction.active = false;
         }
-        compaction.released_in_lap = false;
+        compaction.victims_in_lap = 0;
+        compaction.released_in_lap = 0;
         compaction.offered_in_lap = 0;
     }
 
-    /// Whether moving the blocks of this page elsewhere touches less memory than releasing it returns.
+    /// Whether moving the blocks of this page elsewhere touches less memory than releasing it
+    /// returns.
     fn is_worth_emptying(&self, id: PageId) -> bool {
         let Some(page) = self.pages.get(id as usize) else {
             return false;
         };
-        if page.fill_of_touched() >= SPARSE_FILL {
-            return false;
-        }
         let class = &self.classes[usize::from(page.slot)];
         // The class is so small by now that its blocks belong on small pages.
         let is_oversized = page.is_whole_span() && class.live_bytes() < LARGE_PAGES_FROM_BYTES;
         // The room in the class's other pages holds all blocks of this one.
         let has_room = class.capacity - class.live >= usize::from(page.capacity);
-        match page.state {
-            State::Partial => has_room || is_oversized,
-            State::Current => is_oversized,
-            State::Vacant | State::Full | State::Draining => false,
-        }
+        let (is_candidate, cached) = match page.state {
+            State::Partial => (has_room || is_oversized, 0),
+            State::Current => (is_oversized, class.word.count_ones()),
+            State::Vacant | State::Full | State::Draining => (false, 0),
+        };
+        is_candidate && page.fill_of_touched(cached) < SPARSE_FILL
     }
 
     fn drain(&mut self, id: PageId) {
@@ -200,6 +212,7 @@ impl Slab {
         }
         self.pages[id as usize].state = State::Draining;
         self.compaction.victim = Some((id, 0));
+        self.compaction.victims_in_lap += 1;
         if self.pages[id as usize].live == 0 {
             self.release_page(id);
         }

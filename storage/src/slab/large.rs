@@ -23,7 +23,8 @@ const _: () = assert!(HEADER_BYTES == 16 && align_of::<Header>() == 8);
 /// The large blocks of one slab. Dropping it frees them all.
 #[derive(Default)]
 pub(super) struct LargeBlocks {
-    /// Addresses of the blocks, so that nothing is lost when the slab goes; each header knows its index.
+    /// Addresses of the blocks, so that nothing is lost when the slab goes; each header knows its
+    /// index.
     addresses: Vec<u64>,
     bytes: usize,
 }
@@ -71,13 +72,14 @@ impl LargeBlocks {
         self.addresses.swap_remove(index);
         if let Some(&moved) = self.addresses.get(index) {
             let moved = arena::pointer(moved).expect("no block lies at zero");
-            // SAFETY: every listed block is live, and the exclusive borrow of the list keeps others from
-            // its index; the usable bytes, which may be read meanwhile, are another field.
+            // SAFETY: every listed block is live, and the exclusive borrow of the list keeps others
+            // from its index; the usable bytes, which may be read meanwhile, are another field.
             unsafe { (&raw mut (*header_of(moved).as_ptr()).index).write(index) };
         }
         let layout = layout(usable_bytes);
         self.bytes -= layout.size();
-        // SAFETY: `alloc` made the allocation with this layout, and its start lies before the block.
+        // SAFETY: `alloc` made the allocation with this layout, and its start lies before the
+        // block.
         unsafe { dealloc(header_of(block).cast().as_ptr(), layout) };
     }
 

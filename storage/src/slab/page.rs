@@ -11,9 +11,11 @@
 //! | `slot` | 1 | the class, as an index into the slab's classes |
 //! | `units` | 1 | length in 4 KiB units; 16 is a whole span |
 //! | `state` | 1 | who may allocate from it |
-//! | padding | 3 | |
+//! | `first_word` | 1 | words of `free` before this one are 0 |
+//! | padding | 2 | |
 //!
-//! Blocks behind `opened` have never been touched, so a page costs memory only as far as it was used.
+//! Blocks behind `opened` have never been touched, so a page costs memory only as far as it was
+//! used.
 
 use super::arena::{UNIT_BYTES, UNITS_PER_SPAN};
 
@@ -44,6 +46,7 @@ pub(super) struct Page {
     pub(super) slot: u8,
     pub(super) units: u8,
     pub(super) state: State,
+    first_word: u8,
 }
 
 const _: () = assert!(size_of::<Page>() == 40);
@@ -62,6 +65,7 @@ impl Page {
             slot,
             units: u8::try_from(units).expect("a page is at most a span"),
             state: State::Current,
+            first_word: 0,
         }
     }
 
@@ -77,9 +81,16 @@ impl Page {
         usize::from(self.units) == UNITS_PER_SPAN
     }
 
-    /// Takes the first 64 blocks among which there are free ones: their index / 64, and the free ones.
+    /// Takes the first 64 blocks among which there are free ones: their index / 64, and the free
+    /// ones.
     pub(super) fn take_word(&mut self) -> Option<(usize, u64)> {
-        let index = self.free.iter().position(|&word| word != 0)?;
+        let first = usize::from(self.first_word);
+        let Some(ahead) = self.free[first..].iter().position(|&word| word != 0) else {
+            self.first_word = self.free.len() as u8;
+            return None;
+        };
+        let index = first + ahead;
+        self.first_word = index as u8;
         let word = std::mem::take(&mut self.free[index]);
         self.live += word.count_ones() as u16;
         Some((index, word))
@@ -89,6 +100,7 @@ impl Page {
     pub(super) fn return_word(&mut self, index: usize, word: u64) {
         debug_assert_eq!(self.free[index] & word, 0);
         self.free[index] |= word;
+        self.first_word = self.first_word.min(index as u8);
         self.live -= word.count_ones() as u16;
     }
 
@@ -102,10 +114,12 @@ impl Page {
         );
         debug_assert!(self.free[index / 64] & bit == 0, "block is freed twice");
         self.free[index / 64] |= bit;
+        self.first_word = self.first_word.min((index / 64) as u8);
         self.live -= 1;
     }
 
-    /// The first block at or after `index` that is handed out. The class holds no word of this page.
+    /// The first block at or after `index` that is handed out. The class holds no word of this
+    /// page.
     pub(super) fn live_block_from(&self, index: usize) -> Option<usize> {
         (index..usize::from(self.opened))
             .find(|index| self.free[index / 64] >> (index % 64) & 1 == 0)
@@ -115,13 +129,14 @@ impl Page {
         self.opened == self.capacity
     }
 
-    /// Opens the blocks that fit into the next untouched unit, or the units that one more block needs.
-    /// Returns the opened blocks.
+    /// Opens the blocks that fit into the next untouched unit, or the units that one more block
+    /// needs. Returns the opened blocks.
     pub(super) fn open_more(&mut self, block_bytes: usize) -> std::ops::Range<usize> {
         let start = usize::from(self.opened);
         let need_bytes =
             ((start + 1) * block_bytes).max((self.touched_units(block_bytes) + 1) * UNIT_BYTES);
         let end = (need_bytes.next_multiple_of(UNIT_BYTES) / block_bytes).min(self.capacity.into());
+        self.first_word = self.first_word.min((start / 64) as u8);
         for index in start..end {
             self.free[index / 64] |= 1 << (index % 64);
         }
@@ -139,9 +154,10 @@ impl Page {
         u32::from(self.live) * 1024 / u32::from(self.capacity)
     }
 
-    /// How much of the touched part is handed out, in 1/1024.
-    pub(super) fn fill_of_touched(&self) -> u32 {
-        u32::from(self.live) * 1024 / u32::from(self.opened).max(1)
+    /// How much of the touched part is handed out, in 1/1024, when `cached` of its blocks still
+    /// wait in the class's cached word.
+    pub(super) fn fill_of_touched(&self, cached: u32) -> u32 {
+        (u32::from(self.live) - cached) * 1024 / u32::from(self.opened).max(1)
     }
 }
 
@@ -187,6 +203,6 @@ mod tests {
         assert_eq!(page.live, 254);
         let (index, word) = page.take_word().unwrap();
         page.return_word(index, word);
-        assert_eq!((page.live, page.fill_of_touched()), (254, 1016));
+        assert_eq!((page.live, page.fill_of_touched(0)), (254, 1016));
     }
 }

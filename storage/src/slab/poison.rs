@@ -1,5 +1,6 @@
-//! Free blocks hold a pattern in builds with debug assertions, so that a write after `free` is noticed when
-//! the block is handed out again, and a read after `free` sees nonsense. Nothing is done in release builds.
+//! Free blocks hold a pattern in builds with debug assertions, so that a write after `free` is
+//! noticed when the block is handed out again, and a read after `free` sees nonsense. Nothing is
+//! done in release builds.
 
 use std::ptr::NonNull;
 
@@ -21,8 +22,8 @@ pub(super) unsafe fn fill(block: NonNull<u8>, bytes: usize) {
 #[inline]
 pub(super) fn check(block: NonNull<u8>, bytes: usize) {
     if cfg!(debug_assertions) {
-        // SAFETY: the slab is about to hand out this block of a page, so nobody else refers to it, and it
-        // was filled when its part of the page was opened, so it is initialised.
+        // SAFETY: the slab is about to hand out this block of a page, so nobody else refers to it,
+        // and it was filled when its part of the page was opened, so it is initialised.
         let contents = unsafe { std::slice::from_raw_parts(block.as_ptr(), bytes) };
         assert!(
             contents.iter().all(|&byte| byte == PATTERN),

@@ -5,8 +5,8 @@ use super::arena::{Span, UNIT_BYTES, UNITS_PER_SPAN};
 const WHOLE: u16 = u16::MAX;
 const _: () = assert!(UNITS_PER_SPAN == u16::BITS as usize);
 
-/// A class takes small pages only while it is small, so there is about one span per class at most, and
-/// walking the list is cheap.
+/// A class takes small pages only while it is small, so there is about one span per class at most,
+/// and walking the list is cheap.
 #[derive(Default)]
 pub(super) struct SmallSpans {
     spans: Vec<SmallSpan>,

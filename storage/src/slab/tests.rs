@@ -1,9 +1,14 @@
 //! Tests of the slab as a whole. They also run under AddressSanitizer:
-//! `RUSTFLAGS=-Zsanitizer=address cargo +nightly test -p nuthatch-storage --target x86_64-unknown-linux-gnu slab`
+//! `RUSTFLAGS=-Zsanitizer=address cargo +nightly test -p nuthatch-storage --target
+//! x86_64-unknown-linux-gnu slab`
 
 mod model;
 mod owner;
 mod size_shift;
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 
 use super::arena::{SPAN_BYTES, UNIT_BYTES};
 use super::page::State;
@@ -164,6 +169,45 @@ fn small_shard_uses_few_classes_and_small_pages() {
 }
 
 #[test]
+fn resident_bytes_are_those_that_the_system_holds() {
+    let mut owner = Owner::new(6);
+    for count in [3, 300, 20_000] {
+        for _ in 0..count {
+            let bytes = 1 + owner.random.below(1500);
+            owner.insert(bytes);
+        }
+        assert_eq!(present_bytes(&owner.slab), owner.slab.resident_bytes());
+        owner.delete_down_to(count / 5);
+        assert_eq!(present_bytes(&owner.slab), owner.slab.resident_bytes());
+        for _ in 0..100 {
+            owner.compact_step(64);
+        }
+        assert_eq!(present_bytes(&owner.slab), owner.slab.resident_bytes());
+    }
+}
+
+/// Bytes of the slab's spans that are backed by memory or swap, as the kernel tells.
+fn present_bytes(slab: &Slab) -> usize {
+    let pagemap = File::open("/proc/self/pagemap").expect("Linux shows a process its page map");
+    let pages = slab.pages.iter().filter(|page| page.state != State::Vacant);
+    let spans: BTreeSet<usize> = pages.map(|page| page.base / SPAN_BYTES).collect();
+    let mut present = 0;
+    for span in spans {
+        let mut entries = [0; SPAN_BYTES / UNIT_BYTES * 8];
+        let offset = span * SPAN_BYTES / UNIT_BYTES * 8;
+        pagemap
+            .read_exact_at(&mut entries, offset as u64)
+            .expect("the page map covers every address");
+        // Bits 63 and 62: present in memory, or in swap.
+        present += entries
+            .chunks(8)
+            .filter(|entry| entry[7] & 0xC0 != 0)
+            .count();
+    }
+    present * UNIT_BYTES
+}
+
+#[test]
 fn deleting_everything_returns_everything_but_two_units() {
     let mut owner = Owner::new(1);
     for _ in 0..20_000 {
@@ -279,6 +323,35 @@ fn stopping_in_the_middle_of_a_page_loses_nothing() {
     }
     verify(&owner.slab);
     owner.verify_contents();
+}
+
+#[cfg(debug_assertions)]
+#[test]
+#[should_panic(expected = "a block was written after it was freed")]
+fn write_after_free_is_noticed() {
+    let mut slab = Slab::new();
+    let block = slab.alloc(100);
+    // SAFETY: the block came from this slab. It is used after this, which is what the
+    // test is about: the memory is still mapped, and no other block lies there.
+    unsafe { slab.free(block) };
+    // SAFETY: as above.
+    unsafe { block.add(50).write(0) };
+    for _ in 0..100 {
+        slab.alloc(100);
+    }
+}
+
+#[cfg(debug_assertions)]
+#[test]
+#[should_panic(expected = "block is freed twice")]
+fn double_free_is_noticed() {
+    let mut slab = Slab::new();
+    slab.alloc(100);
+    let block = slab.alloc(100);
+    // SAFETY: the block came from this slab.
+    unsafe { slab.free(block) };
+    // SAFETY: not so, which is what the test is about; the slab panics before it changes a list.
+    unsafe { slab.free(block) };
 }
 
 #[test]

@@ -238,7 +238,17 @@ fn check_order(slots: usize, threads: u32, groups: u32, pin: bool) {
             .chunks(4)
             .map(|word| u32::from_le_bytes(word.try_into().unwrap()))
             .collect();
-        let [low, low_count, high, high_count, thread, number, index, size] = words[..] else {
+        let [
+            low,
+            low_count,
+            high,
+            high_count,
+            thread,
+            number,
+            index,
+            size,
+        ] = words[..]
+        else {
             panic!("eight words");
         };
         assert_eq!(index, expected_index, "a group is contiguous");

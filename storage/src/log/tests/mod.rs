@@ -79,11 +79,13 @@ fn read_frames(cursor: &mut Cursor) -> Vec<Frame> {
 
 /// The payloads of the effects among `frames`.
 fn effects(frames: &[Frame]) -> Vec<&[u8]> {
-    let effect = |frame| match frame {
-        &Frame::Effect(ref payload) => Some(payload.as_slice()),
-        _ => None,
-    };
-    frames.iter().filter_map(effect).collect()
+    let mut effects = Vec::new();
+    for frame in frames {
+        if let Frame::Effect(payload) = frame {
+            effects.push(payload.as_slice());
+        }
+    }
+    effects
 }
 
 /// A started log and a cursor that sees everything.

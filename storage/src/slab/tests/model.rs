@@ -1,4 +1,5 @@
-//! Random allocation, release and compaction against a plain map, in several threads over the same arenas.
+//! Random allocation, release and compaction against a plain map, in several threads over the same
+//! arenas.
 
 use std::thread;
 
@@ -6,7 +7,7 @@ use super::owner::{Owner, Random};
 use super::verify;
 
 const THREADS: u64 = 6;
-const STEPS: usize = 40_000;
+const STEPS: usize = 20_000;
 
 #[test]
 fn random_operations_agree_with_a_map() {
@@ -23,7 +24,8 @@ fn random_operations_agree_with_a_map() {
                 .expect("a thread starts")
         })
         .collect();
-    // Half of the slabs are emptied block by block by another thread, the others dropped as they are.
+    // Half of the slabs are emptied block by block by another thread, the others dropped as they
+    // are.
     for (index, thread) in threads.into_iter().enumerate() {
         let mut owner = thread
             .join()
@@ -40,7 +42,7 @@ fn run(owner: &mut Owner) {
     let mut sizes = sizes(&mut owner.random);
     let mut target = 1_000;
     for step in 0..STEPS {
-        if step % 4_000 == 0 {
+        if step % 2_000 == 0 {
             sizes = self::sizes(&mut owner.random);
             target = [0, 10, 500, 4_000][owner.random.below(4)];
             owner.declines = [|_| false, |id| id % 3 == 0][owner.random.below(2)];

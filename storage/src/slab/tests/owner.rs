@@ -1,4 +1,5 @@
-//! A stand-in for the table: it finds a block by the number in its first bytes, and moves what it is offered.
+//! A stand-in for the table: it finds a block by the number in its first bytes, and moves what it
+//! is offered.
 
 use std::collections::HashMap;
 use std::ptr::NonNull;
@@ -143,7 +144,8 @@ impl Owner {
         // SAFETY: the block is live.
         let usable = unsafe { Slab::usable_bytes(block) };
         assert_eq!(usable, promised);
-        // SAFETY: the usable bytes belong to this owner, and the number fits into the smallest block.
+        // SAFETY: the usable bytes belong to this owner, and the number fits into the smallest
+        // block.
         unsafe {
             block.write_bytes(fill_of(id), usable);
             block.cast::<u64>().write(id);

@@ -1,0 +1,343 @@
+//! The server: what all workers share, how it starts and how it stops.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_utils::CachePadded;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use storage::{Cut, Keyspace, KeyspaceOptions, Pause, UnixMillis};
+
+use crate::clock::unix_now;
+use crate::command::Args;
+use crate::command::table::{CommandTable, Lookup, Registered, table};
+use crate::config::{Config, ConfigStore, Loaded};
+use crate::latency::LatencyMonitor;
+use crate::listen::{self, BindError, ListenControl};
+use crate::monitor::Monitors;
+use crate::pubsub::PubSub;
+use crate::session::{ClientEntry, Clients, Watches};
+use crate::shutdown::Shutdown;
+use crate::slowlog::SlowLog;
+use crate::stats::Stats;
+use crate::worker;
+use crate::worker::inbox::{Event, Inbox};
+use crate::worker::set::WorkerSet;
+
+/// What all threads share. Everything in here is either unchanging, a keyspace lock's business, or behind a leaf lock.
+pub(crate) struct Server {
+    /// All data.
+    pub(crate) keyspace: Keyspace,
+    /// The configuration in force.
+    pub(crate) config: Arc<ConfigStore>,
+    /// One inbox per worker.
+    pub(crate) inboxes: Box<[CachePadded<Inbox>]>,
+    /// One board per worker.
+    pub(crate) boards: Box<[CachePadded<WorkerBoard>]>,
+    /// All counters.
+    pub(crate) stats: Stats,
+    /// All connections.
+    pub(crate) clients: Clients,
+    /// All channels.
+    pub(crate) pubsub: PubSub,
+    /// Who monitors.
+    pub(crate) monitors: Monitors,
+    /// `SLOWLOG`.
+    pub(crate) slowlog: SlowLog,
+    /// `LATENCY`.
+    pub(crate) latency: LatencyMonitor,
+    /// How the server goes down.
+    pub(crate) shutdown: Shutdown,
+    /// The listening sockets.
+    pub(crate) listening: ListenControl,
+    /// When the server started.
+    pub(crate) started_at: UnixMillis,
+    /// The same on the monotonic clock.
+    pub(crate) started: Instant,
+    /// 40 hex digits, new at each start.
+    pub(crate) run_id: String,
+    /// Until when `CLIENT PAUSE` is in force, in Unix milliseconds; 0 when it is not.
+    paused_until_ms: Mutex<i64>,
+    renamed: Option<HashMap<Box<[u8]>, Option<&'static Registered>>>,
+}
+
+/// What others read of a worker.
+#[derive(Debug, Default)]
+pub(crate) struct WorkerBoard {
+    /// Connections it has or is about to get.
+    pub(crate) connections: AtomicUsize,
+    /// When its cron ran last, in Unix milliseconds.
+    pub(crate) alive_at_ms: AtomicI64,
+}
+
+impl Server {
+    fn new(loaded: Loaded) -> Self {
+        let config = Arc::new(ConfigStore::new(loaded));
+        let current = config.get();
+        let workers = current.threads as usize;
+        let started_at = unix_now();
+        let seed = foldhash_seed();
+        let keyspace = Keyspace::new(KeyspaceOptions {
+            shards: current.shards as usize,
+            databases: current.databases,
+            seed,
+            maxmemory_bytes: current.maxmemory_bytes,
+        });
+        let board = || {
+            let board = WorkerBoard::default();
+            board.alive_at_ms.store(started_at.0, Ordering::Relaxed);
+            CachePadded::new(board)
+        };
+        Self {
+            keyspace,
+            inboxes: (0..workers).map(|_| CachePadded::default()).collect(),
+            boards: (0..workers).map(|_| board()).collect(),
+            stats: Stats::new(workers, table().registered_count()),
+            clients: Clients::default(),
+            pubsub: PubSub::default(),
+            monitors: Monitors::new(workers),
+            slowlog: SlowLog::default(),
+            latency: LatencyMonitor::default(),
+            shutdown: Shutdown::default(),
+            listening: ListenControl::default(),
+            started_at,
+            started: Instant::now(),
+            run_id: random_hex(),
+            paused_until_ms: Mutex::new(0),
+            renamed: renamed_commands(&current),
+            config,
+        }
+    }
+
+    /// The command that a request names, renaming taken into account.
+    #[inline]
+    pub(crate) fn find_command(&self, args: Args<'_>) -> Lookup {
+        match &self.renamed {
+            None => table().lookup(args),
+            Some(renamed) => find_renamed(renamed, args),
+        }
+    }
+
+    /// The cut of the keyspace, with all channel stripes held too. Never to be called while a unit runs; commands use
+    /// `Context::after_unit`.
+    pub(crate) fn cut<R>(&self, with: impl FnOnce(&mut Cut<'_>) -> R) -> R {
+        self.keyspace.cut(|cut| {
+            let _stripes = self.pubsub.lock_all();
+            with(cut)
+        })
+    }
+
+    /// Wakes all workers in `workers`.
+    pub(crate) fn wake(&self, workers: &WorkerSet) {
+        workers.iter().for_each(|worker| self.inboxes[worker].wake());
+    }
+
+    /// Sends every worker the event that `make` makes.
+    pub(crate) fn send_to_all(&self, make: impl Fn() -> Event) {
+        self.inboxes.iter().for_each(|inbox| inbox.send(make()));
+    }
+
+    /// Whether some worker has so many messages waiting that publishers must wait.
+    #[inline]
+    pub(crate) fn inbox_is_full(&self) -> bool {
+        self.inboxes.iter().any(|inbox| inbox.is_full())
+    }
+
+    /// Has a client's session end. Its flag is looked at before each command; the event wakes it if it is idle.
+    pub(crate) fn kill(&self, client: &ClientEntry) {
+        // Relaxed: see `Session::is_killed`.
+        client.killed.store(true, Ordering::Relaxed);
+        self.inboxes[usize::from(client.worker)].send(Event::Kill(client.session, client.id));
+    }
+
+    /// Ends watches, one shard lock at a time.
+    pub(crate) fn unwatch(&self, watches: &Watches) {
+        self.keyspace.unwatch(watches.flag(), watches.iter());
+    }
+
+    /// `CLIENT PAUSE`: both the stronger mode and the later end of an earlier pause stay, as in Redis. To be called
+    /// without any unit.
+    pub(crate) fn pause(&self, mode: Pause, until_ms: i64) {
+        let mut paused_until_ms = self.paused_until_ms.lock();
+        *paused_until_ms = until_ms.max(*paused_until_ms);
+        drop(paused_until_ms);
+        self.cut(|cut| {
+            let mode = if cut.state().pause() == Pause::All { Pause::All } else { mode };
+            cut.set_state(cut.state().with_pause(mode));
+        });
+    }
+
+    /// `CLIENT UNPAUSE`, and the end of a pause. To be called without any unit.
+    pub(crate) fn unpause(&self) {
+        *self.paused_until_ms.lock() = 0;
+        self.cut(|cut| cut.set_state(cut.state().with_pause(Pause::Off)));
+        self.send_to_all(|| Event::Unpark);
+    }
+
+    /// Ends a pause whose time has come; returns whether there is one left.
+    pub(crate) fn end_pause_if_due(&self) -> bool {
+        let until_ms = *self.paused_until_ms.lock();
+        if until_ms != 0 && unix_now().0 >= until_ms {
+            self.unpause();
+            return false;
+        }
+        until_ms != 0
+    }
+
+    /// A panic has left the log of effects behind the data: what follows it must start over from the data.
+    #[cold]
+    pub(crate) fn mark_log_diverged(&self) {
+        // Nothing follows the log across a restart or over the network yet, so there is nothing to start over; the
+        // replication id will change here.
+        self.stats.log_divergences.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection that was assigned to `worker` is gone.
+    pub(crate) fn connection_gone(&self, worker: usize) {
+        self.boards[worker].connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The worker that a new connection goes to: the one with the fewest.
+    pub(crate) fn assign_connection(&self) -> usize {
+        // Relaxed: one thread assigns, and a count that is one off costs nothing.
+        let load = |worker: &usize| self.boards[*worker].connections.load(Ordering::Relaxed);
+        let worker = (0..self.boards.len()).min_by_key(load).unwrap_or(0);
+        self.boards[worker].connections.fetch_add(1, Ordering::Relaxed);
+        worker
+    }
+}
+
+/// `rename-command` in force: new names, and old ones that no longer count.
+fn renamed_commands(config: &Config) -> Option<HashMap<Box<[u8]>, Option<&'static Registered>>> {
+    if config.rename_commands.is_empty() {
+        return None;
+    }
+    let mut renamed = HashMap::new();
+    for (old, new) in &config.rename_commands {
+        let Some(command) = table().find(old) else { continue };
+        renamed.insert(old.to_ascii_lowercase().into(), None);
+        if !new.is_empty() {
+            renamed.insert(new.to_ascii_lowercase().into(), Some(command));
+        }
+    }
+    Some(renamed)
+}
+
+#[cold]
+fn find_renamed(renamed: &HashMap<Box<[u8]>, Option<&'static Registered>>, args: Args<'_>) -> Lookup {
+    match renamed.get(&args.at(0).to_ascii_lowercase()[..]) {
+        Some(Some(command)) => CommandTable::lookup_in(command, args),
+        Some(None) => Lookup::Unknown,
+        None => table().lookup(args),
+    }
+}
+
+/// A seed that differs from process to process, so that nobody can choose keys that collide.
+fn foldhash_seed() -> u64 {
+    use std::hash::BuildHasher;
+    foldhash::quality::RandomState::default().hash_one(std::process::id())
+}
+
+/// 40 random hex digits.
+pub(crate) fn random_hex() -> String {
+    use std::hash::BuildHasher;
+    let state = std::hash::RandomState::new();
+    let words = (0..3u64).map(|at| format!("{:016x}", state.hash_one((at, unix_now().0))));
+    words.collect::<String>()[..40].to_owned()
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address could not be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The system gave us no thread or no event queue.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A server that runs in threads of its own; dropping it without [`RunningServer::stop`] leaves it running.
+pub struct RunningServer {
+    server: Arc<Server>,
+    accepting: JoinHandle<()>,
+    addresses: Vec<SocketAddr>,
+}
+
+/// Starts a server: binds the listeners, starts the workers, accepts connections.
+///
+/// # Errors
+/// [`StartError`] when an address cannot be bound or a thread not started; nothing is left running then.
+pub fn start(loaded: Loaded) -> Result<RunningServer, StartError> {
+    let config = loaded.config.clone();
+    let listeners = listen::bind_all(&config)?;
+    let addresses = listeners.iter().filter_map(listen::Listener::address).collect();
+    crate::panic::install_hook();
+    let server = Arc::new(Server::new(loaded));
+    let mut workers = Vec::new();
+    for index in 0..config.threads as usize {
+        match worker::spawn(Arc::clone(&server), index) {
+            Ok(worker) => workers.push(worker),
+            Err(error) => {
+                server.send_to_all(|| Event::Drain);
+                return Err(StartError::Thread(error));
+            }
+        }
+    }
+    let accepting = listen::spawn(Arc::clone(&server), listeners, workers).map_err(StartError::Thread)?;
+    Ok(RunningServer { server, accepting, addresses })
+}
+
+impl RunningServer {
+    /// The TCP addresses listened on at the start, with the real ports.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The data, for tests that look at it from inside.
+    pub fn keyspace(&self) -> &Keyspace {
+        &self.server.keyspace
+    }
+
+    /// Changes the state word and the like; all units stand still meanwhile.
+    pub fn cut<R>(&self, with: impl FnOnce(&mut Cut<'_>) -> R) -> R {
+        self.server.cut(with)
+    }
+
+    /// What may ask the server to stop from another thread.
+    pub fn stopper(&self) -> Stopper {
+        Stopper { server: Arc::clone(&self.server) }
+    }
+
+    /// Stops the server: no new connections, running commands end, output is sent.
+    pub fn stop(self) {
+        self.stopper().stop();
+        self.wait();
+    }
+
+    /// Waits until the server has stopped.
+    pub fn wait(self) {
+        if self.accepting.join().is_err() {
+            tracing::error!("The accepting thread has panicked");
+        }
+    }
+}
+
+/// See [`RunningServer::stopper`].
+#[derive(Clone)]
+pub struct Stopper {
+    server: Arc<Server>,
+}
+
+impl Stopper {
+    /// Asks the server to stop; returns at once.
+    pub fn stop(&self) {
+        self.server.shutdown.request();
+    }
+}
+
+/// How long the sessions get to send their output when the server goes down.
+pub(crate) const DRAIN_TIME_MAX: Duration = Duration::from_secs(3);
