@@ -26,7 +26,8 @@ impl MemoryFigures {
     /// As of now.
     pub(crate) fn read(server: &Server) -> Self {
         let memory = server.keyspace.memory();
-        let clients_bytes = server.clients.list().iter().map(|client| {
+        let clients = server.clients.list();
+        let clients_bytes = clients.iter().map(|client| {
             // Relaxed: figures.
             let parts = [&client.input_bytes, &client.pending_bytes, &client.queued_bytes];
             parts.into_iter().map(|part| part.load(Ordering::Relaxed) as u64).sum::<u64>()

@@ -12,9 +12,8 @@ mod server;
 mod string;
 mod transactions;
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
-
-use hashbrown::HashMap;
 
 use crate::command::table::Registered;
 use crate::output::Output;
