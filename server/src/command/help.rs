@@ -42,6 +42,6 @@ mod tests {
         let mut lines = text.split_terminator("\r\n");
         assert_eq!(lines.next(), Some("*8"));
         assert_eq!(lines.clone().count(), 8);
-        assert_eq!(lines.next_back(), Some("+    Prints this help."));
+        assert_eq!(lines.last(), Some("+    Prints this help."));
     }
 }

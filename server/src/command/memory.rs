@@ -7,12 +7,15 @@ use crate::info::MemoryFigures;
 
 pub(super) const MEMORY: Command = Command::container("MEMORY", SUBCOMMANDS);
 
+/// Shards keep small changes of their memory to themselves until somebody asks.
+const ALL_SHARDS: Flags = Flags::UNDECLARED.and(Flags::ROAMING);
+
 const SUBCOMMANDS: &[Command] = &[
-    Command::new("DOCTOR", Exactly(2), NoKeys, Flags::NONE, doctor),
+    Command::new("DOCTOR", Exactly(2), NoKeys, ALL_SHARDS, doctor),
     Command::new("HELP", Exactly(2), NoKeys, Flags::LOADING.and(Flags::STALE), help),
-    Command::new("MALLOC-STATS", Exactly(2), NoKeys, Flags::NONE, malloc_stats),
+    Command::new("MALLOC-STATS", Exactly(2), NoKeys, ALL_SHARDS, malloc_stats),
     Command::new("PURGE", Exactly(2), NoKeys, Flags::NONE, purge),
-    Command::new("STATS", Exactly(2), NoKeys, Flags::UNDECLARED.and(Flags::ROAMING), stats),
+    Command::new("STATS", Exactly(2), NoKeys, ALL_SHARDS, stats),
     Command::new("USAGE", AtLeast(3), One(2), Flags::READ, usage).with_access(&[KeyAccess::READ_META]),
 ];
 
@@ -39,7 +42,7 @@ fn usage(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 
 /// `MEMORY STATS`: those fields of Redis that mean something here.
 fn stats(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
-    let figures = MemoryFigures::read(ctx.server);
+    let figures = MemoryFigures::read(ctx.server, ctx.unit);
     let databases = 0..ctx.server.keyspace.databases();
     let keys: u64 = databases.map(|db| ctx.unit.db_len(db)).sum();
     let integers = [
@@ -83,7 +86,7 @@ fn stats(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
 
 /// `MEMORY DOCTOR`.
 fn doctor(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
-    let figures = MemoryFigures::read(ctx.server);
+    let figures = MemoryFigures::read(ctx.server, ctx.unit);
     let text = diagnosis(&figures, ctx.server.keyspace.memory().limit_bytes());
     ctx.reply.verbatim(b"txt", text.as_bytes());
     Ok(())
@@ -127,7 +130,7 @@ fn diagnosis(figures: &MemoryFigures, limit_bytes: u64) -> String {
 
 /// `MEMORY MALLOC-STATS`: of the keyspace's own allocator.
 fn malloc_stats(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
-    let figures = MemoryFigures::read(ctx.server);
+    let figures = MemoryFigures::read(ctx.server, ctx.unit);
     let text = format!(
         "keyspace: {} bytes used, {} of them by entries, {} by tables, free slab space and buffers; peak {}\n\
          process: {} bytes resident\n",

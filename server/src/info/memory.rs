@@ -23,8 +23,9 @@ pub(crate) struct MemoryFigures {
 }
 
 impl MemoryFigures {
-    /// As of now.
-    pub(crate) fn read(server: &Server) -> Self {
+    /// As of now. `unit` may visit every shard.
+    pub(crate) fn read(server: &Server, unit: &mut Unit<'_>) -> Self {
+        unit.publish_memory();
         let memory = server.keyspace.memory();
         let clients = server.clients.list();
         let clients_bytes = clients.iter().map(|client| {
@@ -83,10 +84,10 @@ fn system_bytes() -> u64 {
     system.totalram as u64 * u64::from(system.mem_unit)
 }
 
-pub(super) fn write(text: &mut Text, server: &Server, _unit: &mut Unit<'_>) {
+pub(super) fn write(text: &mut Text, server: &Server, unit: &mut Unit<'_>) {
     let config = server.config.get();
     let keyspace = &server.keyspace;
-    let figures = MemoryFigures::read(server);
+    let figures = MemoryFigures::read(server, unit);
     text.size("used_memory", figures.used_bytes);
     text.size("used_memory_rss", figures.resident_bytes);
     text.size("used_memory_peak", figures.peak_bytes);
