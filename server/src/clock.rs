@@ -17,7 +17,9 @@ pub(crate) fn unix_micros() -> i64 {
 
 // A clock before 1970 counts as 1970: nothing that anyone could expire or log lies earlier.
 fn since_epoch() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 /// Measures commands that follow one another: the end of one is the start of the next, so that a
@@ -31,7 +33,9 @@ impl Stopwatch {
     /// Starts now.
     #[inline]
     pub(crate) fn start() -> Self {
-        Self { last: Instant::now() }
+        Self {
+            last: Instant::now(),
+        }
     }
 
     /// Nanoseconds since the start or the last lap.

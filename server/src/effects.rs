@@ -78,13 +78,16 @@ impl Effects {
             Choice::Explicit => false,
         };
         if verbatim {
-            self.group.push_with(db, self.shard, |out| protocol::encode_command(out, args.iter()));
+            self.group.push_with(db, self.shard, |out| {
+                protocol::encode_command(out, args.iter())
+            });
         }
     }
 
     #[cold]
     fn encode(&mut self, db: DbIndex, parts: &[&[u8]]) {
-        self.group.push_with(db, self.shard, |out| protocol::encode_command(out, parts));
+        self.group
+            .push_with(db, self.shard, |out| protocol::encode_command(out, parts));
     }
 
     /// Hands the unit's effects to the log, its locks still held. `atomic`: they belong to an `EXEC`. Returns

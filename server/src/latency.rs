@@ -41,12 +41,20 @@ impl LatencyMonitor {
 
     /// All events, by name.
     pub(crate) fn all(&self) -> Vec<(&'static str, LatencyEvent)> {
-        self.events.lock().iter().map(|(name, event)| (*name, event.clone())).collect()
+        self.events
+            .lock()
+            .iter()
+            .map(|(name, event)| (*name, event.clone()))
+            .collect()
     }
 
     /// One event.
     pub(crate) fn get(&self, name: &[u8]) -> Option<LatencyEvent> {
-        self.events.lock().iter().find(|(known, _)| known.as_bytes() == name).map(|(_, event)| event.clone())
+        self.events
+            .lock()
+            .iter()
+            .find(|(known, _)| known.as_bytes() == name)
+            .map(|(_, event)| event.clone())
     }
 
     /// Forgets the events that `which` selects and says how many there were.

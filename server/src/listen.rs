@@ -90,15 +90,25 @@ pub(crate) fn bind_all(config: &Config) -> Result<Vec<Listener>, BindError> {
                 Ok(listener) => listeners.push(Listener::Tcp(listener)),
                 Err(error) if optional && is_unavailable(&error) => {}
                 Err(source) => {
-                    return Err(BindError { address: name.to_owned(), port: config.port, source });
+                    return Err(BindError {
+                        address: name.to_owned(),
+                        port: config.port,
+                        source,
+                    });
                 }
             }
         }
     }
     if !config.unixsocket.is_empty() {
         let path = config.path(&config.unixsocket);
-        let listener = bind_unix(&path, config.unixsocketperm, config.tcp_backlog)
-            .map_err(|source| BindError { address: path.display().to_string(), port: 0, source })?;
+        let listener =
+            bind_unix(&path, config.unixsocketperm, config.tcp_backlog).map_err(|source| {
+                BindError {
+                    address: path.display().to_string(),
+                    port: 0,
+                    source,
+                }
+            })?;
         listeners.push(Listener::Unix(listener, path));
     }
     Ok(listeners)
@@ -106,8 +116,10 @@ pub(crate) fn bind_all(config: &Config) -> Result<Vec<Listener>, BindError> {
 
 /// What an address marked as optional may be refused for: this machine does not have it.
 fn is_unavailable(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
-        || matches!(error.raw_os_error(), Some(code) if code == AFNOSUPPORT || code == PROTONOSUPPORT)
+    matches!(
+        error.kind(),
+        io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported
+    ) || matches!(error.raw_os_error(), Some(code) if code == AFNOSUPPORT || code == PROTONOSUPPORT)
 }
 
 const AFNOSUPPORT: i32 = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
@@ -117,7 +129,10 @@ fn bind_tcp(name: &str, port: u16, backlog: u32) -> io::Result<std::net::TcpList
     let address = match name {
         "*" => SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
         "::*" => SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
-        name => (name, port).to_socket_addrs()?.next().ok_or(io::ErrorKind::AddrNotAvailable)?,
+        name => (name, port)
+            .to_socket_addrs()?
+            .next()
+            .ok_or(io::ErrorKind::AddrNotAvailable)?,
     };
     let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, None)?;
     if address.is_ipv6() {
@@ -153,12 +168,18 @@ pub(crate) fn spawn(
     listeners: Vec<Listener>,
     workers: Vec<JoinHandle<()>>,
 ) -> io::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    std::thread::Builder::new().name("nuthatch-accept".into()).spawn(move || {
-        runtime.block_on(run(&server, listeners));
-        drop(runtime);
-        take_down(&server, workers);
-    })
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()?;
+    std::thread::Builder::new()
+        .name("nuthatch-accept".into())
+        .spawn(move || {
+            runtime.block_on(run(&server, listeners));
+            drop(runtime);
+            take_down(&server, workers);
+            server.shutdown.finish();
+        })
 }
 
 /// How often the thread looks whether a pause has ended.
@@ -178,7 +199,7 @@ async fn run(server: &Arc<Server>, listeners: Vec<Listener>) {
                 }
             }
             () = tokio::time::sleep(PERIOD), if is_paused => {}
-            () = server.pause_begun(), if !is_paused => {}
+            () = server.pause_begun.notified(), if !is_paused => {}
         }
     }
     accepting.abort_all();
@@ -230,7 +251,10 @@ fn prepare_tcp(
         // The kernel's probes in a third of the time, three of them: a dead peer is noticed after twice the setting.
         let idle = Duration::from_secs(keepalive.into());
         let between = Duration::from_secs(u64::from(keepalive / 3).max(1));
-        let settings = TcpKeepalive::new().with_time(idle).with_interval(between).with_retries(3);
+        let settings = TcpKeepalive::new()
+            .with_time(idle)
+            .with_interval(between)
+            .with_retries(3);
         SockRef::from(&socket).set_tcp_keepalive(&settings)?;
     }
     let peer = Peer {
@@ -251,7 +275,13 @@ async fn accept_unix(server: Arc<Server>, listener: UnixListener, path: PathBuf)
                 Ok(socket) => {
                     let fd = socket.as_raw_fd();
                     let (addr, laddr) = (name.clone(), name.clone());
-                    let peer = Peer { addr, laddr, fd, is_unix: true, is_local: true };
+                    let peer = Peer {
+                        addr,
+                        laddr,
+                        fd,
+                        is_unix: true,
+                        is_local: true,
+                    };
                     admit(&server, Socket::Unix(socket), peer);
                 }
                 Err(error) => tracing::debug!("Lost a connection while accepting it: {error}"),
@@ -280,13 +310,20 @@ fn admit(server: &Server, socket: Socket, peer: Peer) {
     };
     if let Some(refusal) = refusal {
         // Relaxed: a figure.
-        server.stats.rejected_connections.fetch_add(1, Ordering::Relaxed);
+        server
+            .stats
+            .rejected_connections
+            .fetch_add(1, Ordering::Relaxed);
         refuse(socket, refusal);
         return;
     }
     let id = server.clients.next_id();
     let worker = server.assign_connection();
-    server.inboxes[worker].send(Event::Connection(Box::new(NewConnection { socket, peer, id })));
+    server.inboxes[worker].send(Event::Connection(Box::new(NewConnection {
+        socket,
+        peer,
+        id,
+    })));
 }
 
 /// Says why and closes; a socket that does not take one line at once goes without.

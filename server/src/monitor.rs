@@ -23,7 +23,10 @@ pub(crate) struct Monitors {
 impl Monitors {
     /// Nobody, in `workers` workers.
     pub(crate) fn new(workers: usize) -> Self {
-        Self { total: AtomicUsize::new(0), by_worker: (0..workers).map(|_| AtomicUsize::new(0)).collect() }
+        Self {
+            total: AtomicUsize::new(0),
+            by_worker: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+        }
     }
 
     /// Whether somebody monitors: the one check that an executed command pays.
@@ -48,7 +51,13 @@ impl Monitors {
 
 /// Sends the line of an executed command to every worker with a monitor.
 #[cold]
-pub(crate) fn feed(server: &Server, session: &Session, args: Args<'_>, redacted: &[usize], woken: &mut WorkerSet) {
+pub(crate) fn feed(
+    server: &Server,
+    session: &Session,
+    args: Args<'_>,
+    redacted: &[usize],
+    woken: &mut WorkerSet,
+) {
     let line: Arc<[u8]> = line_of(session, args, redacted).into();
     for (worker, count) in server.monitors.by_worker.iter().enumerate() {
         let inbox = &server.inboxes[worker];

@@ -55,7 +55,11 @@ impl Events {
     #[cold]
     fn push_wanted(&mut self, event: &'static str, db: DbIndex, key: &[u8]) {
         self.keys.extend_from_slice(key);
-        self.list.push(PendingEvent { event, db, key_end: self.keys.len() });
+        self.list.push(PendingEvent {
+            event,
+            db,
+            key_end: self.keys.len(),
+        });
     }
 
     /// The event of a key that storage removed.

@@ -36,7 +36,12 @@ impl Outbox {
 
     /// Bytes to send, long strings included.
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() + self.splices.iter().map(|splice| splice.value.len()).sum::<usize>()
+        self.bytes.len()
+            + self
+                .splices
+                .iter()
+                .map(|splice| splice.value.len())
+                .sum::<usize>()
     }
 
     /// Empties it, keeping a moderate buffer.
@@ -52,7 +57,10 @@ impl Outbox {
     /// Where the next reply will begin; [`Outbox::truncate`] takes back what follows.
     #[inline]
     pub(crate) fn mark(&self) -> OutboxMark {
-        OutboxMark { bytes: self.bytes.len(), splices: self.splices.len() }
+        OutboxMark {
+            bytes: self.bytes.len(),
+            splices: self.splices.len(),
+        }
     }
 
     /// Drops everything written since `mark`.
@@ -64,7 +72,10 @@ impl Outbox {
     /// A writer for one reply in `version`'s dialect.
     #[inline]
     pub(crate) fn reply(&mut self, version: Version) -> Output<'_> {
-        Output { reply: Reply::new(&mut self.bytes, version), splices: &mut self.splices }
+        Output {
+            reply: Reply::new(&mut self.bytes, version),
+            splices: &mut self.splices,
+        }
     }
 }
 
@@ -121,7 +132,10 @@ impl Output<'_> {
     #[cold]
     pub(crate) fn big_string(&mut self, value: BigString) {
         self.reply.bulk_header(value.len());
-        self.splices.push(Splice { at: self.reply.position(), value });
+        self.splices.push(Splice {
+            at: self.reply.position(),
+            value,
+        });
         self.reply.crlf();
     }
 
@@ -132,7 +146,10 @@ impl Output<'_> {
 
     /// Like [`Reply::begin_deferred`].
     pub(crate) fn begin_deferred(&mut self) -> DeferredHeader {
-        DeferredHeader { header: self.reply.begin_deferred(), splices: self.splices.len() }
+        DeferredHeader {
+            header: self.reply.begin_deferred(),
+            splices: self.splices.len(),
+        }
     }
 
     /// Like [`Reply::end_deferred_array`]; long strings in between move along.
@@ -206,7 +223,9 @@ impl PendingOutput {
         }
         self.len += bytes.len();
         match self.segments.back_mut() {
-            Some(Segment::Bytes(last)) if last.len() < SEGMENT_BYTES_MAX => last.extend_from_slice(bytes),
+            Some(Segment::Bytes(last)) if last.len() < SEGMENT_BYTES_MAX => {
+                last.extend_from_slice(bytes)
+            }
             _ => self.segments.push_back(Segment::Bytes(bytes.to_vec())),
         }
     }
@@ -286,7 +305,10 @@ mod tests {
         while !pending.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
             let used = pending.slices(&mut slices);
-            let flat: Vec<u8> = slices[..used].iter().flat_map(|slice| slice.to_vec()).collect();
+            let flat: Vec<u8> = slices[..used]
+                .iter()
+                .flat_map(|slice| slice.to_vec())
+                .collect();
             let count = flat.len().min(step);
             all.extend_from_slice(&flat[..count]);
             pending.advance(count);
@@ -333,7 +355,9 @@ mod tests {
         let mut outbox = Outbox::default();
         outbox.reply(Version::Resp2).ok();
         let mark = outbox.mark();
-        outbox.reply(Version::Resp2).string(StringRef::Big(&BigString::from_bytes(&[b'x'; 9000])));
+        outbox
+            .reply(Version::Resp2)
+            .string(StringRef::Big(&BigString::from_bytes(&[b'x'; 9000])));
         outbox.truncate(mark);
         assert_eq!((outbox.len(), outbox.splices.len()), (5, 0));
     }

@@ -1,15 +1,17 @@
 //! The server: what all workers share, how it starts and how it stops.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_utils::CachePadded;
+use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use storage::{Cut, Keyspace, KeyspaceOptions, Pause, UnixMillis};
+use tokio::sync::Notify;
 
 use crate::clock::unix_now;
 use crate::command::Args;
@@ -17,6 +19,7 @@ use crate::command::table::{CommandTable, Lookup, Registered, table};
 use crate::config::{Config, ConfigStore, Loaded};
 use crate::latency::LatencyMonitor;
 use crate::listen::{self, BindError, ListenControl};
+use crate::logging::Logging;
 use crate::monitor::Monitors;
 use crate::pubsub::PubSub;
 use crate::session::{ClientEntry, Clients, Watches};
@@ -59,10 +62,17 @@ pub(crate) struct Server {
     pub(crate) started: Instant,
     /// 40 hex digits, new at each start.
     pub(crate) run_id: String,
+    /// The running log, in a process that has one.
+    pub(crate) logging: OnceLock<Logging>,
     /// Until when `CLIENT PAUSE` is in force, in Unix milliseconds; 0 when it is not.
     paused_until_ms: Mutex<i64>,
-    renamed: Option<HashMap<Box<[u8]>, Option<&'static Registered>>>,
+    /// Tells the accepting thread, which ends pauses, that one has begun.
+    pub(crate) pause_begun: Notify,
+    renamed: Option<Renamed>,
 }
+
+/// Lower-case names to the commands they now stand for; `None` for names that no longer count.
+type Renamed = HashMap<Box<[u8]>, Option<&'static Registered>, RandomState>;
 
 /// What others read of a worker.
 #[derive(Debug, Default)]
@@ -106,7 +116,9 @@ impl Server {
             started_at,
             started: Instant::now(),
             run_id: random_hex(),
+            logging: OnceLock::new(),
             paused_until_ms: Mutex::new(0),
+            pause_begun: Notify::new(),
             renamed: renamed_commands(&current),
             config,
         }
@@ -132,7 +144,9 @@ impl Server {
 
     /// Wakes all workers in `workers`.
     pub(crate) fn wake(&self, workers: &WorkerSet) {
-        workers.iter().for_each(|worker| self.inboxes[worker].wake());
+        workers
+            .iter()
+            .for_each(|worker| self.inboxes[worker].wake());
     }
 
     /// Sends every worker the event that `make` makes.
@@ -165,9 +179,14 @@ impl Server {
         *paused_until_ms = until_ms.max(*paused_until_ms);
         drop(paused_until_ms);
         self.cut(|cut| {
-            let mode = if cut.state().pause() == Pause::All { Pause::All } else { mode };
+            let mode = if cut.state().pause() == Pause::All {
+                Pause::All
+            } else {
+                mode
+            };
             cut.set_state(cut.state().with_pause(mode));
         });
+        self.pause_begun.notify_one();
     }
 
     /// `CLIENT UNPAUSE`, and the end of a pause. To be called without any unit.
@@ -197,7 +216,9 @@ impl Server {
 
     /// A connection that was assigned to `worker` is gone.
     pub(crate) fn connection_gone(&self, worker: usize) {
-        self.boards[worker].connections.fetch_sub(1, Ordering::Relaxed);
+        self.boards[worker]
+            .connections
+            .fetch_sub(1, Ordering::Relaxed);
     }
 
     /// The worker that a new connection goes to: the one with the fewest.
@@ -205,19 +226,23 @@ impl Server {
         // Relaxed: one thread assigns, and a count that is one off costs nothing.
         let load = |worker: &usize| self.boards[*worker].connections.load(Ordering::Relaxed);
         let worker = (0..self.boards.len()).min_by_key(load).unwrap_or(0);
-        self.boards[worker].connections.fetch_add(1, Ordering::Relaxed);
+        self.boards[worker]
+            .connections
+            .fetch_add(1, Ordering::Relaxed);
         worker
     }
 }
 
 /// `rename-command` in force: new names, and old ones that no longer count.
-fn renamed_commands(config: &Config) -> Option<HashMap<Box<[u8]>, Option<&'static Registered>>> {
+fn renamed_commands(config: &Config) -> Option<Renamed> {
     if config.rename_commands.is_empty() {
         return None;
     }
-    let mut renamed = HashMap::new();
+    let mut renamed = Renamed::default();
     for (old, new) in &config.rename_commands {
-        let Some(command) = table().find(old) else { continue };
+        let Some(command) = table().find(old) else {
+            continue;
+        };
         renamed.insert(old.to_ascii_lowercase().into(), None);
         if !new.is_empty() {
             renamed.insert(new.to_ascii_lowercase().into(), Some(command));
@@ -227,7 +252,7 @@ fn renamed_commands(config: &Config) -> Option<HashMap<Box<[u8]>, Option<&'stati
 }
 
 #[cold]
-fn find_renamed(renamed: &HashMap<Box<[u8]>, Option<&'static Registered>>, args: Args<'_>) -> Lookup {
+fn find_renamed(renamed: &Renamed, args: Args<'_>) -> Lookup {
     match renamed.get(&args.at(0).to_ascii_lowercase()[..]) {
         Some(Some(command)) => CommandTable::lookup_in(command, args),
         Some(None) => Lookup::Unknown,
@@ -274,7 +299,10 @@ pub struct RunningServer {
 pub fn start(loaded: Loaded) -> Result<RunningServer, StartError> {
     let config = loaded.config.clone();
     let listeners = listen::bind_all(&config)?;
-    let addresses = listeners.iter().filter_map(listen::Listener::address).collect();
+    let addresses = listeners
+        .iter()
+        .filter_map(listen::Listener::address)
+        .collect();
     crate::panic::install_hook();
     let server = Arc::new(Server::new(loaded));
     let mut workers = Vec::new();
@@ -287,8 +315,13 @@ pub fn start(loaded: Loaded) -> Result<RunningServer, StartError> {
             }
         }
     }
-    let accepting = listen::spawn(Arc::clone(&server), listeners, workers).map_err(StartError::Thread)?;
-    Ok(RunningServer { server, accepting, addresses })
+    let accepting =
+        listen::spawn(Arc::clone(&server), listeners, workers).map_err(StartError::Thread)?;
+    Ok(RunningServer {
+        server,
+        accepting,
+        addresses,
+    })
 }
 
 impl RunningServer {
@@ -302,6 +335,12 @@ impl RunningServer {
         &self.server.keyspace
     }
 
+    /// Hands over the running log, so that `CONFIG SET loglevel` can change it.
+    pub fn set_logging(&self, logging: Logging) {
+        // Set once per process, before anybody can ask for it.
+        let _ = self.server.logging.set(logging);
+    }
+
     /// Changes the state word and the like; all units stand still meanwhile.
     pub fn cut<R>(&self, with: impl FnOnce(&mut Cut<'_>) -> R) -> R {
         self.server.cut(with)
@@ -309,7 +348,9 @@ impl RunningServer {
 
     /// What may ask the server to stop from another thread.
     pub fn stopper(&self) -> Stopper {
-        Stopper { server: Arc::clone(&self.server) }
+        Stopper {
+            server: Arc::clone(&self.server),
+        }
     }
 
     /// Stops the server: no new connections, running commands end, output is sent.
@@ -333,6 +374,11 @@ pub struct Stopper {
 }
 
 impl Stopper {
+    /// Waits until the server is down, whoever asked for it.
+    pub async fn stopped(&self) {
+        self.server.shutdown.finished().await;
+    }
+
     /// Asks the server to stop; returns at once.
     pub fn stop(&self) {
         self.server.shutdown.request();

@@ -9,6 +9,8 @@ use tokio::sync::Notify;
 pub(crate) struct Shutdown {
     requested: AtomicBool,
     wake: Notify,
+    finished: AtomicBool,
+    finish: Notify,
 }
 
 impl Shutdown {
@@ -22,6 +24,19 @@ impl Shutdown {
     /// Whether somebody has asked.
     pub(crate) fn is_requested(&self) -> bool {
         self.requested.load(Ordering::SeqCst)
+    }
+
+    /// Says that the server is down.
+    pub(crate) fn finish(&self) {
+        self.finished.store(true, Ordering::SeqCst);
+        self.finish.notify_one();
+    }
+
+    /// Waits until the server is down; for one waiter.
+    pub(crate) async fn finished(&self) {
+        while !self.finished.load(Ordering::SeqCst) {
+            self.finish.notified().await;
+        }
     }
 
     /// Waits until somebody asks.

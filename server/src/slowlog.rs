@@ -49,7 +49,14 @@ impl SlowLog {
         let (entries, next_id) = &mut *guard;
         let id = *next_id;
         *next_id += 1;
-        entries.push_front(SlowEntry { id, at_seconds, micros, args, addr: addr.into(), name });
+        entries.push_front(SlowEntry {
+            id,
+            at_seconds,
+            micros,
+            args,
+            addr: addr.into(),
+            name,
+        });
         entries.truncate(max);
     }
 
@@ -71,10 +78,18 @@ impl SlowLog {
 
 /// A request as the slow log shows it: many arguments and long ones cut, with a note of what is missing.
 pub(crate) fn shorten(args: Args<'_>) -> Vec<Box<[u8]>> {
-    let kept = if args.len() > ARGS_MAX { ARGS_MAX - 1 } else { args.len() };
+    let kept = if args.len() > ARGS_MAX {
+        ARGS_MAX - 1
+    } else {
+        args.len()
+    };
     let mut short: Vec<Box<[u8]>> = args.iter().take(kept).map(shorten_arg).collect();
     if kept < args.len() {
-        short.push(format!("... ({} more arguments)", args.len() - kept).into_bytes().into());
+        short.push(
+            format!("... ({} more arguments)", args.len() - kept)
+                .into_bytes()
+                .into(),
+        );
     }
     short
 }

@@ -31,19 +31,24 @@ impl<'a> Args<'a> {
     #[inline]
     pub(crate) fn at(&self, index: usize) -> &'a [u8] {
         let span = self.spans[index];
-        &self.input[span.range()]
+        span.of(self.input)
     }
 
     /// Argument `index`, if there is one.
     #[inline]
     pub(crate) fn get(&self, index: usize) -> Option<&'a [u8]> {
-        self.spans.get(index).map(|span| &self.input[span.range()])
+        self.spans.get(index).map(|span| span.of(self.input))
     }
 
     /// The arguments from `first` on.
-    pub(crate) fn from(&self, first: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
+    pub(crate) fn from(
+        &self,
+        first: usize,
+    ) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
         let input = self.input;
-        self.spans[first.min(self.spans.len())..].iter().map(move |span| &input[span.range()])
+        self.spans[first.min(self.spans.len())..]
+            .iter()
+            .map(move |span| span.of(input))
     }
 
     /// All arguments, the name included.
@@ -54,7 +59,8 @@ impl<'a> Args<'a> {
     /// Whether argument `index` exists and is `word` in any case.
     #[inline]
     pub(crate) fn is(&self, index: usize, word: &str) -> bool {
-        self.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+        self.get(index)
+            .is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
     }
 
     /// The bytes of all arguments together.

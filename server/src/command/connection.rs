@@ -6,7 +6,13 @@ use super::{Args, Command, CommandError, CommandResult, Context, Flags};
 
 pub(crate) const COMMANDS: &[Command] = &[
     Command::new("PING", AtLeast(1), NoKeys, Flags::FAST, ping),
-    Command::new("ECHO", Exactly(2), NoKeys, Flags::LOADING.and(Flags::STALE).and(Flags::FAST), echo),
+    Command::new(
+        "ECHO",
+        Exactly(2),
+        NoKeys,
+        Flags::LOADING.and(Flags::STALE).and(Flags::FAST),
+        echo,
+    ),
 ];
 
 /// `PING [message]`: PONG or the message; a RESP2 subscriber gets it in the shape of a push.

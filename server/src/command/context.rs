@@ -135,18 +135,30 @@ impl<'c, 'e> Context<'c, 'e> {
             _ => self.keys.iter().find(|key| key.arg == wanted),
         };
         match at {
-            Some(at) => Key { bytes, hash: at.hash },
+            Some(at) => Key {
+                bytes,
+                hash: at.hash,
+            },
             None => self.server.keyspace.hasher().key(bytes),
         }
     }
 
     /// All keys of the request in the order of the arguments, with their argument numbers. Borrows
     /// nothing from the context, so the loop may use it.
-    pub(crate) fn keys<'a>(&self, args: Args<'a>) -> impl Iterator<Item = (usize, Key<'a>)> + use<'a, 'c> {
+    pub(crate) fn keys<'a>(
+        &self,
+        args: Args<'a>,
+    ) -> impl Iterator<Item = (usize, Key<'a>)> + use<'a, 'c> {
         let keys: &'c [KeyAt] = self.keys;
         keys.iter().map(move |at| {
             let index = at.arg as usize;
-            (index, Key { bytes: args.at(index), hash: at.hash })
+            (
+                index,
+                Key {
+                    bytes: args.at(index),
+                    hash: at.hash,
+                },
+            )
         })
     }
 
@@ -197,7 +209,13 @@ impl<'c, 'e> Context<'c, 'e> {
 
     /// Like [`Context::notify`], for another database (`MOVE`, `COPY … DB`).
     #[inline]
-    pub(crate) fn notify_in(&mut self, class: EventClass, event: &'static str, db: DbIndex, key: &[u8]) {
+    pub(crate) fn notify_in(
+        &mut self,
+        class: EventClass,
+        event: &'static str,
+        db: DbIndex,
+        key: &[u8],
+    ) {
         if self.events.wants(class) {
             self.settle_removed();
             self.events.push(class, event, db, key);

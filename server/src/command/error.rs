@@ -71,7 +71,9 @@ pub(crate) enum CommandError {
     #[error("EXECABORT Transaction discarded because of: {0}")]
     ExecRefused(Box<CommandError>),
     /// A command that only a subscriber's RESP2 connection is denied.
-    #[error("ERR Can't execute '{0}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")]
+    #[error(
+        "ERR Can't execute '{0}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+    )]
     SubscriberContext(Box<str>),
     /// The command does not go between `MULTI` and `EXEC`.
     #[error("ERR Command not allowed inside a transaction")]
@@ -122,16 +124,28 @@ impl CommandError {
     #[cold]
     pub(crate) fn unknown_subcommand(container: &str, subcommand: &[u8]) -> Self {
         let rest = format!("'. Try {container} HELP.");
-        Self::Quoting([b"ERR unknown subcommand '", shown(subcommand), rest.as_bytes()].concat().into())
+        Self::Quoting(
+            [
+                b"ERR unknown subcommand '",
+                shown(subcommand),
+                rest.as_bytes(),
+            ]
+            .concat()
+            .into(),
+        )
     }
 
     /// The line after `-`, as it goes to the client.
     pub(crate) fn line(&self) -> Cow<'_, [u8]> {
         match self {
             CommandError::Quoting(line) => Cow::Borrowed(line),
-            CommandError::ExecRefused(reason) => {
-                Cow::Owned([b"EXECABORT Transaction discarded because of: ", &*reason.line()].concat())
-            }
+            CommandError::ExecRefused(reason) => Cow::Owned(
+                [
+                    b"EXECABORT Transaction discarded because of: ",
+                    &*reason.line(),
+                ]
+                .concat(),
+            ),
             other => Cow::Owned(other.to_string().into_bytes()),
         }
     }

@@ -107,7 +107,9 @@ impl KeySpec {
         match *self {
             KeySpec::NoKeys | KeySpec::One(_) | KeySpec::Range { .. } => {}
             KeySpec::NumKeys { at, first, step } => {
-                let Some(count) = args.get(at.into()).and_then(parse_count) else { return };
+                let Some(count) = args.get(at.into()).and_then(parse_count) else {
+                    return;
+                };
                 let positions = (usize::from(first)..args.len()).step_by(step.into());
                 positions.take(count).for_each(found);
             }
@@ -119,7 +121,9 @@ impl KeySpec {
                 }
             }
             KeySpec::HalfAfterWord { word, from } => {
-                let Some(at) = position_of(args, word, from) else { return };
+                let Some(at) = position_of(args, word, from) else {
+                    return;
+                };
                 let rest = args.len() - at - 1;
                 (at + 1..at + 1 + rest / 2).for_each(found);
             }
@@ -132,7 +136,10 @@ impl KeySpec {
             KeySpec::Custom(name) => {
                 let mut positions = KeyPositions::new();
                 name(args, &mut positions);
-                let within = positions.iter().map(|&p| p as usize).filter(|&p| p < args.len());
+                let within = positions
+                    .iter()
+                    .map(|&p| p as usize)
+                    .filter(|&p| p < args.len());
                 within.for_each(found);
             }
         }
@@ -167,8 +174,18 @@ fn legacy_range_of_all(specs: &[KeySpec]) -> (i64, i64, i64) {
     joined
 }
 
-fn each_in_range(count: usize, first: usize, last: i16, step: usize, found: &mut impl FnMut(usize)) {
-    let end = if last < 0 { count as i64 + i64::from(last) } else { i64::from(last) };
+fn each_in_range(
+    count: usize,
+    first: usize,
+    last: i16,
+    step: usize,
+    found: &mut impl FnMut(usize),
+) {
+    let end = if last < 0 {
+        count as i64 + i64::from(last)
+    } else {
+        i64::from(last)
+    };
     let mut at = first;
     while (at as i64) <= end && at < count {
         found(at);

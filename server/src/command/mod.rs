@@ -85,7 +85,15 @@ impl Command {
         flags: Flags,
         run: CommandFn,
     ) -> Self {
-        Self { name, arity, keys, access: &[], flags, run, subcommands: &[] }
+        Self {
+            name,
+            arity,
+            keys,
+            access: &[],
+            flags,
+            run,
+            subcommands: &[],
+        }
     }
 
     /// A command that only holds subcommands, such as `CLIENT`.

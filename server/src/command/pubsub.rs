@@ -21,7 +21,11 @@ const PUBLISHER: Flags = Flags::PUBSUB
     .and(Flags::MAY_REPLICATE)
     .and(Flags::PUBLISHES);
 const QUERY: Flags = Flags::PUBSUB.and(Flags::LOADING).and(Flags::STALE);
-const CHANNELS: KeySpec = Range { first: 1, last: -1, step: 1 };
+const CHANNELS: KeySpec = Range {
+    first: 1,
+    last: -1,
+    step: 1,
+};
 
 pub(crate) const COMMANDS: &[Command] = &[
     Command::new("SUBSCRIBE", AtLeast(2), NoKeys, SUBSCRIBER, subscribe),
@@ -30,10 +34,17 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command::new("PUNSUBSCRIBE", AtLeast(1), NoKeys, SUBSCRIBER, punsubscribe),
     Command::new("SSUBSCRIBE", AtLeast(2), CHANNELS, SUBSCRIBER, ssubscribe)
         .with_access(&[KeyAccess::CHANNEL]),
-    Command::new("SUNSUBSCRIBE", AtLeast(1), CHANNELS, SUBSCRIBER, sunsubscribe)
-        .with_access(&[KeyAccess::CHANNEL]),
+    Command::new(
+        "SUNSUBSCRIBE",
+        AtLeast(1),
+        CHANNELS,
+        SUBSCRIBER,
+        sunsubscribe,
+    )
+    .with_access(&[KeyAccess::CHANNEL]),
     Command::new("PUBLISH", Exactly(3), NoKeys, PUBLISHER, publish),
-    Command::new("SPUBLISH", Exactly(3), One(1), PUBLISHER, spublish).with_access(&[KeyAccess::CHANNEL]),
+    Command::new("SPUBLISH", Exactly(3), One(1), PUBLISHER, spublish)
+        .with_access(&[KeyAccess::CHANNEL]),
     Command::container("PUBSUB", SUBCOMMANDS),
 ];
 
@@ -43,7 +54,13 @@ const SUBCOMMANDS: &[Command] = &[
     Command::new("NUMSUB", AtLeast(2), NoKeys, QUERY, numsub),
     Command::new("SHARDCHANNELS", AtLeast(2), NoKeys, QUERY, shardchannels),
     Command::new("SHARDNUMSUB", AtLeast(2), NoKeys, QUERY, shardnumsub),
-    Command::new("HELP", Exactly(2), NoKeys, Flags::LOADING.and(Flags::STALE), help),
+    Command::new(
+        "HELP",
+        Exactly(2),
+        NoKeys,
+        Flags::LOADING.and(Flags::STALE),
+        help,
+    ),
 ];
 
 /// `SUBSCRIBE channel…`
@@ -80,7 +97,11 @@ fn sunsubscribe(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 fn add(ctx: &mut Context<'_, '_>, args: Args<'_>, kind: ChannelKind, word: &str) -> CommandResult {
     for name in args.from(1) {
         subscribe_one(ctx, kind, name);
-        let count = ctx.session.subscriptions.as_ref().map_or(0, |all| all.count_for(kind));
+        let count = ctx
+            .session
+            .subscriptions
+            .as_ref()
+            .map_or(0, |all| all.count_for(kind));
         confirm(ctx, word, Some(name), count);
     }
     Ok(())
@@ -94,17 +115,31 @@ fn subscribe_one(ctx: &mut Context<'_, '_>, kind: ChannelKind, name: &[u8]) {
     let name: Arc<[u8]> = name.into();
     subscriptions.of_mut(kind).insert(Arc::clone(&name));
     let worker = ctx.worker.index;
-    let since = ctx.stripes.subscribe(kind, &name, worker as u16, &ctx.server.inboxes[worker]);
-    ctx.worker.subscribers.add(kind, name, ctx.session.client.session, since);
+    let since = ctx
+        .stripes
+        .subscribe(kind, &name, worker as u16, &ctx.server.inboxes[worker]);
+    ctx.worker
+        .subscribers
+        .add(kind, name, ctx.session.client.session, since);
 }
 
 /// One confirmation per name; without names, one per subscription, or a single one with null when there is none.
-fn remove(ctx: &mut Context<'_, '_>, args: Args<'_>, kind: ChannelKind, word: &str) -> CommandResult {
+fn remove(
+    ctx: &mut Context<'_, '_>,
+    args: Args<'_>,
+    kind: ChannelKind,
+    word: &str,
+) -> CommandResult {
     let all: Vec<Arc<[u8]>> = match &ctx.session.subscriptions {
         Some(subscriptions) if args.len() == 1 => subscriptions.of(kind).iter().cloned().collect(),
         _ => Vec::new(),
     };
-    let count_of = |ctx: &Context<'_, '_>| ctx.session.subscriptions.as_ref().map_or(0, |all| all.count_for(kind));
+    let count_of = |ctx: &Context<'_, '_>| {
+        ctx.session
+            .subscriptions
+            .as_ref()
+            .map_or(0, |all| all.count_for(kind))
+    };
     if args.len() == 1 && all.is_empty() {
         let count = count_of(ctx);
         confirm(ctx, word, None, count);
@@ -121,22 +156,39 @@ fn remove(ctx: &mut Context<'_, '_>, args: Args<'_>, kind: ChannelKind, word: &s
 }
 
 fn unsubscribe_one(ctx: &mut Context<'_, '_>, kind: ChannelKind, name: &[u8]) {
-    let Some(subscriptions) = &mut ctx.session.subscriptions else { return };
+    let Some(subscriptions) = &mut ctx.session.subscriptions else {
+        return;
+    };
     if subscriptions.of_mut(kind).remove(name) {
         ctx.stripes.unsubscribe(kind, name, ctx.worker.index as u16);
-        ctx.worker.subscribers.remove(kind, name, ctx.session.client.session);
+        ctx.worker
+            .subscribers
+            .remove(kind, name, ctx.session.client.session);
     }
 }
 
 /// Ends all subscriptions without a word, as `RESET` does.
 pub(crate) fn unsubscribe_all(ctx: &mut Context<'_, '_>) {
-    let Some(subscriptions) = ctx.session.subscriptions.take() else { return };
-    let Subscriptions { channels, patterns, shard_channels } = *subscriptions;
-    let kinds = [ChannelKind::Channel, ChannelKind::Pattern, ChannelKind::Shard];
+    let Some(subscriptions) = ctx.session.subscriptions.take() else {
+        return;
+    };
+    let Subscriptions {
+        channels,
+        patterns,
+        shard_channels,
+    } = *subscriptions;
+    let kinds = [
+        ChannelKind::Channel,
+        ChannelKind::Pattern,
+        ChannelKind::Shard,
+    ];
     for (kind, names) in kinds.into_iter().zip([channels, patterns, shard_channels]) {
         for name in names {
-            ctx.stripes.unsubscribe(kind, &name, ctx.worker.index as u16);
-            ctx.worker.subscribers.remove(kind, &name, ctx.session.client.session);
+            ctx.stripes
+                .unsubscribe(kind, &name, ctx.worker.index as u16);
+            ctx.worker
+                .subscribers
+                .remove(kind, &name, ctx.session.client.session);
         }
     }
 }
@@ -163,9 +215,15 @@ fn spublish(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 
 fn send(ctx: &mut Context<'_, '_>, args: Args<'_>, kind: ChannelKind) -> CommandResult {
     let (inboxes, woken) = (&ctx.server.inboxes, &mut ctx.worker.woken);
-    let receivers = ctx.stripes.publish(kind, args.at(1), args.at(2), inboxes, woken);
+    let receivers = ctx
+        .stripes
+        .publish(kind, args.at(1), args.at(2), inboxes, woken);
     // Replicas hear it whoever listens here; it concerns no database.
-    ctx.effects.push(ANY_DATABASE, &[args.at(0), args.at(1), args.at(2)], ctx.unit.state());
+    ctx.effects.push(
+        ANY_DATABASE,
+        &[args.at(0), args.at(1), args.at(2)],
+        ctx.unit.state(),
+    );
     ctx.reply.integer(receivers as i64);
     Ok(())
 }

@@ -10,8 +10,14 @@ use crate::notify::EventClass;
 pub(crate) const COMMANDS: &[Command] = &[
     Command::new("GET", Exactly(2), One(1), Flags::READ.and(Flags::FAST), get),
     // SET may free a large old value in place, so it is not FAST.
-    Command::new("SET", AtLeast(3), One(1), Flags::WRITE.and(Flags::DENY_OOM), set)
-        .with_access(&[KeyAccess(&["RW", "access", "update", "variable_flags"])]),
+    Command::new(
+        "SET",
+        AtLeast(3),
+        One(1),
+        Flags::WRITE.and(Flags::DENY_OOM),
+        set,
+    )
+    .with_access(&[KeyAccess(&["RW", "access", "update", "variable_flags"])]),
 ];
 
 /// `GET key`: the string stored at `key`, or null.

@@ -14,10 +14,22 @@ pub(crate) struct Group {
 
 /// All groups. A new command file is joined here.
 pub(crate) const GROUPS: &[Group] = &[
-    Group { name: "string", commands: string::COMMANDS },
-    Group { name: "connection", commands: connection::COMMANDS },
-    Group { name: "transactions", commands: transaction::COMMANDS },
-    Group { name: "pubsub", commands: pubsub::COMMANDS },
+    Group {
+        name: "string",
+        commands: string::COMMANDS,
+    },
+    Group {
+        name: "connection",
+        commands: connection::COMMANDS,
+    },
+    Group {
+        name: "transactions",
+        commands: transaction::COMMANDS,
+    },
+    Group {
+        name: "pubsub",
+        commands: pubsub::COMMANDS,
+    },
 ];
 
 /// A row with what the table adds to it.
@@ -51,7 +63,9 @@ pub(crate) enum Lookup {
 impl Registered {
     /// The subcommand called `name`, in any case.
     pub(crate) fn subcommand(&self, name: &[u8]) -> Option<&Registered> {
-        self.subcommands.iter().find(|sub| sub.row.name.as_bytes().eq_ignore_ascii_case(name))
+        self.subcommands
+            .iter()
+            .find(|sub| sub.row.name.as_bytes().eq_ignore_ascii_case(name))
     }
 }
 
@@ -90,7 +104,12 @@ impl CommandTable {
         table
     }
 
-    fn register(&mut self, row: &Command, group: &'static str, container: Option<&str>) -> Registered {
+    fn register(
+        &mut self,
+        row: &Command,
+        group: &'static str,
+        container: Option<&str>,
+    ) -> Registered {
         let id = u16::try_from(self.registered).expect("fewer than 65536 commands");
         self.registered += 1;
         let name = row.name.to_ascii_lowercase();
@@ -98,14 +117,28 @@ impl CommandTable {
             Some(container) => format!("{container}|{name}"),
             None => name,
         };
-        let subcommands =
-            row.subcommands.iter().map(|sub| self.register(sub, group, Some(&full_name))).collect();
+        let subcommands = row
+            .subcommands
+            .iter()
+            .map(|sub| self.register(sub, group, Some(&full_name)))
+            .collect();
         let is_exec = container.is_none() && row.name == "EXEC";
-        Registered { row: *row, id, full_name, group, subcommands, is_exec }
+        Registered {
+            row: *row,
+            id,
+            full_name,
+            group,
+            subcommands,
+            is_exec,
+        }
     }
 
     fn insert(&mut self, command: Registered) {
-        assert!(self.find(command.row.name.as_bytes()).is_none(), "{} twice", command.row.name);
+        assert!(
+            self.find(command.row.name.as_bytes()).is_none(),
+            "{} twice",
+            command.row.name
+        );
         let mut bucket = hash_name(command.row.name.as_bytes());
         while self.buckets[bucket] != 0 {
             bucket = (bucket + 1) % BUCKETS;
@@ -194,11 +227,21 @@ mod tests {
         for command in table().iter() {
             let name = command.row.name;
             assert_eq!(table().find(name.as_bytes()).unwrap().id, command.id);
-            assert_eq!(table().find(name.to_lowercase().as_bytes()).unwrap().id, command.id);
-            assert!(name.bytes().all(|b| !b.is_ascii_lowercase()), "{name} is not upper case");
+            assert_eq!(
+                table().find(name.to_lowercase().as_bytes()).unwrap().id,
+                command.id
+            );
+            assert!(
+                name.bytes().all(|b| !b.is_ascii_lowercase()),
+                "{name} is not upper case"
+            );
         }
         assert!(table().find(b"").is_none());
-        assert!(table().find(b"NO-SUCH-COMMAND-HAS-SUCH-A-LONG-NAME-AS-THIS").is_none());
+        assert!(
+            table()
+                .find(b"NO-SUCH-COMMAND-HAS-SUCH-A-LONG-NAME-AS-THIS")
+                .is_none()
+        );
     }
 
     #[test]
@@ -211,7 +254,11 @@ mod tests {
                 KeySpec::One(at) | KeySpec::Range { first: at, .. } => at,
                 _ => 0,
             };
-            assert!(first < least, "{}: its key lies beyond its arity", command.full_name);
+            assert!(
+                first < least,
+                "{}: its key lies beyond its arity",
+                command.full_name
+            );
             command.subcommands.iter().for_each(check);
         }
         table().iter().for_each(check);

@@ -9,13 +9,35 @@ const ANYTIME: Flags = Flags::NO_SCRIPT.and(Flags::LOADING).and(Flags::STALE);
 const CONTROL: Flags = ANYTIME.and(Flags::FAST).and(Flags::ALLOW_BUSY);
 
 pub(crate) const COMMANDS: &[Command] = &[
-    Command::new("MULTI", Exactly(1), NoKeys, CONTROL.and(Flags::NEVER_QUEUED), multi),
-    Command::new("EXEC", Exactly(1), NoKeys, ANYTIME.and(Flags::SKIP_SLOWLOG).and(Flags::NEVER_QUEUED), exec),
-    Command::new("DISCARD", Exactly(1), NoKeys, CONTROL.and(Flags::NEVER_QUEUED), discard),
+    Command::new(
+        "MULTI",
+        Exactly(1),
+        NoKeys,
+        CONTROL.and(Flags::NEVER_QUEUED),
+        multi,
+    ),
+    Command::new(
+        "EXEC",
+        Exactly(1),
+        NoKeys,
+        ANYTIME.and(Flags::SKIP_SLOWLOG).and(Flags::NEVER_QUEUED),
+        exec,
+    ),
+    Command::new(
+        "DISCARD",
+        Exactly(1),
+        NoKeys,
+        CONTROL.and(Flags::NEVER_QUEUED),
+        discard,
+    ),
     Command::new(
         "WATCH",
         AtLeast(2),
-        Range { first: 1, last: -1, step: 1 },
+        Range {
+            first: 1,
+            last: -1,
+            step: 1,
+        },
         CONTROL.and(Flags::NEVER_QUEUED),
         watch,
     )

@@ -34,17 +34,28 @@ impl From<CommandError> for Refusal {
 impl Executor<'_, '_> {
     /// The checks ahead of everything else.
     #[inline]
-    pub(super) fn admit(&mut self, lookup: &Lookup, args: Args<'_>) -> Result<&'static Registered, Refusal> {
+    pub(super) fn admit(
+        &mut self,
+        lookup: &Lookup,
+        args: Args<'_>,
+    ) -> Result<&'static Registered, Refusal> {
         let command = match *lookup {
             Lookup::Known(command) => command,
-            Lookup::UnknownSubcommand(container) => return Err(unknown_subcommand(container, args).into()),
+            Lookup::UnknownSubcommand(container) => {
+                return Err(unknown_subcommand(container, args).into());
+            }
             Lookup::Unknown => return Err(unknown_command(args).into()),
         };
         if !command.row.arity.admits(args.len()) {
             return Err(CommandError::WrongArity(command.full_name.as_str().into()).into());
         }
         let flags = command.row.flags;
-        if flags.any(Flags::PROTECTED) && !self.config.enable_debug_command.allows(self.session.client.is_local) {
+        if flags.any(Flags::PROTECTED)
+            && !self
+                .config
+                .enable_debug_command
+                .allows(self.session.client.is_local)
+        {
             return Err(protected().into());
         }
         if self.auth_required() && !flags.has(Flags::NO_AUTH) {
@@ -55,7 +66,11 @@ impl Executor<'_, '_> {
             return Err(CommandError::NotInTransaction.into());
         }
         // For EXEC, what it will run counts.
-        let flags = if command.is_exec { self.flags_of_exec(flags) } else { flags };
+        let flags = if command.is_exec {
+            self.flags_of_exec(flags)
+        } else {
+            flags
+        };
         if self.server.keyspace.memory().over_limit()
             && (flags.has(Flags::DENY_OOM) || (in_transaction && grows_the_queue(command)))
             && self.memory_stays_short()
@@ -88,7 +103,10 @@ impl Executor<'_, '_> {
     }
 
     fn flags_of_exec(&self, own: Flags) -> Flags {
-        self.session.transaction.as_deref().map_or(own, |transaction| own.and(transaction.flags()))
+        self.session
+            .transaction
+            .as_deref()
+            .map_or(own, |transaction| own.and(transaction.flags()))
     }
 
     /// Whether memory is still short after everything that has expired is gone.

@@ -49,7 +49,10 @@ enum ParseEnd {
     /// The last request is not all there.
     Incomplete,
     /// A request with quotes, whose arguments do not stand in the input.
-    Quoted { consumed: usize, args: Vec<Vec<u8>> },
+    Quoted {
+        consumed: usize,
+        args: Vec<Vec<u8>>,
+    },
     Malformed(ProtocolError),
 }
 
@@ -78,17 +81,26 @@ impl Batch {
         self.clear();
         let mut start = from;
         // Commands before authentication may change the limits of those behind them.
-        let max = if limits.authenticated { REQUESTS_MAX } else { 1 };
+        let max = if limits.authenticated {
+            REQUESTS_MAX
+        } else {
+            1
+        };
         while start < input.len() && self.requests.len() < max {
             let first_span = self.spans.len();
-            match session.parser.parse(&input[start..], limits, &mut self.spans) {
+            match session
+                .parser
+                .parse(&input[start..], limits, &mut self.spans)
+            {
                 Ok(Progress::Complete { consumed }) => {
                     let end = start + consumed;
                     self.add(server, input, start, end, first_span);
                     start = end;
                 }
                 Ok(Progress::Incomplete) => return ParseEnd::Incomplete,
-                Ok(Progress::Inline { consumed, args }) => return ParseEnd::Quoted { consumed, args },
+                Ok(Progress::Inline { consumed, args }) => {
+                    return ParseEnd::Quoted { consumed, args };
+                }
                 Err(error) => return ParseEnd::Malformed(error),
             }
         }
@@ -99,7 +111,11 @@ impl Batch {
     #[inline]
     fn add(&mut self, server: &Server, input: &[u8], start: usize, end: usize, first_span: usize) {
         let args = Args::new(&input[start..], &self.spans[first_span..]);
-        let lookup = if args.len() == 0 { Lookup::Unknown } else { server.find_command(args) };
+        let lookup = if args.len() == 0 {
+            Lookup::Unknown
+        } else {
+            server.find_command(args)
+        };
         add_keys(server, &lookup, args, &mut self.keys);
         self.requests.push(Request {
             start,
@@ -120,7 +136,10 @@ fn add_keys(server: &Server, lookup: &Lookup, args: Args<'_>, keys: &mut Vec<Key
         command.row.keys.each(args, &mut |arg| {
             let hash = hasher.hash(args.at(arg));
             server.keyspace.prefetch(hash);
-            keys.push(KeyAt { arg: arg as u32, hash });
+            keys.push(KeyAt {
+                arg: arg as u32,
+                hash,
+            });
         });
     }
 }
@@ -130,7 +149,10 @@ impl Executor<'_, '_> {
     pub(crate) fn run(&mut self, input: &[u8], limits: &Limits, batch: &mut Batch) -> Consumed {
         let mut bytes = 0;
         loop {
-            let limits = Limits { authenticated: !self.auth_required(), ..*limits };
+            let limits = Limits {
+                authenticated: !self.auth_required(),
+                ..*limits
+            };
             let end = batch.fill(self.server, self.session, &limits, input, bytes);
             let consumed = self.run_batch(input, bytes, batch);
             self.release();
@@ -142,17 +164,32 @@ impl Executor<'_, '_> {
             bytes = consumed.bytes;
             match end {
                 ParseEnd::Enough if bytes < input.len() => {}
-                ParseEnd::Enough | ParseEnd::Incomplete => return Consumed { bytes, stopped: false },
+                ParseEnd::Enough | ParseEnd::Incomplete => {
+                    return Consumed {
+                        bytes,
+                        stopped: false,
+                    };
+                }
                 ParseEnd::Quoted { consumed, args } => {
                     if let Some(stopped) = self.run_quoted(&args) {
-                        let bytes = if stopped == Flow::Sliced { bytes + consumed } else { bytes };
-                        return Consumed { bytes, stopped: true };
+                        let bytes = if stopped == Flow::Sliced {
+                            bytes + consumed
+                        } else {
+                            bytes
+                        };
+                        return Consumed {
+                            bytes,
+                            stopped: true,
+                        };
                     }
                     bytes += consumed;
                 }
                 ParseEnd::Malformed(error) => {
                     self.refuse_protocol(error);
-                    return Consumed { bytes: input.len(), stopped: true };
+                    return Consumed {
+                        bytes: input.len(),
+                        stopped: true,
+                    };
                 }
             }
         }
@@ -161,21 +198,44 @@ impl Executor<'_, '_> {
     fn run_batch(&mut self, input: &[u8], from: usize, batch: &Batch) -> Consumed {
         let (mut bytes, mut spans, mut keys) = (from, 0, 0);
         for request in &batch.requests {
-            let args = Args::new(&input[request.start..], &batch.spans[spans..request.spans_end]);
+            let args = Args::new(
+                &input[request.start..],
+                &batch.spans[spans..request.spans_end],
+            );
             let keys_of_it = &batch.keys[keys..request.keys_end];
             (spans, keys) = (request.spans_end, request.keys_end);
             // An empty request (`*0`, an empty line) asks for nothing and gets nothing.
-            let flow = if args.len() == 0 { Flow::Next } else { self.run_one(&request.lookup, args, keys_of_it) };
+            let flow = if args.len() == 0 {
+                Flow::Next
+            } else {
+                self.run_one(&request.lookup, args, keys_of_it)
+            };
             match flow {
                 Flow::Next => bytes = request.end,
-                Flow::Sliced => return Consumed { bytes: request.end, stopped: true },
-                Flow::Close | Flow::Parked(_) => return Consumed { bytes, stopped: true },
+                Flow::Sliced => {
+                    return Consumed {
+                        bytes: request.end,
+                        stopped: true,
+                    };
+                }
+                Flow::Close | Flow::Parked(_) => {
+                    return Consumed {
+                        bytes,
+                        stopped: true,
+                    };
+                }
             }
             if self.output_is_full() {
-                return Consumed { bytes, stopped: true };
+                return Consumed {
+                    bytes,
+                    stopped: true,
+                };
             }
         }
-        Consumed { bytes, stopped: false }
+        Consumed {
+            bytes,
+            stopped: false,
+        }
     }
 
     /// Runs one request; the way for requests of every origin.
@@ -196,7 +256,10 @@ impl Executor<'_, '_> {
         let mut spans = Vec::with_capacity(args.len());
         let mut start = 0;
         for arg in args {
-            spans.push(ArgSpan { start, len: arg.len() });
+            spans.push(ArgSpan {
+                start,
+                len: arg.len(),
+            });
             start += arg.len();
         }
         let bytes = args.concat();
@@ -214,8 +277,13 @@ impl Executor<'_, '_> {
 
     #[cold]
     fn refuse_protocol(&mut self, error: ProtocolError) {
-        tracing::debug!("Protocol error ({error}) from client {}", self.session.client.addr);
-        self.outbox.reply(self.session.version).protocol_error(error);
+        tracing::debug!(
+            "Protocol error ({error}) from client {}",
+            self.session.client.addr
+        );
+        self.outbox
+            .reply(self.session.version)
+            .protocol_error(error);
         self.count_error("ERR");
         self.session.close_after_reply();
     }

@@ -53,7 +53,10 @@ impl<'e> Executor<'_, 'e> {
         // From here on the transaction is over, whatever comes.
         let transaction = self.session.transaction.take().unwrap_or_default();
         let watches = self.session.watches.take();
-        if watches.as_deref().is_some_and(|watches| self.is_spoiled(&mut unit, watches)) {
+        if watches
+            .as_deref()
+            .is_some_and(|watches| self.is_spoiled(&mut unit, watches))
+        {
             self.outbox.reply(self.session.version).null_array();
         } else {
             self.run_queue(&mut unit, &mut stripes, &transaction);
@@ -79,14 +82,18 @@ impl<'e> Executor<'_, 'e> {
         stripes: &mut HeldStripes<'e>,
         transaction: &Transaction,
     ) {
-        self.outbox.reply(self.session.version).array(transaction.len());
+        self.outbox
+            .reply(self.session.version)
+            .array(transaction.len());
         for queued in transaction.iter() {
             let command = queued.command;
             let flags = command.row.flags;
             if flags.has(Flags::WRITE) && !flags.has(Flags::STORES_NO_ARGUMENT) {
                 self.build_long_values(queued.args);
             }
-            self.tools.effects.begin(queued.keys.first().map_or(0, |key| key.hash.shard));
+            self.tools
+                .effects
+                .begin(queued.keys.first().map_or(0, |key| key.hash.shard));
             let result = self.call(unit, stripes, command, queued.args, queued.keys, true);
             let nanos = self.stopwatch.lap();
             self.account(command, queued.args, nanos, result.is_err());
@@ -99,7 +106,12 @@ impl<'e> Executor<'_, 'e> {
         if flags.has(Flags::UNDECLARED) {
             return LockPlan::Exclusive;
         }
-        let watched = self.session.watches.as_deref().into_iter().flat_map(Watches::iter);
+        let watched = self
+            .session
+            .watches
+            .as_deref()
+            .into_iter()
+            .flat_map(Watches::iter);
         let hasher = self.server.keyspace.hasher();
         let shards: SmallVec<[u16; 8]> = transaction
             .key_shards()
@@ -107,7 +119,9 @@ impl<'e> Executor<'_, 'e> {
             .collect();
         match shards.split_first() {
             None => LockPlan::Nothing,
-            Some((first, rest)) if rest.iter().all(|shard| shard == first) => LockPlan::Write(*first),
+            Some((first, rest)) if rest.iter().all(|shard| shard == first) => {
+                LockPlan::Write(*first)
+            }
             Some(_) => LockPlan::WriteMany(shards),
         }
     }
@@ -127,7 +141,9 @@ impl<'e> Executor<'_, 'e> {
             .map(|queued| queued.command.row.flags)
             .all(|flags| !flags.has(Flags::PUBSUB) || flags.has(Flags::PUBLISHES));
         if publishes_only && !self.tools.events.any_enabled() {
-            let publishing = transaction.iter().filter(|queued| queued.command.row.flags.has(Flags::PUBLISHES));
+            let publishing = transaction
+                .iter()
+                .filter(|queued| queued.command.row.flags.has(Flags::PUBLISHES));
             return pubsub.lock(publishing.filter_map(|queued| queued.args.get(1)));
         }
         pubsub.lock_all()

@@ -76,7 +76,10 @@ pub(crate) enum Flow {
 }
 
 impl<'t, 'e> Executor<'t, 'e> {
-    #[expect(clippy::too_many_arguments, reason = "the parts of a worker that one turn borrows")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of a worker that one turn borrows"
+    )]
     pub(crate) fn new(
         server: &'e Server,
         config: &'t Config,
@@ -88,7 +91,18 @@ impl<'t, 'e> Executor<'t, 'e> {
         now: UnixMillis,
     ) -> Self {
         let stopwatch = Stopwatch::start();
-        Self { server, config, session, worker, sessions, outbox, tools, now, stopwatch, held: None }
+        Self {
+            server,
+            config,
+            session,
+            worker,
+            sessions,
+            outbox,
+            tools,
+            now,
+            stopwatch,
+            held: None,
+        }
     }
 
     /// Lets go of a lock hold that was kept for a next command.

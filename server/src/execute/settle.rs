@@ -18,12 +18,19 @@ use super::{Executor, Flow};
 impl<'e> Executor<'_, 'e> {
     /// Ends a unit's work, its locks still held: effects take their tickets, events are published.
     #[inline]
-    pub(super) fn settle(&mut self, unit: &mut Unit<'e>, stripes: &mut HeldStripes<'e>, atomic: bool) {
+    pub(super) fn settle(
+        &mut self,
+        unit: &mut Unit<'e>,
+        stripes: &mut HeldStripes<'e>,
+        atomic: bool,
+    ) {
         if self.tools.effects.append(unit, atomic) {
             self.tools.log_appended = true;
         }
         if !self.tools.events.is_empty() {
-            self.tools.events.publish(stripes, &self.server.inboxes, &mut self.worker.woken);
+            self.tools
+                .events
+                .publish(stripes, &self.server.inboxes, &mut self.worker.woken);
         }
     }
 
@@ -98,7 +105,13 @@ impl<'e> Executor<'_, 'e> {
 
     /// Statistics of a command that ran, and whoever wants to hear of it.
     #[inline]
-    pub(super) fn account(&mut self, command: &'static Registered, args: Args<'_>, nanos: u64, failed: bool) {
+    pub(super) fn account(
+        &mut self,
+        command: &'static Registered,
+        args: Args<'_>,
+        nanos: u64,
+        failed: bool,
+    ) {
         let stats = self.server.stats.worker(self.worker.index);
         stats.commands.add(1);
         let of_command = stats.command(command.id);
@@ -109,9 +122,17 @@ impl<'e> Executor<'_, 'e> {
         if nanos >= self.worker.slow_nanos {
             self.note_slow(command, args, nanos);
         }
-        if self.server.monitors.any() && !command.row.flags.any(Flags::SKIP_MONITOR.and(Flags::ADMIN)) {
+        if self.server.monitors.any()
+            && !command.row.flags.any(Flags::SKIP_MONITOR.and(Flags::ADMIN))
+        {
             let redacted = redacted_arguments(command, args);
-            monitor::feed(self.server, self.session, args, &redacted, &mut self.worker.woken);
+            monitor::feed(
+                self.server,
+                self.session,
+                args,
+                &redacted,
+                &mut self.worker.woken,
+            );
         }
     }
 
@@ -121,7 +142,10 @@ impl<'e> Executor<'_, 'e> {
         let at_seconds = self.now.0 / 1_000;
         let threshold_us = self.config.slowlog_log_slower_than_us;
         let is_logged = threshold_us >= 0 && micros >= threshold_us as u64;
-        if is_logged && !command.row.flags.has(Flags::SKIP_SLOWLOG) && self.config.slowlog_max_len > 0 {
+        if is_logged
+            && !command.row.flags.has(Flags::SKIP_SLOWLOG)
+            && self.config.slowlog_max_len > 0
+        {
             let client = &self.session.client;
             let mut short = slowlog::shorten(args);
             for at in redacted_arguments(command, args) {
@@ -130,13 +154,24 @@ impl<'e> Executor<'_, 'e> {
                 }
             }
             let max = self.config.slowlog_max_len;
-            self.server.slowlog.add(short, at_seconds, micros, &client.addr, client.names().name, max);
+            self.server.slowlog.add(
+                short,
+                at_seconds,
+                micros,
+                &client.addr,
+                client.names().name,
+                max,
+            );
         }
         let threshold_ms = self.config.latency_monitor_threshold_ms;
         let millis = nanos / 1_000_000;
         if threshold_ms > 0 && millis >= threshold_ms as u64 {
             let fast = command.row.flags.has(Flags::FAST);
-            self.server.latency.add(if fast { "fast-command" } else { "command" }, at_seconds, millis);
+            self.server.latency.add(
+                if fast { "fast-command" } else { "command" },
+                at_seconds,
+                millis,
+            );
         }
     }
 
@@ -164,13 +199,21 @@ impl<'e> Executor<'_, 'e> {
     pub(super) fn reply_error(&mut self, error: &CommandError) {
         let line = error.line();
         self.outbox.reply(self.session.version).error(&line);
-        let prefix_end = line.iter().position(|&byte| byte == b' ').unwrap_or(line.len());
+        let prefix_end = line
+            .iter()
+            .position(|&byte| byte == b' ')
+            .unwrap_or(line.len());
         self.count_error(&String::from_utf8_lossy(&line[..prefix_end]));
     }
 
     /// Counts an error reply by its prefix.
     pub(super) fn count_error(&mut self, prefix: &str) {
-        self.server.stats.worker(self.worker.index).errors.lock().count(prefix);
+        self.server
+            .stats
+            .worker(self.worker.index)
+            .errors
+            .lock()
+            .count(prefix);
     }
 
     /// What a panic inside a command leaves: an error reply, a log line, and a log of effects that is no longer to be
@@ -180,22 +223,32 @@ impl<'e> Executor<'_, 'e> {
         &mut self,
         unit: &mut Unit<'e>,
         command: &'static Registered,
-        panic: &Box<dyn Any + Send>,
+        panic: &(dyn Any + Send),
+        actions_before: usize,
     ) -> CommandError {
         let text = panic
             .downcast_ref::<&str>()
             .copied()
             .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
             .unwrap_or("unknown cause");
-        tracing::error!("Command '{}' panicked: {text}", command.full_name);
+        let text = format!("Command '{}' panicked: {text}", command.full_name);
         self.settle_removed(unit);
-        self.tools.after.actions.clear();
+        self.tools.after.actions.truncate(actions_before);
         self.tools.after.slices = None;
         self.tools.after.park = None;
         if unit.tally.dirty > 0 {
-            tracing::error!("Data had begun to change: the log of effects has diverged from it");
             self.server.mark_log_diverged();
         }
+        let diverged = if unit.tally.dirty > 0 {
+            "; the log of effects has diverged"
+        } else {
+            ""
+        };
+        // Nothing is logged under a lock.
+        self.tools
+            .after
+            .actions
+            .push(Box::new(move |_| tracing::error!("{text}{diverged}")));
         CommandError::Internal(command.full_name.as_str().into())
     }
 

@@ -44,7 +44,11 @@ pub(super) fn plan_of(command: &Registered, keys: &[KeyAt]) -> Plan {
             return Plan::One { shard, exclusively };
         }
         let shards: SmallVec<[u16; 8]> = keys.iter().map(|key| key.hash.shard).collect();
-        return Plan::Other(if exclusively { LockPlan::WriteMany(shards) } else { LockPlan::ReadMany(shards) });
+        return Plan::Other(if exclusively {
+            LockPlan::WriteMany(shards)
+        } else {
+            LockPlan::ReadMany(shards)
+        });
     }
     Plan::Other(match flags {
         _ if !flags.has(Flags::UNDECLARED) => LockPlan::Nothing,
@@ -74,7 +78,12 @@ impl<'e> Executor<'_, 'e> {
     }
 
     #[inline]
-    fn run_admitted(&mut self, command: &'static Registered, args: Args<'_>, keys: &[KeyAt]) -> Flow {
+    fn run_admitted(
+        &mut self,
+        command: &'static Registered,
+        args: Args<'_>,
+        keys: &[KeyAt],
+    ) -> Flow {
         self.session.last_command = command.id;
         if let Some(transaction) = &mut self.session.transaction
             && !command.row.flags.has(Flags::NEVER_QUEUED)
@@ -114,14 +123,20 @@ impl<'e> Executor<'_, 'e> {
             return Flow::Parked(Park::Paused);
         }
         let mark = self.outbox.mark();
-        self.tools.effects.begin(keys.first().map_or(0, |key| key.hash.shard));
+        self.tools
+            .effects
+            .begin(keys.first().map_or(0, |key| key.hash.shard));
         let result = self.call(&mut held.unit, &mut stripes, command, args, keys, false);
         if self.tools.after.park.is_some() {
             self.outbox.truncate(mark);
             return Flow::Parked(self.tools.after.park.take().unwrap_or(Park::Paused));
         }
         self.settle(&mut held.unit, &mut stripes, false);
-        let stale = if held.unit.owes() { held.unit.take_stale() } else { Vec::new() };
+        let stale = if held.unit.owes() {
+            held.unit.take_stale()
+        } else {
+            Vec::new()
+        };
         let nanos = self.stopwatch.lap();
         drop(stripes);
         self.keep_or_release(held, &plan, flags);
@@ -137,7 +152,9 @@ impl<'e> Executor<'_, 'e> {
     fn take_held(&mut self, plan: &Plan) -> Option<Held<'e>> {
         let held = self.held.take()?;
         match plan {
-            Plan::One { shard, exclusively } if held.unit.covers(*shard, *exclusively) => Some(held),
+            Plan::One { shard, exclusively } if held.unit.covers(*shard, *exclusively) => {
+                Some(held)
+            }
             _ => {
                 self.leave(held);
                 None
@@ -149,12 +166,23 @@ impl<'e> Executor<'_, 'e> {
     #[inline]
     fn enter(&mut self, plan: &Plan) -> Held<'e> {
         let (plan, written) = match plan {
-            Plan::One { shard, exclusively: true } => (LockPlan::Write(*shard), Some(*shard)),
-            Plan::One { shard, exclusively: false } => (LockPlan::Read(*shard), None),
+            Plan::One {
+                shard,
+                exclusively: true,
+            } => (LockPlan::Write(*shard), Some(*shard)),
+            Plan::One {
+                shard,
+                exclusively: false,
+            } => (LockPlan::Read(*shard), None),
             Plan::Other(plan) => (plan.clone(), None),
         };
         let unit = Unit::begin(&self.server.keyspace, plan, self.now);
-        Held { unit, written, commands: 0, since: self.stopwatch.last() }
+        Held {
+            unit,
+            written,
+            commands: 0,
+            since: self.stopwatch.last(),
+        }
     }
 
     /// Keeps a one-shard unit for the next command, unless it was held long enough.
@@ -185,6 +213,7 @@ impl<'e> Executor<'_, 'e> {
     ) -> CommandResult {
         let mark = self.outbox.mark();
         let db = self.session.db;
+        let actions_before = self.tools.after.actions.len();
         let reply = self.outbox.reply(self.session.version);
         let mut ctx = Context {
             unit,
@@ -219,7 +248,7 @@ impl<'e> Executor<'_, 'e> {
             }
             Err(panic) => {
                 self.outbox.truncate(mark);
-                let error = self.contain_panic(unit, command, &panic);
+                let error = self.contain_panic(unit, command, &*panic, actions_before);
                 self.reply_error(&error);
                 Err(error)
             }

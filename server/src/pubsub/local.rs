@@ -31,7 +31,10 @@ struct Listener {
 impl LocalSubscribers {
     /// Adds a subscription that receives events from number `since` on.
     pub(crate) fn add(&mut self, kind: ChannelKind, name: Arc<[u8]>, session: u32, since: u64) {
-        self.of_mut(kind).entry(name).or_default().push(Listener { session, since });
+        self.of_mut(kind)
+            .entry(name)
+            .or_default()
+            .push(Listener { session, since });
     }
 
     /// Removes a subscription.
@@ -81,7 +84,9 @@ impl LocalSubscribers {
 }
 
 fn each(list: &[Listener], number: u64, mut to: impl FnMut(u32)) {
-    list.iter().filter(|listener| number >= listener.since).for_each(|listener| to(listener.session));
+    list.iter()
+        .filter(|listener| number >= listener.since)
+        .for_each(|listener| to(listener.session));
 }
 
 /// A message in wire form, encoded once per dialect however many sessions receive it.
@@ -94,7 +99,12 @@ pub(crate) struct Encoded<'m> {
 
 impl<'m> Encoded<'m> {
     fn new(message: &'m Message, pattern: Option<&'m [u8]>) -> Self {
-        Self { message, pattern, resp2: Vec::new(), resp3: Vec::new() }
+        Self {
+            message,
+            pattern,
+            resp2: Vec::new(),
+            resp3: Vec::new(),
+        }
     }
 
     /// The bytes for a session of this version.
@@ -128,7 +138,11 @@ impl<'m> Encoded<'m> {
 mod tests {
     use super::*;
 
-    fn delivered(subscribers: &LocalSubscribers, number: u64, message: &Message) -> Vec<(u32, String)> {
+    fn delivered(
+        subscribers: &LocalSubscribers,
+        number: u64,
+        message: &Message,
+    ) -> Vec<(u32, String)> {
         let mut all = Vec::new();
         subscribers.deliver(number, message, |session, encoded| {
             let bytes = encoded.bytes(Version::Resp2).to_vec();
@@ -146,8 +160,12 @@ mod tests {
         subscribers.add(ChannelKind::Shard, Arc::from(&b"news"[..]), 3, 0);
         let message = Message::new(ChannelKind::Channel, b"news", b"hi");
         let exact = "*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$2\r\nhi\r\n".to_owned();
-        let by_pattern = "*4\r\n$8\r\npmessage\r\n$2\r\nn*\r\n$4\r\nnews\r\n$2\r\nhi\r\n".to_owned();
-        assert_eq!(delivered(&subscribers, 7, &message), [(1, exact.clone()), (1, by_pattern)]);
+        let by_pattern =
+            "*4\r\n$8\r\npmessage\r\n$2\r\nn*\r\n$4\r\nnews\r\n$2\r\nhi\r\n".to_owned();
+        assert_eq!(
+            delivered(&subscribers, 7, &message),
+            [(1, exact.clone()), (1, by_pattern)]
+        );
         subscribers.remove(ChannelKind::Pattern, b"n*", 1);
         subscribers.remove(ChannelKind::Channel, b"news", 1);
         assert_eq!(delivered(&subscribers, 8, &message), [(2, exact)]);

@@ -92,7 +92,11 @@ pub(crate) struct Message {
 
 impl Message {
     fn new(kind: ChannelKind, channel: &[u8], payload: &[u8]) -> Self {
-        Self { kind, bytes: [channel, payload].concat().into(), channel_len: channel.len() }
+        Self {
+            kind,
+            bytes: [channel, payload].concat().into(),
+            channel_len: channel.len(),
+        }
     }
 
     /// The channel.
@@ -132,24 +136,39 @@ impl PubSub {
     }
 
     /// The stripes that a unit holds from its start: those of `channels`.
-    pub(crate) fn lock<'p, 'c>(&'p self, channels: impl Iterator<Item = &'c [u8]>) -> HeldStripes<'p> {
-        let mut wanted: SmallVec<[u8; 4]> = channels.map(|channel| self.stripe_of(channel)).collect();
+    pub(crate) fn lock<'p, 'c>(
+        &'p self,
+        channels: impl Iterator<Item = &'c [u8]>,
+    ) -> HeldStripes<'p> {
+        let mut wanted: SmallVec<[u8; 4]> =
+            channels.map(|channel| self.stripe_of(channel)).collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let held = wanted.iter().map(|&index| (index, self.stripes[usize::from(index)].lock())).collect();
+        let held = wanted
+            .iter()
+            .map(|&index| (index, self.stripes[usize::from(index)].lock()))
+            .collect();
         HeldStripes { pubsub: self, held }
     }
 
     /// All stripes, for cuts and for units that may touch any channel.
     pub(crate) fn lock_all(&self) -> HeldStripes<'_> {
-        let held = self.stripes.iter().enumerate().map(|(at, stripe)| (at as u8, stripe.lock())).collect();
+        let held = self
+            .stripes
+            .iter()
+            .enumerate()
+            .map(|(at, stripe)| (at as u8, stripe.lock()))
+            .collect();
         HeldStripes { pubsub: self, held }
     }
 
     /// No stripe; each operation locks what it needs for itself.
     #[inline]
     pub(crate) fn lock_none(&self) -> HeldStripes<'_> {
-        HeldStripes { pubsub: self, held: SmallVec::new() }
+        HeldStripes {
+            pubsub: self,
+            held: SmallVec::new(),
+        }
     }
 
     fn stripe_of(&self, channel: &[u8]) -> u8 {
@@ -164,7 +183,10 @@ impl PubSub {
 
     /// How many different channels of `kind` there are.
     pub(crate) fn channel_count(&self, kind: ChannelKind) -> usize {
-        self.stripes.iter().map(|stripe| stripe.lock().of(kind).len()).sum()
+        self.stripes
+            .iter()
+            .map(|stripe| stripe.lock().of(kind).len())
+            .sum()
     }
 }
 
@@ -216,7 +238,9 @@ impl HeldStripes<'_> {
 
     /// Subscriptions to one channel; patterns do not count.
     pub(crate) fn subscribers(&mut self, kind: ChannelKind, channel: &[u8]) -> u64 {
-        self.with(channel, |stripe| stripe.of(kind).get(channel).map_or(0, WorkerCounts::total))
+        self.with(channel, |stripe| {
+            stripe.of(kind).get(channel).map_or(0, WorkerCounts::total)
+        })
     }
 
     fn with<R>(&mut self, channel: &[u8], action: impl FnOnce(&mut Stripe) -> R) -> R {
@@ -251,7 +275,9 @@ impl HeldStripes<'_> {
             // Relaxed: a pattern is added under all stripe locks, one of which is held.
             if kind == ChannelKind::Channel && pubsub.pattern_count.load(Ordering::Relaxed) > 0 {
                 let patterns = pubsub.patterns.read();
-                let matching = patterns.iter().filter(|(pattern, _)| glob_match(pattern, channel));
+                let matching = patterns
+                    .iter()
+                    .filter(|(pattern, _)| glob_match(pattern, channel));
                 matching.for_each(|(_, counts)| receivers.add(counts));
             }
             if receivers.count > 0 {
@@ -278,12 +304,18 @@ impl HeldStripes<'_> {
         if kind == ChannelKind::Pattern {
             return self.with_patterns(|pubsub, patterns| {
                 patterns.entry(Arc::clone(name)).or_default().add(worker);
-                pubsub.pattern_count.store(patterns.len(), Ordering::Relaxed);
+                pubsub
+                    .pattern_count
+                    .store(patterns.len(), Ordering::Relaxed);
                 inbox.next_number()
             });
         }
         self.with(name, |stripe| {
-            stripe.of_mut(kind).entry(Arc::clone(name)).or_default().add(worker);
+            stripe
+                .of_mut(kind)
+                .entry(Arc::clone(name))
+                .or_default()
+                .add(worker);
             inbox.next_number()
         })
     }
@@ -294,7 +326,9 @@ impl HeldStripes<'_> {
         if kind == ChannelKind::Pattern {
             return self.with_patterns(|pubsub, patterns| {
                 remove(patterns, name, worker);
-                pubsub.pattern_count.store(patterns.len(), Ordering::Relaxed);
+                pubsub
+                    .pattern_count
+                    .store(patterns.len(), Ordering::Relaxed);
             });
         }
         self.with(name, |stripe| remove(stripe.of_mut(kind), name, worker));
@@ -303,13 +337,19 @@ impl HeldStripes<'_> {
     fn with_patterns<R>(&mut self, action: impl FnOnce(&PubSub, &mut Receivers) -> R) -> R {
         let pubsub = self.pubsub;
         let all = self.held.is_empty().then(|| pubsub.lock_all());
-        debug_assert!(all.is_some() || self.held.len() == STRIPES, "patterns change under all stripes");
+        debug_assert!(
+            all.is_some() || self.held.len() == STRIPES,
+            "patterns change under all stripes"
+        );
         action(pubsub, &mut pubsub.patterns.write())
     }
 }
 
 fn remove(receivers: &mut Receivers, name: &[u8], worker: u16) {
-    if receivers.get_mut(name).is_some_and(|counts| counts.remove(worker)) {
+    if receivers
+        .get_mut(name)
+        .is_some_and(|counts| counts.remove(worker))
+    {
         receivers.remove(name);
     }
 }
@@ -324,6 +364,9 @@ struct Found {
 impl Found {
     fn add(&mut self, counts: &WorkerCounts) {
         self.count += counts.total();
-        counts.0.iter().for_each(|(worker, _)| self.workers.insert(usize::from(*worker)));
+        counts
+            .0
+            .iter()
+            .for_each(|(worker, _)| self.workers.insert(usize::from(*worker)));
     }
 }

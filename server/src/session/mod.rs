@@ -197,7 +197,9 @@ impl Session {
     /// How many channels, patterns and shard channels the session listens to.
     #[inline]
     pub(crate) fn subscription_count(&self) -> usize {
-        self.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.total())
+        self.subscriptions
+            .as_ref()
+            .map_or(0, |subscriptions| subscriptions.total())
     }
 
     /// Whether the session may only use the commands of subscribers.
@@ -239,10 +241,18 @@ impl Session {
         let client = &self.client;
         // Relaxed throughout: each field is a figure of its own.
         client.db.store(self.db, Ordering::Relaxed);
-        client.active_at_ms.store(self.active_at_ms, Ordering::Relaxed);
-        client.last_command.store(self.last_command, Ordering::Relaxed);
-        client.pending_bytes.store(self.pending.len(), Ordering::Relaxed);
-        client.input_bytes.store(self.input.len(), Ordering::Relaxed);
+        client
+            .active_at_ms
+            .store(self.active_at_ms, Ordering::Relaxed);
+        client
+            .last_command
+            .store(self.last_command, Ordering::Relaxed);
+        client
+            .pending_bytes
+            .store(self.pending.len(), Ordering::Relaxed);
+        client
+            .input_bytes
+            .store(self.input.len(), Ordering::Relaxed);
         if self.has_rare_state() || client.rare.load(Ordering::Relaxed) {
             self.publish_rare();
         }
@@ -266,15 +276,29 @@ impl Session {
         let client = &self.client;
         client.rare.store(self.has_rare_state(), Ordering::Relaxed);
         client.flags.store(self.flags().0, Ordering::Relaxed);
-        client.version.store(if self.version == Version::Resp3 { 3 } else { 2 }, Ordering::Relaxed);
-        client.pending_segments.store(self.pending.segments(), Ordering::Relaxed);
+        client.version.store(
+            if self.version == Version::Resp3 { 3 } else { 2 },
+            Ordering::Relaxed,
+        );
+        client
+            .pending_segments
+            .store(self.pending.segments(), Ordering::Relaxed);
         let transaction = self.transaction.as_deref();
         let queued = transaction.map_or(-1, |transaction| transaction.len() as i64);
         client.queued.store(queued, Ordering::Relaxed);
-        client.queued_bytes.store(transaction.map_or(0, Transaction::bytes), Ordering::Relaxed);
-        client.watched.store(self.watches.as_deref().map_or(0, Watches::len), Ordering::Relaxed);
+        client
+            .queued_bytes
+            .store(transaction.map_or(0, Transaction::bytes), Ordering::Relaxed);
+        client.watched.store(
+            self.watches.as_deref().map_or(0, Watches::len),
+            Ordering::Relaxed,
+        );
         let counts = self.subscriptions.as_deref().map_or((0, 0, 0), |all| {
-            (all.channels.len(), all.patterns.len(), all.shard_channels.len())
+            (
+                all.channels.len(),
+                all.patterns.len(),
+                all.shard_channels.len(),
+            )
         });
         client.channels.store(counts.0, Ordering::Relaxed);
         client.patterns.store(counts.1, Ordering::Relaxed);
@@ -286,9 +310,15 @@ impl Session {
         flags.set(ClientFlags::MONITOR, self.monitor);
         flags.set(ClientFlags::PUBSUB, self.subscription_count() > 0);
         flags.set(ClientFlags::MULTI, self.in_transaction());
-        let dirty = self.watches.as_deref().is_some_and(|watches| watches.flag().is_dirty());
+        let dirty = self
+            .watches
+            .as_deref()
+            .is_some_and(|watches| watches.flag().is_dirty());
         flags.set(ClientFlags::DIRTY_CAS, dirty);
-        flags.set(ClientFlags::CLOSE_AFTER_REPLY, self.close == Close::AfterReply);
+        flags.set(
+            ClientFlags::CLOSE_AFTER_REPLY,
+            self.close == Close::AfterReply,
+        );
         flags.set(ClientFlags::CLOSE_NOW, self.close == Close::Now);
         flags.set(ClientFlags::NO_EVICT, self.no_evict);
         flags.set(ClientFlags::NO_TOUCH, self.no_touch);

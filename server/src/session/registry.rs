@@ -199,8 +199,11 @@ impl ClientFlags {
 impl fmt::Display for ClientFlags {
     /// The letters in Redis's order; `N` when there is none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let letters: String =
-            Self::LETTERS.iter().filter(|(flag, _)| self.has(*flag)).map(|(_, letter)| letter).collect();
+        let letters: String = Self::LETTERS
+            .iter()
+            .filter(|(flag, _)| self.has(*flag))
+            .map(|(_, letter)| letter)
+            .collect();
         f.write_str(if letters.is_empty() { "N" } else { &letters })
     }
 }

@@ -50,7 +50,10 @@ impl Transaction {
         let base = self.bytes.len();
         for arg in args.iter() {
             let start = self.bytes.len() - base;
-            self.spans.push(ArgSpan { start, len: arg.len() });
+            self.spans.push(ArgSpan {
+                start,
+                len: arg.len(),
+            });
             self.bytes.extend_from_slice(arg);
         }
         self.keys.extend_from_slice(keys);
@@ -66,7 +69,10 @@ impl Transaction {
 
     /// Marks the transaction as refused.
     pub(crate) fn doom(&mut self) {
-        *self = Self { doomed: true, ..Self::default() };
+        *self = Self {
+            doomed: true,
+            ..Self::default()
+        };
     }
 
     /// How many commands wait.
@@ -89,7 +95,9 @@ impl Transaction {
 
     /// The shards of the keys of all commands, channels not counted.
     pub(crate) fn key_shards(&self) -> impl Iterator<Item = u16> + '_ {
-        let keyed = self.iter().filter(|queued| !queued.command.row.flags.has(Flags::PUBSUB));
+        let keyed = self
+            .iter()
+            .filter(|queued| !queued.command.row.flags.has(Flags::PUBSUB));
         keyed.flat_map(|queued| queued.keys.iter().map(|key| key.hash.shard))
     }
 
@@ -97,11 +105,17 @@ impl Transaction {
     pub(crate) fn iter(&self) -> impl Iterator<Item = QueuedCommand<'_>> {
         let (mut bytes, mut spans, mut keys) = (0, 0, 0);
         self.commands.iter().map(move |queued| {
-            let args =
-                Args::new(&self.bytes[bytes..queued.bytes_end], &self.spans[spans..queued.spans_end]);
+            let args = Args::new(
+                &self.bytes[bytes..queued.bytes_end],
+                &self.spans[spans..queued.spans_end],
+            );
             let keys_of_it = &self.keys[keys..queued.keys_end];
             (bytes, spans, keys) = (queued.bytes_end, queued.spans_end, queued.keys_end);
-            QueuedCommand { command: queued.command, args, keys: keys_of_it }
+            QueuedCommand {
+                command: queued.command,
+                args,
+                keys: keys_of_it,
+            }
         })
     }
 }
@@ -116,7 +130,10 @@ pub(crate) struct Watches {
 impl Watches {
     /// Notes a key; `false` when it is watched already.
     pub(crate) fn add(&mut self, db: DbIndex, key: &[u8]) -> bool {
-        let known = self.keys.iter().any(|(at, watched)| *at == db && **watched == *key);
+        let known = self
+            .keys
+            .iter()
+            .any(|(at, watched)| *at == db && **watched == *key);
         if !known {
             self.keys.push((db, key.into()));
         }
@@ -152,13 +169,19 @@ mod tests {
             let mut bytes = Vec::new();
             let mut spans = Vec::new();
             for arg in request {
-                spans.push(ArgSpan { start: bytes.len(), len: arg.len() });
+                spans.push(ArgSpan {
+                    start: bytes.len(),
+                    len: arg.len(),
+                });
                 bytes.extend_from_slice(arg);
             }
             let command = table().find(request[0]).unwrap();
             transaction.push(command, Args::new(&bytes, &spans), &[]);
         }
-        let queued: Vec<Vec<&[u8]>> = transaction.iter().map(|one| one.args.iter().collect()).collect();
+        let queued: Vec<Vec<&[u8]>> = transaction
+            .iter()
+            .map(|one| one.args.iter().collect())
+            .collect();
         assert_eq!(queued, requests);
         assert!(transaction.flags().has(Flags::WRITE.and(Flags::READ)));
         transaction.doom();

@@ -21,12 +21,10 @@ impl ErrorCounts {
     }
 
     fn add(&mut self, prefix: &str, count: u64) {
-        match self.by_prefix.get_mut(prefix) {
-            Some(known) => *known += count,
-            None if self.by_prefix.len() < PREFIXES_MAX => {
-                self.by_prefix.insert(prefix.into(), count);
-            }
-            None => {}
+        if let Some(known) = self.by_prefix.get_mut(prefix) {
+            *known += count;
+        } else if self.by_prefix.len() < PREFIXES_MAX {
+            self.by_prefix.insert(prefix.into(), count);
         }
     }
 
@@ -50,7 +48,9 @@ impl ErrorCounts {
 
     /// Prefixes in order, with their counts.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.by_prefix.iter().map(|(prefix, count)| (&**prefix, *count))
+        self.by_prefix
+            .iter()
+            .map(|(prefix, count)| (&**prefix, *count))
     }
 }
 
@@ -67,7 +67,10 @@ mod tests {
         for i in 0..2 * PREFIXES_MAX {
             counts.count(&format!("P{i} text"));
         }
-        assert_eq!(counts.iter().find(|(prefix, _)| *prefix == "ERR"), Some(("ERR", 2)));
+        assert_eq!(
+            counts.iter().find(|(prefix, _)| *prefix == "ERR"),
+            Some(("ERR", 2))
+        );
         assert_eq!(counts.iter().count(), PREFIXES_MAX);
         assert_eq!(counts.total(), 3 + 2 * PREFIXES_MAX as u64);
     }

@@ -39,7 +39,9 @@ pub(crate) struct Histogram {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { buckets: [const { Counter::ZERO }; BUCKETS] }
+        Self {
+            buckets: [const { Counter::ZERO }; BUCKETS],
+        }
     }
 }
 
@@ -65,7 +67,10 @@ pub(crate) struct HistogramCounts {
 
 impl Default for HistogramCounts {
     fn default() -> Self {
-        Self { buckets: vec![0; BUCKETS], total: 0 }
+        Self {
+            buckets: vec![0; BUCKETS],
+            total: 0,
+        }
     }
 }
 
@@ -123,7 +128,10 @@ mod tests {
 
     #[test]
     fn every_latency_lies_in_its_bucket_and_buckets_are_narrow() {
-        for nanos in (0..5_000).chain((5_000..NANOS_MAX).step_by(999_983)).chain([NANOS_MAX]) {
+        for nanos in (0..5_000)
+            .chain((5_000..NANOS_MAX).step_by(999_983))
+            .chain([NANOS_MAX])
+        {
             let bucket = bucket_of(nanos);
             assert!(nanos <= bucket_end(bucket), "{nanos}");
             assert!(bucket == 0 || nanos > bucket_end(bucket - 1), "{nanos}");

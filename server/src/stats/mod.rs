@@ -187,6 +187,8 @@ pub(crate) struct Stats {
     workers: Box<[CachePadded<WorkerStats>]>,
     /// Connections refused for `maxclients` or protected mode; counted by the accepting thread.
     pub(crate) rejected_connections: AtomicU64,
+    /// How often a panic has left the log of effects behind the data.
+    pub(crate) log_divergences: AtomicU64,
 }
 
 /// One command's figures over all workers.
@@ -205,8 +207,14 @@ pub(crate) struct CommandTotals {
 impl Stats {
     /// Zeros for `workers` workers and a table of `commands` rows.
     pub(crate) fn new(workers: usize, commands: usize) -> Self {
-        let workers = (0..workers).map(|_| CachePadded::new(WorkerStats::new(commands))).collect();
-        Self { workers, rejected_connections: AtomicU64::new(0) }
+        let workers = (0..workers)
+            .map(|_| CachePadded::new(WorkerStats::new(commands)))
+            .collect();
+        Self {
+            workers,
+            rejected_connections: AtomicU64::new(0),
+            log_divergences: AtomicU64::new(0),
+        }
     }
 
     /// One worker's counters.
@@ -216,20 +224,25 @@ impl Stats {
 
     /// The sum of one counter over all workers.
     pub(crate) fn sum(&self, counter: impl Fn(&WorkerStats) -> &Counter) -> u64 {
-        self.workers.iter().map(|worker| counter(worker).get()).sum()
+        self.workers
+            .iter()
+            .map(|worker| counter(worker).get())
+            .sum()
     }
 
     /// One command's figures over all workers.
     pub(crate) fn command(&self, id: u16) -> CommandTotals {
-        self.workers.iter().fold(CommandTotals::default(), |sum, worker| {
-            let one = worker.command(id);
-            CommandTotals {
-                calls: sum.calls + one.calls.get(),
-                nanos: sum.nanos + one.nanos.get(),
-                rejected: sum.rejected + one.rejected.get(),
-                failed: sum.failed + one.failed.get(),
-            }
-        })
+        self.workers
+            .iter()
+            .fold(CommandTotals::default(), |sum, worker| {
+                let one = worker.command(id);
+                CommandTotals {
+                    calls: sum.calls + one.calls.get(),
+                    nanos: sum.nanos + one.nanos.get(),
+                    rejected: sum.rejected + one.rejected.get(),
+                    failed: sum.failed + one.failed.get(),
+                }
+            })
     }
 
     /// One command's latencies over all workers.
@@ -245,7 +258,9 @@ impl Stats {
 
     /// Forgets one command's latencies.
     pub(crate) fn reset_histogram(&self, id: u16) {
-        self.workers.iter().for_each(|worker| worker.command(id).reset_histogram());
+        self.workers
+            .iter()
+            .for_each(|worker| worker.command(id).reset_histogram());
     }
 
     /// Error replies by prefix over all workers.

@@ -40,9 +40,9 @@ impl Worker {
         let started = Instant::now();
         let shards = 0..server.keyspace.shard_count() as u16;
         let mut more = false;
-        for shard in shards.filter(|&shard| self.cares_for(shard, now)) {
+        for shard in shards {
             let is_due = server.keyspace.next_due(shard).is_some_and(|at| at < now);
-            if !is_due && !server.keyspace.has_chores(shard) {
+            if (!is_due && !server.keyspace.has_chores(shard)) || !self.cares_for(shard, now) {
                 continue;
             }
             if started.elapsed() > SLICE {
@@ -60,7 +60,14 @@ impl Worker {
         let mut unit = Unit::begin(&server.keyspace, LockPlan::Write(shard), now);
         let more = unit.maintain(shard);
         let tools = &mut self.tools;
-        let appended = settle(server, &mut unit, shard, &mut tools.effects, &mut tools.events, &mut self.state.woken);
+        let appended = settle(
+            server,
+            &mut unit,
+            shard,
+            &mut tools.effects,
+            &mut tools.events,
+            &mut self.state.woken,
+        );
         tools.log_appended |= appended;
         let expired = std::mem::take(&mut unit.tally).expired;
         server.stats.worker(self.state.index).expired.add(expired);
@@ -76,15 +83,26 @@ impl Worker {
         }
         // Relaxed: a moment's disagreement about who is stuck does no harm, shards have locks.
         if now.0 <= self.state.soon_until_ms
-            && self.server.keyspace.next_due(shard).is_some_and(|at| at.0 + OVERDUE_MS < now.0)
+            && self
+                .server
+                .keyspace
+                .next_due(shard)
+                .is_some_and(|at| at.0 + OVERDUE_MS < now.0)
         {
             return true;
         }
         let is_stuck = |worker: usize| {
-            now.0 - self.server.boards[worker].alive_at_ms.load(Ordering::Relaxed) > STUCK_MS
+            now.0
+                - self.server.boards[worker]
+                    .alive_at_ms
+                    .load(Ordering::Relaxed)
+                > STUCK_MS
         };
-        is_stuck(owner) && (owner + 1..owner + workers).map(|next| next % workers).find(|&next| !is_stuck(next))
-            == Some(self.state.index)
+        is_stuck(owner)
+            && (owner + 1..owner + workers)
+                .map(|next| next % workers)
+                .find(|&next| !is_stuck(next))
+                == Some(self.state.index)
     }
 
     /// Ticks fast while keys are about to expire, be it in its own shards or where it has set such a key itself: the
@@ -126,13 +144,29 @@ impl WorkerState {
 }
 
 /// Removes everything that has expired, in all shards, because memory is short. Takes one shard lock at a time.
-pub(crate) fn expire_everything_due(server: &Server, worker: &mut WorkerState, tools: &mut Tools, now: UnixMillis) {
+pub(crate) fn expire_everything_due(
+    server: &Server,
+    worker: &mut WorkerState,
+    tools: &mut Tools,
+    now: UnixMillis,
+) {
     for shard in server.keyspace.due_shards(now) {
         let mut unit = Unit::begin(&server.keyspace, LockPlan::Write(shard), now);
         while unit.expire_due(shard) {}
-        let appended = settle(server, &mut unit, shard, &mut tools.effects, &mut tools.events, &mut worker.woken);
+        let appended = settle(
+            server,
+            &mut unit,
+            shard,
+            &mut tools.effects,
+            &mut tools.events,
+            &mut worker.woken,
+        );
         tools.log_appended |= appended;
-        server.stats.worker(worker.index).expired.add(std::mem::take(&mut unit.tally).expired);
+        server
+            .stats
+            .worker(worker.index)
+            .expired
+            .add(std::mem::take(&mut unit.tally).expired);
     }
 }
 

@@ -53,10 +53,21 @@ pub(super) fn start(worker: &mut Worker, connection: NewConnection) {
     };
     let now_ms = Worker::now().0.max(0) as u64;
     let index = worker.sessions.reserve();
-    let entry = Arc::new(ClientEntry::new(id, worker.state.index as u16, index, peer, now_ms));
+    let entry = Arc::new(ClientEntry::new(
+        id,
+        worker.state.index as u16,
+        index,
+        peer,
+        now_ms,
+    ));
     server.clients.add(Arc::clone(&entry));
     server.stats.worker(worker.state.index).connections.add(1);
     let authenticated = worker.settings.requirepass.is_empty();
-    worker.sessions.put(index, Box::new(Session::new(entry, authenticated, now_ms)));
-    tokio::spawn(Connection { stream, session: index });
+    worker
+        .sessions
+        .put(index, Box::new(Session::new(entry, authenticated, now_ms)));
+    tokio::spawn(Connection {
+        stream,
+        session: index,
+    });
 }

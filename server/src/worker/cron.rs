@@ -18,7 +18,11 @@ pub(super) async fn run() {
     let wake = with_worker(|worker| Rc::clone(&worker.cron_wake));
     let mut clock = CronClock::default();
     loop {
-        let period = if with_worker(|worker| worker.ticking) { TICK } else { PERIOD };
+        let period = if with_worker(|worker| worker.ticking) {
+            TICK
+        } else {
+            PERIOD
+        };
         tokio::select! {
             () = tokio::time::sleep(period) => {}
             () = wake.notified() => {}
@@ -42,7 +46,9 @@ impl Worker {
     fn cron(&mut self, clock: &mut CronClock) {
         let now = Self::now();
         // Relaxed: others only compare it with their clock.
-        self.server.boards[self.state.index].alive_at_ms.store(now.0, Ordering::Relaxed);
+        self.server.boards[self.state.index]
+            .alive_at_ms
+            .store(now.0, Ordering::Relaxed);
         let elapsed_ms = now.0 - clock.sampled_at_ms;
         if !(0..100).contains(&elapsed_ms) {
             self.sample(clock, elapsed_ms);
@@ -59,13 +65,26 @@ impl Worker {
     fn sample(&mut self, clock: &mut CronClock, elapsed_ms: i64) {
         let stats = self.server.stats.worker(self.state.index);
         let pairs = [
-            (&stats.commands, &stats.commands_per_second, &mut clock.commands),
-            (&stats.read_bytes, &stats.read_bytes_per_second, &mut clock.read_bytes),
-            (&stats.written_bytes, &stats.written_bytes_per_second, &mut clock.written_bytes),
+            (
+                &stats.commands,
+                &stats.commands_per_second,
+                &mut clock.commands,
+            ),
+            (
+                &stats.read_bytes,
+                &stats.read_bytes_per_second,
+                &mut clock.read_bytes,
+            ),
+            (
+                &stats.written_bytes,
+                &stats.written_bytes_per_second,
+                &mut clock.written_bytes,
+            ),
         ];
         for (counter, rate, last) in pairs {
             let now = counter.get();
-            let per_second = now.saturating_sub(*last) * 1_000 / elapsed_ms.clamp(1, i64::MAX) as u64;
+            let per_second =
+                now.saturating_sub(*last) * 1_000 / elapsed_ms.clamp(1, i64::MAX) as u64;
             *last = now;
             rate.set((rate.get() * 7 + per_second).div_ceil(8));
             if per_second == 0 && rate.get() <= 8 {

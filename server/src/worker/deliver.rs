@@ -28,7 +28,15 @@ pub(crate) fn messages(
     for (number, event) in inbox.take() {
         match event {
             Event::Message(message) => {
-                one_message(server, config, worker, sessions, &mut running, number, &message);
+                one_message(
+                    server,
+                    config,
+                    worker,
+                    sessions,
+                    &mut running,
+                    number,
+                    &message,
+                );
             }
             Event::Monitor(line) => one_line(server, config, worker, sessions, &mut running, &line),
             other => others.push_back((number, other)),
@@ -50,7 +58,9 @@ pub(crate) fn one_message(
     let (subscribers, pending_bytes) = (&worker.subscribers, &mut worker.pending_bytes);
     subscribers.deliver(number, message, |index, encoded| match running {
         Some((session, outbox)) if session.client.session == index => {
-            outbox.bytes.extend_from_slice(encoded.bytes(session.version));
+            outbox
+                .bytes
+                .extend_from_slice(encoded.bytes(session.version));
         }
         _ => {
             if let Some(session) = sessions.get_mut(index) {

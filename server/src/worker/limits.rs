@@ -13,7 +13,11 @@ const UNAUTHENTICATED_QUERY_BYTES_MAX: usize = 1024 * 1024;
 #[inline]
 pub(crate) fn enforce_output_limit(server: &Server, config: &Config, session: &mut Session) {
     let limits = &config.client_output_buffer_limit;
-    let limit = if session.is_subscriber() { limits.pubsub } else { limits.normal };
+    let limit = if session.is_subscriber() {
+        limits.pubsub
+    } else {
+        limits.normal
+    };
     if limit != OutputBufferLimit::default() {
         enforce(server, limit, session);
     }
@@ -50,7 +54,11 @@ pub(crate) fn enforce_query_limit(server: &Server, config: &Config, session: &mu
     if bytes <= limit && !(needs_auth && bytes > UNAUTHENTICATED_QUERY_BYTES_MAX) {
         return false;
     }
-    server.stats.worker(usize::from(session.client.worker)).query_limit_disconnections.add(1);
+    server
+        .stats
+        .worker(usize::from(session.client.worker))
+        .query_limit_disconnections
+        .add(1);
     tracing::warn!(
         "Closing client that reached max query buffer length: {} (qbuf bytes: {bytes})",
         describe(session)
@@ -62,7 +70,9 @@ pub(crate) fn enforce_query_limit(server: &Server, config: &Config, session: &mu
 /// A session as log lines name it.
 fn describe(session: &Session) -> String {
     let client = &session.client;
-    let command = table().by_id(session.last_command).map_or("NULL", |command| &command.full_name);
+    let command = table()
+        .by_id(session.last_command)
+        .map_or("NULL", |command| &command.full_name);
     let names = client.names();
     format!(
         "id={} addr={} laddr={} fd={} name={} db={} omem={} cmd={command}",

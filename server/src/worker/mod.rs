@@ -104,14 +104,19 @@ fn with_worker<R>(action: impl FnOnce(&mut Worker) -> R) -> R {
 
 /// Starts worker `index`.
 pub(crate) fn spawn(server: Arc<Server>, index: usize) -> io::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    std::thread::Builder::new().name(format!("nuthatch-{index}")).spawn(move || {
-        WORKER.set(Some(Box::new(Worker::new(server, index))));
-        runtime.block_on(run());
-        // Sessions' tasks go first, then what they refer to.
-        drop(runtime);
-        WORKER.set(None);
-    })
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()?;
+    std::thread::Builder::new()
+        .name(format!("nuthatch-{index}"))
+        .spawn(move || {
+            WORKER.set(Some(Box::new(Worker::new(server, index))));
+            runtime.block_on(run());
+            // Sessions' tasks go first, then what they refer to.
+            drop(runtime);
+            WORKER.set(None);
+        })
 }
 
 /// The worker's main task: its inbox, until the server has gone down.
@@ -167,9 +172,13 @@ impl Worker {
         self.settings = Rc::new((*self.config).clone());
         let config = &self.settings;
         let bulk_len_max = usize::try_from(config.proto_max_bulk_len_bytes).unwrap_or(usize::MAX);
-        self.limits = Limits { bulk_len_max, ..Limits::default() };
+        self.limits = Limits {
+            bulk_len_max,
+            ..Limits::default()
+        };
         self.tools.events.set_enabled(config.notify_keyspace_events);
-        let slow_log = u64::try_from(config.slowlog_log_slower_than_us).map(|micros| micros * 1_000);
+        let slow_log =
+            u64::try_from(config.slowlog_log_slower_than_us).map(|micros| micros * 1_000);
         let latency = match config.latency_monitor_threshold_ms {
             ..=0 => u64::MAX,
             millis => millis as u64 * 1_000_000,
@@ -194,7 +203,9 @@ impl Worker {
                 Event::Message(message) => {
                     let settings = Rc::clone(&self.settings);
                     let (state, sessions) = (&mut self.state, &mut self.sessions);
-                    deliver::one_message(&server, &settings, state, sessions, &mut None, number, &message);
+                    deliver::one_message(
+                        &server, &settings, state, sessions, &mut None, number, &message,
+                    );
                 }
                 Event::Monitor(line) => {
                     let settings = Rc::clone(&self.settings);
@@ -221,7 +232,10 @@ impl Worker {
 
     /// Has parked sessions try again.
     fn unpark(&mut self) {
-        self.sessions.iter_mut().filter(|session| session.parked.is_some()).for_each(|session| session.wake());
+        self.sessions
+            .iter_mut()
+            .filter(|session| session.parked.is_some())
+            .for_each(|session| session.wake());
     }
 
     /// Has every session end once its output is sent.
@@ -258,7 +272,11 @@ impl Worker {
         let server = Rc::clone(&self.server);
         if let Some(subscriptions) = session.subscriptions.take() {
             let worker = self.state.index as u16;
-            for kind in [ChannelKind::Channel, ChannelKind::Pattern, ChannelKind::Shard] {
+            for kind in [
+                ChannelKind::Channel,
+                ChannelKind::Pattern,
+                ChannelKind::Shard,
+            ] {
                 for name in subscriptions.of(kind) {
                     server.pubsub.lock_none().unsubscribe(kind, name, worker);
                     self.state.subscribers.remove(kind, name, index);
@@ -273,7 +291,9 @@ impl Worker {
         }
         session.close = Close::Now;
         server.clients.remove(session.id());
-        server.boards[self.state.index].connections.fetch_sub(1, Ordering::Relaxed);
+        server.boards[self.state.index]
+            .connections
+            .fetch_sub(1, Ordering::Relaxed);
         self.sessions.free(index);
         if self.draining && self.sessions.len() == 0 {
             server.inboxes[self.state.index].wake();

@@ -53,7 +53,9 @@ mod tests {
     fn members_come_back_in_order() {
         let mut set = WorkerSet::default();
         assert!(set.is_empty());
-        [200, 0, 63, 64].into_iter().for_each(|worker| set.insert(worker));
+        [200, 0, 63, 64]
+            .into_iter()
+            .for_each(|worker| set.insert(worker));
         assert_eq!(set.iter().collect::<Vec<_>>(), [0, 63, 64, 200]);
         assert!(set.remove(63) && !set.remove(63));
         assert_eq!(set.iter().count(), 3);

@@ -79,7 +79,11 @@ impl Stream {
 
     /// Writes what the socket takes; if it takes nothing now, the task is woken when it does.
     #[inline]
-    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let count = ready!(either!(self, socket => Pin::new(socket).poll_write(cx, bytes)))?;
         Poll::Ready(not_zero(count))
     }
@@ -90,11 +94,16 @@ impl Stream {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let count = ready!(either!(self, socket => Pin::new(socket).poll_write_vectored(cx, pieces)))?;
+        let count =
+            ready!(either!(self, socket => Pin::new(socket).poll_write_vectored(cx, pieces)))?;
         Poll::Ready(not_zero(count))
     }
 }
 
 fn not_zero(count: usize) -> io::Result<usize> {
-    if count == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(count) }
+    if count == 0 {
+        Err(io::ErrorKind::WriteZero.into())
+    } else {
+        Ok(count)
+    }
 }

@@ -39,11 +39,19 @@ pub(super) enum Turn {
 impl Worker {
     /// Gives the session its turn.
     pub(super) fn turn(&mut self, index: u32, stream: &mut Stream, cx: &mut Context<'_>) -> Turn {
-        let Some(mut session) = self.sessions.take(index) else { return Turn::Ended };
-        if !session.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+        let Some(mut session) = self.sessions.take(index) else {
+            return Turn::Ended;
+        };
+        if !session
+            .waker
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
             session.waker = Some(cx.waker().clone());
         }
-        let turn = self.turn_of(&mut session, stream, cx).unwrap_or(Turn::Ended);
+        let turn = self
+            .turn_of(&mut session, stream, cx)
+            .unwrap_or(Turn::Ended);
         self.after_units();
         if turn == Turn::Ended {
             self.end_session(index, session);
@@ -55,7 +63,12 @@ impl Worker {
     }
 
     /// The turn itself; an error of the socket ends the session.
-    fn turn_of(&mut self, session: &mut Session, stream: &mut Stream, cx: &mut Context<'_>) -> io::Result<Turn> {
+    fn turn_of(
+        &mut self,
+        session: &mut Session,
+        stream: &mut Stream,
+        cx: &mut Context<'_>,
+    ) -> io::Result<Turn> {
         if session.is_killed() || session.close == Close::Now {
             return Ok(Turn::Ended);
         }
@@ -63,7 +76,11 @@ impl Worker {
             self.send_pending(session, stream, cx)?;
         }
         if session.close == Close::AfterReply {
-            return Ok(if session.pending.is_empty() { Turn::Ended } else { Turn::Waits });
+            return Ok(if session.pending.is_empty() {
+                Turn::Ended
+            } else {
+                Turn::Waits
+            });
         }
         if session.pending.len() > PENDING_BYTES_MAX {
             return Ok(Turn::Waits);
@@ -226,7 +243,9 @@ impl Worker {
     /// The next piece of a long command.
     #[cold]
     fn run_slice(&mut self, session: &mut Session) -> bool {
-        let Some(mut slices) = session.slices.take() else { return false };
+        let Some(mut slices) = session.slices.take() else {
+            return false;
+        };
         let server = Rc::clone(&self.server);
         let version = session.version;
         let mark = self.outbox.mark();
@@ -249,7 +268,12 @@ impl Worker {
 
     /// Sends the turn's output, or keeps what the socket does not take.
     #[inline]
-    fn send(&mut self, session: &mut Session, stream: &mut Stream, cx: &mut Context<'_>) -> io::Result<()> {
+    fn send(
+        &mut self,
+        session: &mut Session,
+        stream: &mut Stream,
+        cx: &mut Context<'_>,
+    ) -> io::Result<()> {
         if self.outbox.is_empty() {
             return Ok(());
         }
@@ -263,7 +287,11 @@ impl Worker {
         self.server.stats.worker(self.state.index).writes.add(1);
         match written {
             Poll::Ready(Ok(count)) => {
-                self.server.stats.worker(self.state.index).written_bytes.add(count as u64);
+                self.server
+                    .stats
+                    .worker(self.state.index)
+                    .written_bytes
+                    .add(count as u64);
                 if count == self.outbox.bytes.len() {
                     self.outbox.clear();
                     return Ok(());
@@ -289,7 +317,12 @@ impl Worker {
 
     /// Sends as much of what waits as the socket takes.
     #[cold]
-    fn send_pending(&mut self, session: &mut Session, stream: &mut Stream, cx: &mut Context<'_>) -> io::Result<()> {
+    fn send_pending(
+        &mut self,
+        session: &mut Session,
+        stream: &mut Stream,
+        cx: &mut Context<'_>,
+    ) -> io::Result<()> {
         let stats = self.server.stats.worker(self.state.index);
         for _ in 0..WRITES_MAX {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
