@@ -14,7 +14,8 @@ const SUBCOMMANDS: &[Command] = &[
     Command::new("HELP", Exactly(2), NoKeys, Flags::LOADING.and(Flags::STALE), help),
     Command::new("RESETSTAT", Exactly(2), NoKeys, FLAGS, reset_statistics),
     Command::new("REWRITE", Exactly(2), NoKeys, FLAGS, rewrite),
-    Command::new("SET", AtLeast(4), NoKeys, FLAGS, set),
+    // A new memory limit counts from the next command on, so what is used must be known exactly.
+    Command::new("SET", AtLeast(4), NoKeys, FLAGS.and(Flags::UNDECLARED).and(Flags::ROAMING), set),
 ];
 
 /// `CONFIG GET pattern …`.
@@ -40,6 +41,9 @@ fn set(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
     let server = ctx.server;
     let is_local = ctx.session.client.is_local;
+    if pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"maxmemory")) {
+        ctx.unit.publish_memory();
+    }
     server.config.set(&pairs, is_local, |old, new, changed| server.apply_config(old, new, changed))?;
     server.config_changed();
     ctx.worker.heed_thresholds(&server.config.get());

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Args, Command, connection, pubsub, string, transaction};
+use super::{Args, Command, admin, connection, pubsub, string, transaction};
 
 /// A group of commands, as `COMMAND DOCS` and ACL categories know it.
 pub(crate) struct Group {
@@ -29,6 +29,10 @@ pub(crate) const GROUPS: &[Group] = &[
     Group {
         name: "pubsub",
         commands: pubsub::COMMANDS,
+    },
+    Group {
+        name: "server",
+        commands: admin::COMMANDS,
     },
 ];
 
