@@ -114,7 +114,10 @@ impl Segment {
     fn prefetch_entry(&self, position: u64) {
         let mut candidates = self.words.iter_hash(bucket_hash(position)).map(SlotWord::load);
         if let Some(word) = candidates.find(|word| word.may_be_at(position)) {
-            prefetch::read(word.entry().block().as_ptr());
+            // Most entries span two lines.
+            let entry = word.entry().block().as_ptr();
+            prefetch::read(entry);
+            prefetch::read(entry.wrapping_add(64));
         }
     }
 }
