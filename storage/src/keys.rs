@@ -91,6 +91,11 @@ impl Unit<'_> {
     /// [`Unit::take_removed`] as ever.
     pub fn maintain(&mut self, shard: u16) -> bool {
         let more = self.expire_due(shard);
+        self.tidy(shard) || more
+    }
+
+    /// [`Unit::maintain`] without the removal of keys that are due.
+    pub fn tidy(&mut self, shard: u16) -> bool {
         let hasher = self.keyspace().hasher();
         let shard = self.shard_mut(shard);
         let dead = shard.dig();
@@ -98,7 +103,7 @@ impl Unit<'_> {
         let doubled = shard.compact_wheels(EXPIRE_RECORDS);
         let merging = shard.merge_segments(hasher);
         shard.set_stale();
-        more || dead || sparse || doubled || merging
+        dead || sparse || doubled || merging
     }
 
     /// Removes keys of `shard` that are due, a bounded number of them; whether some are left.

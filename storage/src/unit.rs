@@ -356,6 +356,20 @@ impl<'e> Unit<'e> {
         }
     }
 
+    /// Brings the keyspace's memory counters up to date: shards keep small changes to themselves. Visits every shard,
+    /// so it needs [`LockPlan::Roaming`] or [`LockPlan::Exclusive`].
+    pub fn publish_memory(&mut self) {
+        let keyspace = self.keyspace;
+        for index in 0..keyspace.shard_count() as u16 {
+            let shard = self.shard_mut(index);
+            shard.set_stale();
+            keyspace.publish(shard);
+        }
+        if self.mode == Mode::Roaming {
+            self.leave();
+        }
+    }
+
     /// The live entry of `key`: counts a hit or a miss, and the access for the eviction policy.
     #[inline]
     pub fn find(&mut self, db: DbIndex, key: &Key<'_>) -> Option<EntryView<'_>> {
