@@ -1,11 +1,12 @@
 //! The server: what all workers share, how it starts and how it stops.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use cluster::ReplicationState;
 use crossbeam_utils::CachePadded;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -62,6 +63,10 @@ pub(crate) struct Server {
     pub(crate) started: Instant,
     /// 40 hex digits, new at each start.
     pub(crate) run_id: String,
+    /// Which history of changes the data belongs to.
+    pub(crate) replication: Mutex<ReplicationState>,
+    /// Whether expired keys are removed in the background (`DEBUG SET-ACTIVE-EXPIRE`).
+    pub(crate) active_expiry: AtomicBool,
     /// The running log, in a process that has one.
     pub(crate) logging: OnceLock<Logging>,
     /// Until when `CLIENT PAUSE` is in force, in Unix milliseconds; 0 when it is not.
@@ -116,6 +121,8 @@ impl Server {
             started_at,
             started: Instant::now(),
             run_id: random_hex(),
+            replication: Mutex::new(ReplicationState::new(random_hex())),
+            active_expiry: AtomicBool::new(true),
             logging: OnceLock::new(),
             paused_until_ms: Mutex::new(0),
             pause_begun: Notify::new(),
@@ -224,8 +231,8 @@ impl Server {
     /// A panic has left the log of effects behind the data: what follows it must start over from the data.
     #[cold]
     pub(crate) fn mark_log_diverged(&self) {
-        // Nothing follows the log across a restart or over the network yet, so there is nothing to start over; the
-        // replication id will change here.
+        // Nothing follows the log across a restart or over the network yet, so there is nothing else to start over.
+        self.change_replication_id();
         self.stats.log_divergences.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Args, Command, bitmap, connection, key, keyspace, pubsub, string, transaction};
+use super::{Args, Command, admin, bitmap, connection, key, keyspace, pubsub, string, transaction};
 
 /// A group of commands, as `COMMAND DOCS` and ACL categories know it.
 pub(crate) struct Group {
@@ -41,6 +41,10 @@ pub(crate) const GROUPS: &[Group] = &[
     Group {
         name: "pubsub",
         commands: pubsub::COMMANDS,
+    },
+    Group {
+        name: "server",
+        commands: admin::COMMANDS,
     },
 ];
 
