@@ -5,7 +5,13 @@ use super::KeySpec::NoKeys;
 use super::{Args, Command, CommandError, CommandResult, Context, Flags};
 
 pub(crate) const COMMANDS: &[Command] = &[
-    Command::new("PING", AtLeast(1), NoKeys, Flags::FAST, ping),
+    Command::new(
+        "PING",
+        AtLeast(1),
+        NoKeys,
+        Flags::FAST.and(Flags::FOR_SUBSCRIBERS),
+        ping,
+    ),
     Command::new(
         "ECHO",
         Exactly(2),
