@@ -4,6 +4,7 @@
 //! [`command`], opens a unit on the keyspace, runs the command's function, and hands its effects to the log.
 
 pub mod cli;
+mod apply;
 mod clock;
 mod command;
 pub mod config;
@@ -11,6 +12,7 @@ pub mod daemon;
 mod effects;
 mod execute;
 pub mod healthcheck;
+mod info;
 mod latency;
 mod listen;
 pub mod logging;

@@ -63,6 +63,11 @@ impl<'a> Args<'a> {
             .is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
     }
 
+    /// The arguments from `first` on, as a request of their own.
+    pub(crate) fn tail(&self, first: usize) -> Args<'a> {
+        Args { input: self.input, spans: &self.spans[first.min(self.spans.len())..] }
+    }
+
     /// The bytes of all arguments together.
     pub(crate) fn total_bytes(&self) -> usize {
         self.iter().map(<[u8]>::len).sum()
@@ -75,5 +80,21 @@ impl Index<usize> for Args<'_> {
     #[inline]
     fn index(&self, index: usize) -> &[u8] {
         self.at(index)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Runs `test` with the arguments `words`.
+    pub(crate) fn with_args<R>(words: &[&str], test: impl FnOnce(Args<'_>) -> R) -> R {
+        let mut bytes = Vec::new();
+        let mut spans = Vec::new();
+        for word in words {
+            spans.push(ArgSpan { start: bytes.len(), len: word.len() });
+            bytes.extend_from_slice(word.as_bytes());
+        }
+        test(Args::new(&bytes, &spans))
     }
 }

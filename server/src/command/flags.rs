@@ -45,8 +45,8 @@ flags! {
     FAST = 12, Some("fast");
     /// Allowed before authentication.
     NO_AUTH = 13, Some("no_auth");
-    /// May be propagated though it is not a write.
-    MAY_REPLICATE = 14, Some("may_replicate");
+    /// May be propagated though it is not a write. Redis does not show it.
+    MAY_REPLICATE = 14, None;
     /// Its key positions are not plain `first, last, step`.
     MOVABLE_KEYS = 15, Some("movablekeys");
     /// Not allowed inside `MULTI`.
@@ -70,6 +70,8 @@ flags! {
     PROTECTED = 24, None;
     /// Its arguments are not stored whole, so long ones need not be built into values before locking.
     STORES_NO_ARGUMENT = 25, None;
+    /// With `UNDECLARED`: visits one shard at a time although it is no reader of keys (`INFO`).
+    ROAMING = 26, None;
 }
 
 impl Flags {

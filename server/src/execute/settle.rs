@@ -138,13 +138,15 @@ impl<'e> Executor<'_, 'e> {
 
     #[cold]
     fn note_slow(&mut self, command: &'static Registered, args: Args<'_>, nanos: u64) {
+        // The store's, not the turn's: the command may have been the CONFIG SET that changed it.
+        let config = self.server.config.get();
         let micros = nanos / 1_000;
         let at_seconds = self.now.0 / 1_000;
-        let threshold_us = self.config.slowlog_log_slower_than_us;
+        let threshold_us = config.slowlog_log_slower_than_us;
         let is_logged = threshold_us >= 0 && micros >= threshold_us as u64;
         if is_logged
             && !command.row.flags.has(Flags::SKIP_SLOWLOG)
-            && self.config.slowlog_max_len > 0
+            && config.slowlog_max_len > 0
         {
             let client = &self.session.client;
             let mut short = slowlog::shorten(args);
@@ -153,7 +155,7 @@ impl<'e> Executor<'_, 'e> {
                     *arg = b"(redacted)"[..].into();
                 }
             }
-            let max = self.config.slowlog_max_len;
+            let max = config.slowlog_max_len;
             self.server.slowlog.add(
                 short,
                 at_seconds,
@@ -163,7 +165,7 @@ impl<'e> Executor<'_, 'e> {
                 max,
             );
         }
-        let threshold_ms = self.config.latency_monitor_threshold_ms;
+        let threshold_ms = config.latency_monitor_threshold_ms;
         let millis = nanos / 1_000_000;
         if threshold_ms > 0 && millis >= threshold_ms as u64 {
             let fast = command.row.flags.has(Flags::FAST);

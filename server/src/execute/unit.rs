@@ -52,7 +52,7 @@ pub(super) fn plan_of(command: &Registered, keys: &[KeyAt]) -> Plan {
     }
     Plan::Other(match flags {
         _ if !flags.has(Flags::UNDECLARED) => LockPlan::Nothing,
-        _ if flags.has(Flags::READ) => LockPlan::Roaming,
+        _ if flags.any(Flags::READ.and(Flags::ROAMING)) => LockPlan::Roaming,
         _ => LockPlan::Exclusive,
     })
 }

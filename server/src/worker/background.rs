@@ -38,10 +38,12 @@ impl Worker {
         let server = Rc::clone(&self.server);
         let now = Self::now();
         let started = Instant::now();
+        // Relaxed, here and below: a switch for tests; the slice after the next one at the latest obeys it.
+        let expires = server.active_expiry.load(Ordering::Relaxed);
         let shards = 0..server.keyspace.shard_count() as u16;
         let mut more = false;
         for shard in shards {
-            let is_due = server.keyspace.next_due(shard).is_some_and(|at| at < now);
+            let is_due = expires && server.keyspace.next_due(shard).is_some_and(|at| at < now);
             if (!is_due && !server.keyspace.has_chores(shard)) || !self.cares_for(shard, now) {
                 continue;
             }
@@ -58,7 +60,8 @@ impl Worker {
     /// Housekeeping of one shard; whether there is more.
     fn maintain(&mut self, server: &Server, shard: u16, now: UnixMillis) -> bool {
         let mut unit = Unit::begin(&server.keyspace, LockPlan::Write(shard), now);
-        let more = unit.maintain(shard);
+        let expires = server.active_expiry.load(Ordering::Relaxed);
+        let more = if expires { unit.maintain(shard) } else { unit.tidy(shard) };
         let tools = &mut self.tools;
         let appended = settle(
             server,

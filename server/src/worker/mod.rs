@@ -56,6 +56,16 @@ pub(crate) struct WorkerState {
 }
 
 impl WorkerState {
+    /// Takes over from when on a command concerns the slow log or the latency monitor.
+    pub(crate) fn heed_thresholds(&mut self, config: &Config) {
+        let slow_log = u64::try_from(config.slowlog_log_slower_than_us).map_or(u64::MAX, |micros| micros.saturating_mul(1_000));
+        let latency = match config.latency_monitor_threshold_ms {
+            ..=0 => u64::MAX,
+            millis => (millis as u64).saturating_mul(1_000_000),
+        };
+        self.slow_nanos = slow_log.min(latency);
+    }
+
     /// A random number, good enough to pick keys with.
     pub(crate) fn random(&mut self) -> u64 {
         // SplitMix64: a counter through a mixing function.
@@ -177,13 +187,7 @@ impl Worker {
             ..Limits::default()
         };
         self.tools.events.set_enabled(config.notify_keyspace_events);
-        let slow_log =
-            u64::try_from(config.slowlog_log_slower_than_us).map(|micros| micros * 1_000);
-        let latency = match config.latency_monitor_threshold_ms {
-            ..=0 => u64::MAX,
-            millis => millis as u64 * 1_000_000,
-        };
-        self.state.slow_nanos = slow_log.unwrap_or(u64::MAX).min(latency);
+        self.state.heed_thresholds(config);
     }
 
     #[inline]
@@ -228,6 +232,11 @@ impl Worker {
         {
             session.wake();
         }
+    }
+
+    /// Has the cron look after this worker's shards now (`MEMORY PURGE`).
+    pub(crate) fn look_after_shards(&mut self) {
+        self.cron_wake.notify_one();
     }
 
     /// Has parked sessions try again.
