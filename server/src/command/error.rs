@@ -146,13 +146,13 @@ impl CommandError {
     pub(crate) fn line(&self) -> Cow<'_, [u8]> {
         match self {
             CommandError::Quoting(line) => Cow::Borrowed(line),
-            CommandError::ExecRefused(reason) => Cow::Owned(
-                [
-                    b"EXECABORT Transaction discarded because of: ",
-                    &*reason.line(),
-                ]
-                .concat(),
-            ),
+            CommandError::ExecRefused(reason) => {
+                let reason = reason.line();
+                // Of the prefixes, only those that say something stay.
+                let reason = reason.strip_prefix(b"ERR ").unwrap_or(&reason);
+                let start: &[u8] = b"EXECABORT Transaction discarded because of: ";
+                Cow::Owned([start, reason].concat())
+            }
             other => Cow::Owned(other.to_string().into_bytes()),
         }
     }

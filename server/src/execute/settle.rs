@@ -184,7 +184,7 @@ impl<'e> Executor<'_, 'e> {
         let mut error = error;
         if let Lookup::Known(command) = lookup {
             stats.command(command.id).rejected.add(1);
-            if command.is_exec && self.session.in_transaction() {
+            if command.is_exec {
                 let watches = self.end_transaction();
                 self.unwatch(watches);
                 error = CommandError::ExecRefused(Box::new(error));
