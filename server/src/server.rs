@@ -179,38 +179,53 @@ impl Server {
         self.keyspace.unwatch(watches.flag(), watches.iter());
     }
 
-    /// `CLIENT PAUSE`: both the stronger mode and the later end of an earlier pause stay, as in Redis. To be called
-    /// without any unit.
+    /// `CLIENT PAUSE`: of this and an earlier pause that still lasts, the stronger mode and the later end count, as in
+    /// Redis. To be called without any unit.
     pub(crate) fn pause(&self, mode: Pause, until_ms: i64) {
-        let mut paused_until_ms = self.paused_until_ms.lock();
-        *paused_until_ms = until_ms.max(*paused_until_ms);
-        drop(paused_until_ms);
         self.cut(|cut| {
-            let mode = if cut.state().pause() == Pause::All {
-                Pause::All
-            } else {
-                mode
-            };
-            cut.set_state(cut.state().with_pause(mode));
+            // Within the cut, so that the end of the earlier pause cannot come in between and be the end of this one.
+            let mut paused_until_ms = self.paused_until_ms.lock();
+            let now_ms = unix_now().0;
+            let is_stronger = *paused_until_ms > now_ms && cut.state().pause() == Pause::All;
+            let until_ms = until_ms.max(*paused_until_ms);
+            if until_ms > now_ms {
+                *paused_until_ms = until_ms;
+                let mode = if is_stronger { Pause::All } else { mode };
+                cut.set_state(cut.state().with_pause(mode));
+            }
         });
         self.pause_begun.notify_one();
     }
 
-    /// `CLIENT UNPAUSE`, and the end of a pause. To be called without any unit.
+    /// `CLIENT UNPAUSE`. To be called without any unit.
     pub(crate) fn unpause(&self) {
-        *self.paused_until_ms.lock() = 0;
-        self.cut(|cut| cut.set_state(cut.state().with_pause(Pause::Off)));
-        self.send_to_all(|| Event::Unpark);
+        self.end_pause(i64::MAX);
     }
 
-    /// Ends a pause whose time has come; returns whether there is one left.
+    /// Ends a pause whose time has come; returns whether there may be one left.
     pub(crate) fn end_pause_if_due(&self) -> bool {
         let until_ms = *self.paused_until_ms.lock();
-        if until_ms != 0 && unix_now().0 >= until_ms {
-            self.unpause();
-            return false;
+        let now_ms = unix_now().0;
+        if until_ms != 0 && until_ms <= now_ms {
+            self.end_pause(now_ms);
         }
         until_ms != 0
+    }
+
+    /// Ends the pause unless it lasts beyond `now_ms`, and has those whom it held back try again.
+    fn end_pause(&self, now_ms: i64) {
+        let is_over = self.cut(|cut| {
+            let mut paused_until_ms = self.paused_until_ms.lock();
+            let is_over = *paused_until_ms <= now_ms;
+            if is_over {
+                *paused_until_ms = 0;
+                cut.set_state(cut.state().with_pause(Pause::Off));
+            }
+            is_over
+        });
+        if is_over {
+            self.send_to_all(|| Event::Unpark);
+        }
     }
 
     /// A panic has left the log of effects behind the data: what follows it must start over from the data.

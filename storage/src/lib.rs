@@ -5,6 +5,8 @@
 //! and keys through it, and drops it; what the unit holds locked is decided before it starts.
 
 pub mod big_string;
+pub mod bitfield;
+pub mod bits;
 mod digest;
 mod entry;
 mod error;
@@ -12,8 +14,11 @@ pub mod glob;
 mod hash;
 mod keys;
 mod keyspace;
+pub mod lcs;
 pub mod log;
+pub mod long_double;
 mod memory;
+mod pieces;
 mod prefetch;
 mod scan;
 mod shard;

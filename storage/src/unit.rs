@@ -387,6 +387,23 @@ impl<'e> Unit<'e> {
         }
     }
 
+    /// The live entry of `key`, looked up in order to change it: counts the access but no hit or miss.
+    #[inline]
+    pub fn find_to_change(&mut self, db: DbIndex, key: &Key<'_>) -> Option<EntryView<'_>> {
+        let (found, now) = (self.lookup(db, key)?, self.now);
+        // SAFETY: nothing has happened in the shard since the word was read under its lock.
+        Some(unsafe { self.shard(key.hash.shard).resolve_and_touch(found, now) })
+    }
+
+    /// The live string at `key`, looked up in order to change it.
+    ///
+    /// # Errors
+    /// `WrongType` when `key` holds something else.
+    #[inline]
+    pub fn string_to_change(&mut self, db: DbIndex, key: &Key<'_>) -> Result<Option<StringRef<'_>>, StoreError> {
+        Ok(self.find_to_change(db, key).map(|entry| entry.string()))
+    }
+
     /// The word of the live entry of `key`, found with one walk of the table.
     #[inline]
     fn lookup(&mut self, db: DbIndex, key: &Key<'_>) -> Option<Found> {

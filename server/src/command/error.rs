@@ -111,6 +111,13 @@ impl CommandError {
         CommandError::Composed(text.into())
     }
 
+    /// A line that quotes `bytes` of the client's, up to the first NUL; `before` includes the prefix.
+    #[cold]
+    pub(crate) fn quoting(before: &str, bytes: &[u8], after: &str) -> Self {
+        let bytes = &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())];
+        Self::Quoting([before.as_bytes(), bytes, after.as_bytes()].concat().into())
+    }
+
     /// No such subcommand, or the wrong number of arguments for it: what a container with a parser of its own
     /// answers. `container` is in upper case, `subcommand` is what the client sent.
     #[cold]

@@ -80,6 +80,10 @@ impl KeyAccess {
     pub(crate) const OVERWRITE: KeyAccess = KeyAccess(&["OW", "update"]);
     /// Removed.
     pub(crate) const REMOVE: KeyAccess = KeyAccess(&["RM", "delete"]);
+    /// Read and taken away.
+    pub(crate) const TAKEN: KeyAccess = KeyAccess(&["RW", "access", "delete"]);
+    /// Written only if nothing is there.
+    pub(crate) const INSERT: KeyAccess = KeyAccess(&["OW", "insert"]);
     /// A channel, which counts as a key for slots only.
     pub(crate) const CHANNEL: KeyAccess = KeyAccess(&["not_key"]);
 }

@@ -12,13 +12,17 @@ pub(crate) mod keys;
 pub(crate) mod table;
 
 mod admin;
+mod bitmap;
 mod catalog;
+mod client;
 mod config;
 mod connection;
 mod debug;
 mod docs;
 mod help;
 mod info;
+mod key;
+mod keyspace;
 mod latency;
 mod lolwut;
 mod memory;

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Args, Command, admin, connection, pubsub, string, transaction};
+use super::{Args, Command, admin, bitmap, connection, key, keyspace, pubsub, string, transaction};
 
 /// A group of commands, as `COMMAND DOCS` and ACL categories know it.
 pub(crate) struct Group {
@@ -17,6 +17,18 @@ pub(crate) const GROUPS: &[Group] = &[
     Group {
         name: "string",
         commands: string::COMMANDS,
+    },
+    Group {
+        name: "bitmap",
+        commands: bitmap::COMMANDS,
+    },
+    Group {
+        name: "generic",
+        commands: key::COMMANDS,
+    },
+    Group {
+        name: "server",
+        commands: keyspace::COMMANDS,
     },
     Group {
         name: "connection",

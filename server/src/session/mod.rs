@@ -236,7 +236,7 @@ impl Session {
         }
     }
 
-    /// Copies to the registry what `CLIENT LIST` shows; once per turn.
+    /// Copies to the registry what `CLIENT LIST` shows; once per turn, before its output is sent.
     pub(crate) fn publish(&self) {
         let client = &self.client;
         // Relaxed throughout: each field is a figure of its own.
@@ -253,8 +253,18 @@ impl Session {
         client
             .input_bytes
             .store(self.input.len(), Ordering::Relaxed);
+        let input_free = self.input.capacity() - self.input.len();
+        client.input_free_bytes.store(input_free, Ordering::Relaxed);
         if self.has_rare_state() || client.rare.load(Ordering::Relaxed) {
             self.publish_rare();
+        }
+    }
+
+    /// Brings up to date what sending has changed since [`Session::publish`].
+    #[inline]
+    pub(crate) fn publish_unsent(&self) {
+        if self.client.pending_bytes.load(Ordering::Relaxed) != self.pending.len() {
+            self.publish();
         }
     }
 

@@ -43,6 +43,8 @@ pub(crate) struct ClientEntry {
     pub(crate) last_command: AtomicU16,
     /// Bytes of incomplete requests.
     pub(crate) input_bytes: AtomicUsize,
+    /// Bytes that the buffer of those has room for.
+    pub(crate) input_free_bytes: AtomicUsize,
     /// Bytes the socket has not taken.
     pub(crate) pending_bytes: AtomicUsize,
     /// Whether any field below differs from that of a plain session.
@@ -112,6 +114,7 @@ impl ClientEntry {
             db: AtomicU32::new(0),
             last_command: AtomicU16::new(u16::MAX),
             input_bytes: AtomicUsize::new(0),
+            input_free_bytes: AtomicUsize::new(0),
             pending_bytes: AtomicUsize::new(0),
             rare: AtomicBool::new(false),
             flags: AtomicU16::new(0),

@@ -56,7 +56,7 @@ impl Worker {
         if turn == Turn::Ended {
             self.end_session(index, session);
         } else {
-            session.publish();
+            session.publish_unsent();
             self.sessions.put(index, session);
         }
         turn
@@ -96,6 +96,8 @@ impl Worker {
                 None => return Ok(Turn::Ended),
             }
         };
+        // Before the reply leaves, so that whoever has it finds in CLIENT LIST what it says.
+        session.publish();
         self.send(session, stream, cx)?;
         if session.close == Close::AfterReply && session.pending.is_empty() {
             return Ok(Turn::Ended);

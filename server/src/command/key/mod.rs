@@ -25,7 +25,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command::new("EXPIREAT", AtLeast(3), One(1), WRITE_FAST, expiry::expire_at).with_access(&[KeyAccess::CHANGE]),
     Command::new("EXPIRETIME", Exactly(2), One(1), READ_FAST, expiry::expire_time).with_access(&[KeyAccess::READ]),
     Command::new("KEYS", Exactly(2), NoKeys, WALKS, scan::keys),
-    Command::new("MOVE", Exactly(3), One(1), WRITE_FAST, copy::move_key).with_access(&[KeyAccess::UPDATE_MOVED]),
+    Command::new("MOVE", Exactly(3), One(1), WRITE_FAST, copy::move_key).with_access(&[KeyAccess::UPDATE]),
     object::OBJECT,
     Command::new("PERSIST", Exactly(2), One(1), WRITE_FAST, expiry::persist).with_access(&[KeyAccess::CHANGE]),
     Command::new("PEXPIRE", AtLeast(3), One(1), WRITE_FAST, expiry::pexpire).with_access(&[KeyAccess::CHANGE]),

@@ -63,10 +63,10 @@ fn help(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
     ctx.reply.help(
         "OBJECT",
         &[
-            ("ENCODING <key>", &["Return the kind of internal representation used in order to store the value", "associated with a <key>."]),
-            ("FREQ <key>", &["Return the access frequency index of the <key>. The returned integer is", "proportional to the logarithm of the recent access frequency of the key."]),
-            ("IDLETIME <key>", &["Return the idle time of the <key>, that is the approximated number of", "seconds elapsed since the last access to the key."]),
-            ("REFCOUNT <key>", &["Return the number of references of the value associated with the specified", "<key>."]),
+            ("ENCODING <key>", &["How the value is kept in memory."]),
+            ("FREQ <key>", &["How often the key has been used lately, on a logarithmic scale; LFU policies only."]),
+            ("IDLETIME <key>", &["Seconds since the key was last used."]),
+            ("REFCOUNT <key>", &["How many keys share the value: always one."]),
         ],
     );
     Ok(())

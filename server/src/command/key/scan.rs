@@ -36,7 +36,7 @@ impl<'a> Filter<'a> {
     }
 
     fn wants(&self, key: &[u8]) -> bool {
-        self.type_matches && self.pattern.is_none_or(|pattern| glob_match(pattern, key, false))
+        self.type_matches && self.pattern.is_none_or(|pattern| glob_match(pattern, key))
     }
 }
 
@@ -77,11 +77,12 @@ pub(super) fn keys(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     for _ in ctx.all_shards() {
         walk.visit(ctx.unit);
     }
-    walk.reply_to(ctx.reply);
+    walk.reply_to(&mut ctx.reply);
     Ok(())
 }
 
 /// A `KEYS` on its way.
+#[derive(Debug)]
 struct KeysWalk {
     db: DbIndex,
     pattern: Box<[u8]>,
@@ -95,7 +96,8 @@ impl KeysWalk {
     fn visit(&mut self, unit: &mut Unit<'_>) {
         let Self { pattern, found, body, .. } = self;
         unit.for_each_in_shard(self.db, self.shard, &mut |entry| {
-            if glob_match(pattern, entry.key(), false) {
+            // A lone star stands for every key, the empty one too.
+            if **pattern == *b"*" || glob_match(pattern, entry.key()) {
                 protocol::Reply::new(body, protocol::Version::Resp2).bulk(entry.key());
                 *found += 1;
             }
@@ -115,15 +117,15 @@ impl Slices for KeysWalk {
         if usize::from(self.shard) < ctx.server.keyspace.shard_count() {
             return SliceProgress::More;
         }
-        self.reply_to(ctx.reply);
+        self.reply_to(&mut ctx.reply);
         SliceProgress::Done
     }
 }
 
 /// `RANDOMKEY`.
 pub(super) fn random_key(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
-    let (db, random) = (ctx.session.db, &mut ctx.worker.random);
-    match ctx.unit.random_key(db, || random.next_u64()) {
+    let (db, worker) = (ctx.session.db, &mut ctx.worker);
+    match ctx.unit.random_key(db, || worker.random()) {
         Some(key) => ctx.reply.bulk(&key),
         None => ctx.reply.null(),
     }
