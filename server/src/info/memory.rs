@@ -119,17 +119,18 @@ pub(super) fn write(text: &mut Text, server: &Server, unit: &mut Unit<'_>) {
         format_args!("{:.2}%", figures.dataset_percent()),
     );
     text.size("total_system_memory", system_bytes());
+    // There are no scripts.
+    text.size("used_memory_lua", 0);
+    text.size("used_memory_vm_total", 0);
+    text.size("used_memory_scripts", 0);
     text.fields([
-        ("used_memory_lua", 0),
         ("used_memory_vm_eval", 0),
         ("used_memory_scripts_eval", 0),
+        ("used_memory_vm_functions", 0),
+        ("used_memory_functions", 0),
         ("number_of_cached_scripts", 0),
         ("number_of_functions", 0),
         ("number_of_libraries", 0),
-        ("used_memory_vm_functions", 0),
-        ("used_memory_vm_total", 0),
-        ("used_memory_functions", 0),
-        ("used_memory_scripts", 0),
     ]);
     text.size("maxmemory", keyspace.memory().limit_bytes());
     let policy = config.value_of("maxmemory-policy").unwrap_or_default();

@@ -151,42 +151,26 @@ fn varying_access(command: &Registered, args: Args<'_>) -> Option<KeyAccess> {
                 KeyAccess::OVERWRITE
             })
         }
-        "bitfield" => {
-            let only_reads = BitfieldWords::new(args).all(|word| word.eq_ignore_ascii_case(b"GET"));
-            Some(if only_reads {
-                KeyAccess::READ
-            } else {
-                KeyAccess::UPDATE
-            })
-        }
+        "bitfield" => Some(if bitfield_only_reads(args) {
+            KeyAccess::READ
+        } else {
+            KeyAccess::UPDATE
+        }),
         _ => None,
     }
 }
 
-/// The operation names of a `BITFIELD` request; anything unknown ends them and counts as a write.
-struct BitfieldWords<'a> {
-    args: Args<'a>,
-    at: usize,
-}
-
-impl<'a> BitfieldWords<'a> {
-    fn new(args: Args<'a>) -> Self {
-        Self { args, at: 2 }
-    }
-}
-
-impl<'a> Iterator for BitfieldWords<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let word = self.args.get(self.at)?;
-        self.at += if word.eq_ignore_ascii_case(b"GET") {
-            3
-        } else {
-            self.args.len()
+/// Whether a `BITFIELD` request has no operation but `GET`; anything unknown counts as a write.
+fn bitfield_only_reads(args: Args<'_>) -> bool {
+    let mut at = 2;
+    while at < args.len() {
+        at += match () {
+            () if args.is(at, "GET") => 3,
+            () if args.is(at, "OVERFLOW") => 2,
+            () => return false,
         };
-        Some(word)
     }
+    true
 }
 
 fn write_key_specs(command: &Registered, reply: &mut Output<'_>) {

@@ -49,6 +49,7 @@ pub(super) fn reply_with(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandRe
             reply.push(2);
             reply.bulk(b"server-cpu-usage");
             reply.integer(42);
+            reply.bulk(b"Some real reply following the push reply");
         }
         b"verbatim" => reply.verbatim(b"txt", b"This is a verbatim\nstring"),
         b"true" => reply.boolean(true),
