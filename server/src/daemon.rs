@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::cli::NUTHATCH_VERSION;
 use crate::config::{Config, Loaded};
 use crate::logging::Logging;
-use crate::server::{RunningServer, start};
+use crate::server::{RunningServer, StartError, start};
 
 /// Runs the server until a signal or `SHUTDOWN` ends it.
 pub fn run(loaded: Loaded, logging: Logging) -> ExitCode {
@@ -25,8 +25,13 @@ pub fn run(loaded: Loaded, logging: Logging) -> ExitCode {
         Ok(server) => server,
         Err(error) => {
             tracing::error!("{error}");
-            let port = config.port;
-            tracing::error!("Failed listening on port {port} (tcp), aborting.");
+            if let StartError::Bind(error) = &error {
+                let kind = if error.port == 0 { "unix" } else { "tcp" };
+                tracing::error!(
+                    "Failed listening on port {} ({kind}), aborting.",
+                    error.port
+                );
+            }
             return ExitCode::FAILURE;
         }
     };

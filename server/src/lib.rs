@@ -29,7 +29,7 @@ mod stats;
 mod worker;
 
 pub use listen::BindError;
-pub use server::{RunningServer, StartError, Stopper, start};
+pub use server::{RunningServer, StartError, Stopper, start, start_on_free_port};
 
 /// Everything is allocated here: fast for small blocks and frugal with threads.
 #[global_allocator]

@@ -51,48 +51,85 @@ impl Listener {
             Listener::Unix(..) => None,
         }
     }
+
+    /// Another handle of the same socket.
+    fn try_clone(&self) -> io::Result<Listener> {
+        Ok(match self {
+            Listener::Tcp(listener) => Listener::Tcp(listener.try_clone()?),
+            Listener::Unix(listener, path) => Listener::Unix(listener.try_clone()?, path.clone()),
+        })
+    }
 }
 
-/// Replaces the listening sockets while the server runs (`CONFIG SET port`, `bind`).
+/// What is listened on, and how that changes while the server runs (`CONFIG SET port`, `bind`).
 #[derive(Debug, Default)]
 pub(crate) struct ListenControl {
+    /// Handles of all sockets in use, so that an address which stays is not bound twice.
+    current: Mutex<Vec<Listener>>,
     next: Mutex<Option<Vec<Listener>>>,
     wake: Notify,
 }
 
 impl ListenControl {
-    /// Binds what `config` says and has the accepting thread use it instead of what it listens on now. Addresses that
-    /// both have are bound anew only if `old` differs in port or address.
+    /// Binds what `config` says and has the accepting thread use it instead of what it listens on now. Sockets whose
+    /// address stays, stay.
     ///
     /// # Errors
     /// [`BindError`] for the first address that is refused; everything stays as it was then.
     pub(crate) fn rebind(&self, config: &Config) -> Result<(), BindError> {
-        let listeners = bind_all(config)?;
+        let mut current = self.current.lock();
+        let listeners = bind_all(config, PortZero::IsOff, &current)?;
+        *current = clone_all(&listeners, config)?;
         *self.next.lock() = Some(listeners);
         self.wake.notify_one();
         Ok(())
     }
 }
 
-/// Binds everything that `config` says.
+fn clone_all(listeners: &[Listener], config: &Config) -> Result<Vec<Listener>, BindError> {
+    let clones = listeners.iter().map(Listener::try_clone);
+    clones
+        .collect::<io::Result<_>>()
+        .map_err(|source| BindError {
+            address: "again".to_owned(),
+            port: config.port,
+            source,
+        })
+}
+
+/// What `port 0` means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PortZero {
+    /// No TCP.
+    IsOff,
+    /// Any free port, for tests.
+    IsAny,
+}
+
+/// Binds everything that `config` says; TCP sockets among `existing` that have a wanted address already are used again.
 ///
 /// # Errors
 /// [`BindError`] for the first address that is refused and not optional.
-pub(crate) fn bind_all(config: &Config) -> Result<Vec<Listener>, BindError> {
+pub(crate) fn bind_all(
+    config: &Config,
+    port_zero: PortZero,
+    existing: &[Listener],
+) -> Result<Vec<Listener>, BindError> {
     let mut listeners = Vec::new();
-    if config.port != 0 || config.unixsocket.is_empty() {
+    if config.port != 0 || port_zero == PortZero::IsAny {
         for word in &config.bind {
             let (name, optional) = match word.strip_prefix('-') {
                 Some(name) => (name, true),
                 None => (&**word, false),
             };
-            match bind_tcp(name, config.port, config.tcp_backlog) {
+            match bind_tcp(name, config.port, config.tcp_backlog, existing) {
                 Ok(listener) => listeners.push(Listener::Tcp(listener)),
                 Err(error) if optional && is_unavailable(&error) => {}
                 Err(source) => {
+                    let (address, port) = (name.to_owned(), config.port);
                     return Err(BindError {
-                        address: name.to_owned(),
-                        port: config.port,
+                        address,
+                        port,
                         source,
                     });
                 }
@@ -125,7 +162,12 @@ fn is_unavailable(error: &io::Error) -> bool {
 const AFNOSUPPORT: i32 = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
 const PROTONOSUPPORT: i32 = rustix::io::Errno::PROTONOSUPPORT.raw_os_error();
 
-fn bind_tcp(name: &str, port: u16, backlog: u32) -> io::Result<std::net::TcpListener> {
+fn bind_tcp(
+    name: &str,
+    port: u16,
+    backlog: u32,
+    existing: &[Listener],
+) -> io::Result<std::net::TcpListener> {
     let address = match name {
         "*" => SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
         "::*" => SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
@@ -134,6 +176,13 @@ fn bind_tcp(name: &str, port: u16, backlog: u32) -> io::Result<std::net::TcpList
             .next()
             .ok_or(io::ErrorKind::AddrNotAvailable)?,
     };
+    for listener in existing {
+        if let Listener::Tcp(listener) = listener
+            && listener.local_addr().is_ok_and(|bound| bound == address)
+        {
+            return listener.try_clone();
+        }
+    }
     let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, None)?;
     if address.is_ipv6() {
         // `*` and `::*` are bound side by side.
@@ -172,6 +221,8 @@ pub(crate) fn spawn(
         .enable_io()
         .enable_time()
         .build()?;
+    let handles = listeners.iter().map(Listener::try_clone);
+    *server.listening.current.lock() = handles.collect::<io::Result<_>>()?;
     std::thread::Builder::new()
         .name("nuthatch-accept".into())
         .spawn(move || {
@@ -202,7 +253,8 @@ async fn run(server: &Arc<Server>, listeners: Vec<Listener>) {
             () = server.pause_begun.notified(), if !is_paused => {}
         }
     }
-    accepting.abort_all();
+    accepting.shutdown().await;
+    server.listening.current.lock().clear();
 }
 
 fn accept_all(server: &Arc<Server>, listeners: Vec<Listener>) -> JoinSet<()> {

@@ -19,7 +19,7 @@ use crate::command::Args;
 use crate::command::table::{CommandTable, Lookup, Registered, table};
 use crate::config::{Config, ConfigStore, Loaded};
 use crate::latency::LatencyMonitor;
-use crate::listen::{self, BindError, ListenControl};
+use crate::listen::{self, BindError, ListenControl, PortZero};
 use crate::logging::Logging;
 use crate::monitor::Monitors;
 use crate::pubsub::PubSub;
@@ -302,6 +302,9 @@ pub enum StartError {
     /// An address could not be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Neither TCP nor a unix socket is configured.
+    #[error("Configured to not listen anywhere, exiting.")]
+    NowhereToListen,
     /// The system gave us no thread or no event queue.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
@@ -319,8 +322,23 @@ pub struct RunningServer {
 /// # Errors
 /// [`StartError`] when an address cannot be bound or a thread not started; nothing is left running then.
 pub fn start(loaded: Loaded) -> Result<RunningServer, StartError> {
+    start_with(loaded, PortZero::IsOff)
+}
+
+/// Like [`start`], but with `port` 0 it listens on a free port ([`RunningServer::addresses`]), for tests.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_on_free_port(loaded: Loaded) -> Result<RunningServer, StartError> {
+    start_with(loaded, PortZero::IsAny)
+}
+
+fn start_with(loaded: Loaded, port_zero: PortZero) -> Result<RunningServer, StartError> {
     let config = loaded.config.clone();
-    let listeners = listen::bind_all(&config)?;
+    let listeners = listen::bind_all(&config, port_zero, &[])?;
+    if listeners.is_empty() {
+        return Err(StartError::NowhereToListen);
+    }
     let addresses = listeners
         .iter()
         .filter_map(listen::Listener::address)

@@ -253,7 +253,11 @@ impl<'e> Unit<'e> {
     /// Expired keys that this unit saw but, holding a shared lock, could not remove. The same worker owes
     /// each an [`Unit::expire_if_due`] before the session's next command.
     pub fn take_stale(&mut self) -> Vec<(DbIndex, Box<[u8]>)> {
-        self.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.stale))
+        let mut stale = self.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.stale));
+        // Once per key, but not by looking through the list each time: one MGET may name a million.
+        stale.sort_unstable();
+        stale.dedup();
+        stale
     }
 
     /// Whether [`Unit::take_removed`] or [`Unit::take_stale`] has something to say.
@@ -338,8 +342,11 @@ impl<'e> Unit<'e> {
         self.one.as_ref().map(|(_, guard)| guard.shard()).expect("just locked")
     }
 
-    /// Lets go of the shard that a roaming unit visits.
+    /// Lets go of the shard that a roaming unit visits; what a unit has declared it keeps.
     pub(crate) fn leave(&mut self) {
+        if self.mode != Mode::Roaming {
+            return;
+        }
         if let Some((_, Guard::Write(mut shard))) = self.one.take() {
             self.keyspace.publish(&mut shard);
         }
@@ -444,7 +451,7 @@ impl<'e> Unit<'e> {
         }
         if self.is_exclusive(key.hash.shard) {
             self.remove_expired(db, key);
-        } else if !self.rare().stale.iter().any(|(other, stale)| *other == db && **stale == *key.bytes) {
+        } else {
             self.rare().stale.push((db, key.bytes.into()));
         }
     }
@@ -517,7 +524,9 @@ impl<'e> Unit<'e> {
     /// Marks `flag` from now on whenever `key` changes. Needs the shard exclusively.
     pub fn watch(&mut self, db: DbIndex, key: &Key<'_>, flag: &Arc<WatchFlag>) {
         self.live(db, key);
-        self.shard_mut(key.hash.shard).watches.watch(db, key.bytes, flag);
+        let shard = self.shard_mut(key.hash.shard);
+        shard.watches.watch(db, key.bytes, flag);
+        shard.set_stale();
     }
 }
 

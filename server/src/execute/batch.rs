@@ -107,6 +107,14 @@ impl Batch {
         ParseEnd::Enough
     }
 
+    /// Starts loading what the lookups of several keys will read, so that they do not wait one after the other.
+    #[inline]
+    fn warm(&self, server: &Server, session: &Session) {
+        if self.keys.len() > 1 {
+            server.keyspace.warm(session.db, self.keys.iter().map(|key| key.hash));
+        }
+    }
+
     /// Looks the command up and the keys' places, as early as possible before it runs.
     #[inline]
     fn add(&mut self, server: &Server, input: &[u8], start: usize, end: usize, first_span: usize) {
@@ -135,7 +143,6 @@ fn add_keys(server: &Server, lookup: &Lookup, args: Args<'_>, keys: &mut Vec<Key
         let hasher = server.keyspace.hasher();
         command.row.keys.each(args, &mut |arg| {
             let hash = hasher.hash(args.at(arg));
-            server.keyspace.prefetch(hash);
             keys.push(KeyAt {
                 arg: arg as u32,
                 hash,
@@ -154,6 +161,7 @@ impl Executor<'_, '_> {
                 ..*limits
             };
             let end = batch.fill(self.server, self.session, &limits, input, bytes);
+            batch.warm(self.server, self.session);
             let consumed = self.run_batch(input, bytes, batch);
             self.release();
             if consumed.stopped {
