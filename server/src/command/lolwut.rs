@@ -5,8 +5,13 @@ use super::KeySpec::NoKeys;
 use super::{Args, Command, CommandError, CommandResult, Context, Flags};
 use crate::info::{NUTHATCH_VERSION, REDIS_VERSION};
 
-pub(super) const LOLWUT: Command =
-    Command::new("LOLWUT", AtLeast(1), NoKeys, Flags::READ.and(Flags::FAST), lolwut);
+pub(super) const LOLWUT: Command = Command::new(
+    "LOLWUT",
+    AtLeast(1),
+    NoKeys,
+    Flags::READ.and(Flags::FAST),
+    lolwut,
+);
 
 /// Columns and rows of the trunk, and their limits when the client chooses them.
 const COLUMNS_DEFAULT: i64 = 44;
@@ -24,10 +29,18 @@ fn lolwut(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
         number(&args[2])?;
         first = 3;
     }
-    let columns = args.get(first).map_or(Ok(COLUMNS_DEFAULT), number)?.clamp(16, COLUMNS_MAX);
-    let rows = args.get(first + 1).map_or(Ok(ROWS_DEFAULT), number)?.clamp(4, ROWS_MAX);
+    let columns = args
+        .get(first)
+        .map_or(Ok(COLUMNS_DEFAULT), number)?
+        .clamp(16, COLUMNS_MAX);
+    let rows = args
+        .get(first + 1)
+        .map_or(Ok(ROWS_DEFAULT), number)?
+        .clamp(4, ROWS_MAX);
     let mut text = picture(columns as usize, rows as usize, || ctx.worker.random());
-    text.push_str(&format!("\nNuthatch {NUTHATCH_VERSION}, speaking as Redis ver. {REDIS_VERSION}\n"));
+    text.push_str(&format!(
+        "\nNuthatch {NUTHATCH_VERSION}, speaking as Redis ver. {REDIS_VERSION}\n"
+    ));
     ctx.reply.verbatim(b"txt", text.as_bytes());
     Ok(())
 }
@@ -43,7 +56,11 @@ fn picture(columns: usize, rows: usize, mut random: impl FnMut() -> u64) -> Stri
     let perch = random() as usize % (rows - BIRD.len() + 1);
     let mut text = String::new();
     for row in 0..rows {
-        let bird = row.checked_sub(perch).and_then(|at| BIRD.get(at)).copied().unwrap_or_default();
+        let bird = row
+            .checked_sub(perch)
+            .and_then(|at| BIRD.get(at))
+            .copied()
+            .unwrap_or_default();
         text.push_str(&format!("{bird:>width$}", width = columns - trunk));
         text.extend((0..trunk).map(|_| BARK[random() as usize % BARK.len()]));
         text.push('\n');

@@ -7,7 +7,13 @@ use crate::clock::unix_micros;
 
 const LOADING_STALE: Flags = Flags::LOADING.and(Flags::STALE);
 
-pub(super) const TIME: Command = Command::new("TIME", Exactly(1), NoKeys, LOADING_STALE.and(Flags::FAST), time);
+pub(super) const TIME: Command = Command::new(
+    "TIME",
+    Exactly(1),
+    NoKeys,
+    LOADING_STALE.and(Flags::FAST),
+    time,
+);
 
 pub(super) const ROLE: Command = Command::new(
     "ROLE",
@@ -21,7 +27,11 @@ pub(super) const SHUTDOWN: Command = Command::new(
     "SHUTDOWN",
     AtLeast(1),
     NoKeys,
-    LOADING_STALE.and(Flags::ADMIN).and(Flags::NO_SCRIPT).and(Flags::NO_MULTI).and(Flags::ALLOW_BUSY),
+    LOADING_STALE
+        .and(Flags::ADMIN)
+        .and(Flags::NO_SCRIPT)
+        .and(Flags::NO_MULTI)
+        .and(Flags::ALLOW_BUSY),
     shutdown,
 );
 
@@ -85,7 +95,9 @@ fn shutdown(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     if request.save && !request.force {
         tracing::warn!("SHUTDOWN SAVE: this version keeps data in memory only and cannot save it");
         tracing::warn!("Errors trying to SHUTDOWN. Check logs.");
-        return Err(CommandError::Line("ERR Errors trying to SHUTDOWN. Check logs."));
+        return Err(CommandError::Line(
+            "ERR Errors trying to SHUTDOWN. Check logs.",
+        ));
     }
     ctx.session.close_after_reply();
     ctx.server.shutdown.request();

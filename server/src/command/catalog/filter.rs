@@ -38,7 +38,9 @@ impl<'a> Filter<'a> {
                 let is_it = |category: &&str| category[1..].as_bytes().eq_ignore_ascii_case(name);
                 info::categories(command).iter().any(is_it)
             }
-            Filter::Pattern(pattern) => storage::glob::glob_match_ignoring_case(pattern, command.full_name.as_bytes()),
+            Filter::Pattern(pattern) => {
+                storage::glob::glob_match_ignoring_case(pattern, command.full_name.as_bytes())
+            }
         }
     }
 }

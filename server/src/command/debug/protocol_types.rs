@@ -38,7 +38,9 @@ pub(super) fn reply_with(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandRe
         }
         b"push" => {
             if reply.version() == Version::Resp2 {
-                return Err(CommandError::Line("ERR RESP2 is not supported by this command"));
+                return Err(CommandError::Line(
+                    "ERR RESP2 is not supported by this command",
+                ));
             }
             reply.push(2);
             reply.bulk(b"server-cpu-usage");
