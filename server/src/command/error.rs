@@ -146,13 +146,12 @@ impl CommandError {
     pub(crate) fn line(&self) -> Cow<'_, [u8]> {
         match self {
             CommandError::Quoting(line) => Cow::Borrowed(line),
-            CommandError::ExecRefused(reason) => Cow::Owned(
-                [
-                    b"EXECABORT Transaction discarded because of: ",
-                    &*reason.line(),
-                ]
-                .concat(),
-            ),
+            CommandError::ExecRefused(reason) => {
+                let line = reason.line();
+                // Only prefixes of their own are shown.
+                let shown = line.strip_prefix(b"ERR ").unwrap_or(&line);
+                Cow::Owned([b"EXECABORT Transaction discarded because of: ", shown].concat())
+            }
             other => Cow::Owned(other.to_string().into_bytes()),
         }
     }

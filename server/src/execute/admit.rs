@@ -23,6 +23,8 @@ pub(super) enum Refusal {
     Error(CommandError),
     /// It will be tried again.
     Park(Park),
+    /// It comes from a browser that somebody made speak to us; the connection ends without a word.
+    Attack,
 }
 
 impl From<CommandError> for Refusal {
@@ -44,6 +46,7 @@ impl Executor<'_, '_> {
             Lookup::UnknownSubcommand(container) => {
                 return Err(unknown_subcommand(container, args).into());
             }
+            Lookup::Unknown if is_http(args.at(0)) => return Err(Refusal::Attack),
             Lookup::Unknown => return Err(unknown_command(args).into()),
         };
         if !command.row.arity.admits(args.len()) {
@@ -143,6 +146,12 @@ pub(super) fn pauses(pause: Pause, flags: Flags) -> bool {
 /// Queueing takes memory whatever the command; these are not queued or end the transaction.
 fn grows_the_queue(command: &Registered) -> bool {
     !matches!(command.row.name, "EXEC" | "DISCARD" | "QUIT" | "RESET")
+}
+
+/// What begins an HTTP request's first or second line.
+#[cold]
+fn is_http(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"Host:")
 }
 
 #[cold]

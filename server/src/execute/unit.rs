@@ -65,6 +65,7 @@ impl<'e> Executor<'_, 'e> {
         let flow = match self.admit(lookup, args) {
             Ok(command) => self.run_admitted(command, args, keys),
             Err(Refusal::Park(why)) => Flow::Parked(why),
+            Err(Refusal::Attack) => self.end_attack(),
             Err(Refusal::Error(error)) => {
                 self.release();
                 self.reject(lookup, error);
