@@ -147,10 +147,11 @@ impl CommandError {
         match self {
             CommandError::Quoting(line) => Cow::Borrowed(line),
             CommandError::ExecRefused(reason) => {
-                let line = reason.line();
-                // Only prefixes of their own are shown.
-                let shown = line.strip_prefix(b"ERR ").unwrap_or(&line);
-                Cow::Owned([b"EXECABORT Transaction discarded because of: ", shown].concat())
+                let reason = reason.line();
+                // Of the prefixes, only those that say something stay.
+                let reason = reason.strip_prefix(b"ERR ").unwrap_or(&reason);
+                let start: &[u8] = b"EXECABORT Transaction discarded because of: ";
+                Cow::Owned([start, reason].concat())
             }
             other => Cow::Owned(other.to_string().into_bytes()),
         }
