@@ -11,7 +11,7 @@ pub struct ReplicationState {
 }
 
 /// Hex digits of a replication id.
-pub const ID_LEN: usize = 40;
+const ID_LEN: usize = 40;
 
 impl ReplicationState {
     /// A new history, named by `id`: 40 lower-case hex digits, drawn at random by the caller.
@@ -42,7 +42,10 @@ impl ReplicationState {
 
 fn assert_is_id(id: &str) {
     let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    assert!(id.len() == ID_LEN && id.bytes().all(is_hex), "a replication id has {ID_LEN} hex digits");
+    assert!(
+        id.len() == ID_LEN && id.bytes().all(is_hex),
+        "a replication id has {ID_LEN} hex digits"
+    );
 }
 
 #[cfg(test)]
@@ -53,7 +56,10 @@ mod tests {
     fn another_id_keeps_the_offset() {
         let mut state = ReplicationState::new("0123456789".repeat(4));
         state.change_id("abcdefabcd".repeat(4));
-        assert_eq!((state.id(), state.offset()), ("abcdefabcd".repeat(4).as_str(), 0));
+        assert_eq!(
+            (state.id(), state.offset()),
+            ("abcdefabcd".repeat(4).as_str(), 0)
+        );
     }
 
     #[test]

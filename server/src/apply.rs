@@ -8,7 +8,12 @@ use crate::worker::inbox::Event;
 impl Server {
     /// Takes over the `changed` settings that are not simply read from the configuration when they are needed. Called
     /// before anybody sees the new configuration; when it refuses, everything stays as it was.
-    pub(crate) fn apply_config(&self, old: &Config, new: &Config, changed: &[&'static str]) -> Result<(), Refusal> {
+    pub(crate) fn apply_config(
+        &self,
+        old: &Config,
+        new: &Config,
+        changed: &[&'static str],
+    ) -> Result<(), Refusal> {
         let listens_elsewhere = |name: &&&str| matches!(**name, "port" | "bind");
         if let Some(name) = changed.iter().find(listens_elsewhere) {
             self.listen_as(new, name)?;
@@ -16,7 +21,9 @@ impl Server {
         if old.maxmemory_bytes != new.maxmemory_bytes {
             self.keyspace.memory().set_limit(new.maxmemory_bytes);
             if self.keyspace.memory().over_limit() {
-                tracing::warn!("The new maxmemory is below what is used now: writes are refused until keys are gone");
+                tracing::warn!(
+                    "The new maxmemory is below what is used now: writes are refused until keys are gone"
+                );
             }
         }
         if old.loglevel != new.loglevel
@@ -34,7 +41,10 @@ impl Server {
                 "port" => "Unable to listen on this port. Check server logs.",
                 _ => "Failed to bind to specified addresses.",
             };
-            Refusal { name, reason: reason.to_owned() }
+            Refusal {
+                name,
+                reason: reason.to_owned(),
+            }
         })
     }
 
@@ -46,7 +56,10 @@ impl Server {
     /// Begins another replication history.
     pub(crate) fn change_replication_id(&self) {
         let id = random_hex();
-        tracing::info!("New replication id {id} at Unix time {}", unix_now().0 / 1_000);
+        tracing::info!(
+            "New replication id {id} at Unix time {}",
+            unix_now().0 / 1_000
+        );
         self.replication.lock().change_id(id);
     }
 

@@ -3,8 +3,8 @@
 //! The path of a command: [`worker`] reads a session's socket, [`execute`] parses requests, looks them up in
 //! [`command`], opens a unit on the keyspace, runs the command's function, and hands its effects to the log.
 
-pub mod cli;
 mod apply;
+pub mod cli;
 mod clock;
 mod command;
 pub mod config;

@@ -1,6 +1,8 @@
 //! The commands of the group "server", each from its own file.
 
-use super::{Command, catalog, config, debug, info, latency, lolwut, memory, monitor, process, slowlog};
+use super::{
+    Command, catalog, config, debug, info, latency, lolwut, memory, monitor, process, slowlog,
+};
 
 pub(super) const COMMANDS: &[Command] = &[
     catalog::COMMAND,

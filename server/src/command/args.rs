@@ -65,7 +65,10 @@ impl<'a> Args<'a> {
 
     /// The arguments from `first` on, as a request of their own.
     pub(crate) fn tail(&self, first: usize) -> Args<'a> {
-        Args { input: self.input, spans: &self.spans[first.min(self.spans.len())..] }
+        Args {
+            input: self.input,
+            spans: &self.spans[first.min(self.spans.len())..],
+        }
     }
 
     /// The bytes of all arguments together.
@@ -92,7 +95,10 @@ pub(crate) mod tests {
         let mut bytes = Vec::new();
         let mut spans = Vec::new();
         for word in words {
-            spans.push(ArgSpan { start: bytes.len(), len: word.len() });
+            spans.push(ArgSpan {
+                start: bytes.len(),
+                len: word.len(),
+            });
             bytes.extend_from_slice(word.as_bytes());
         }
         test(Args::new(&bytes, &spans))

@@ -30,7 +30,9 @@ const SUBCOMMANDS: &[Command] = &[
 /// `COMMAND`: the rows of all commands.
 fn all(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
     ctx.reply.array(table().iter().len());
-    table().iter().for_each(|command| info::write(command, &mut ctx.reply));
+    table()
+        .iter()
+        .for_each(|command| info::write(command, &mut ctx.reply));
     Ok(())
 }
 
@@ -62,7 +64,9 @@ fn describe(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
         _ => args.from(2).filter_map(find).collect(),
     };
     ctx.reply.map(asked.len());
-    asked.into_iter().for_each(|command| docs::write(command, &mut ctx.reply));
+    asked
+        .into_iter()
+        .for_each(|command| docs::write(command, &mut ctx.reply));
     Ok(())
 }
 
@@ -74,7 +78,9 @@ fn list(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
         collect(command, &filter, &mut names);
     }
     ctx.reply.array(names.len());
-    names.into_iter().for_each(|name| ctx.reply.bulk(name.as_bytes()));
+    names
+        .into_iter()
+        .for_each(|name| ctx.reply.bulk(name.as_bytes()));
     Ok(())
 }
 
@@ -82,7 +88,10 @@ fn collect(command: &'static Registered, filter: &Filter<'_>, names: &mut Vec<&'
     if filter.admits(command) {
         names.push(&command.full_name);
     }
-    command.subcommands.iter().for_each(|subcommand| collect(subcommand, filter, names));
+    command
+        .subcommands
+        .iter()
+        .for_each(|subcommand| collect(subcommand, filter, names));
 }
 
 /// `COMMAND GETKEYS command …`.
@@ -118,11 +127,15 @@ fn find_keys(args: Args<'_>) -> Result<Vec<(&[u8], KeyAccess)>, CommandError> {
         return Err(CommandError::Line("ERR The command has no key arguments"));
     }
     if !command.row.arity.admits(inner.len()) {
-        return Err(CommandError::Line("ERR Invalid number of arguments specified for command"));
+        return Err(CommandError::Line(
+            "ERR Invalid number of arguments specified for command",
+        ));
     }
     let found = info::keys_of(command, inner);
     if found.is_empty() && !command.row.flags.has(Flags::NO_MANDATORY_KEYS) {
-        return Err(CommandError::Line("ERR Invalid arguments specified for command"));
+        return Err(CommandError::Line(
+            "ERR Invalid arguments specified for command",
+        ));
     }
     Ok(found)
 }
@@ -153,10 +166,22 @@ fn help(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
                 "LIST [FILTERBY (MODULE <module-name>|ACLCAT <category>|PATTERN <pattern>)]",
                 &["List the names of commands, all or those that the filter admits."],
             ),
-            ("INFO [<command-name> ...]", &["Describe commands; without a name, all of them."]),
-            ("DOCS [<command-name> ...]", &["Return the documentation of commands; without a name, of all."]),
-            ("GETKEYS <full-command>", &["Name the keys of a command line."]),
-            ("GETKEYSANDFLAGS <full-command>", &["Name the keys of a command line and how each is used."]),
+            (
+                "INFO [<command-name> ...]",
+                &["Describe commands; without a name, all of them."],
+            ),
+            (
+                "DOCS [<command-name> ...]",
+                &["Return the documentation of commands; without a name, of all."],
+            ),
+            (
+                "GETKEYS <full-command>",
+                &["Name the keys of a command line."],
+            ),
+            (
+                "GETKEYSANDFLAGS <full-command>",
+                &["Name the keys of a command line and how each is used."],
+            ),
         ],
     );
     Ok(())

@@ -47,7 +47,12 @@ const fn sub(
     most: usize,
     run: fn(&mut Context<'_, '_>, Args<'_>) -> CommandResult,
 ) -> Subcommand {
-    Subcommand { name, least, most, run }
+    Subcommand {
+        name,
+        least,
+        most,
+        run,
+    }
 }
 
 const SUBCOMMANDS: &[Subcommand] = &[
@@ -69,7 +74,8 @@ const SUBCOMMANDS: &[Subcommand] = &[
 ];
 
 fn debug(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    let wanted = |sub: &&Subcommand| args.is(1, sub.name) && (sub.least..=sub.most).contains(&args.len());
+    let wanted =
+        |sub: &&Subcommand| args.is(1, sub.name) && (sub.least..=sub.most).contains(&args.len());
     match SUBCOMMANDS.iter().find(wanted) {
         Some(sub) => (sub.run)(ctx, args),
         None => Err(CommandError::subcommand_syntax("DEBUG", &args[1])),
@@ -78,7 +84,10 @@ fn debug(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 
 /// `DEBUG SLEEP seconds`: the whole server stands still. All locks are held, and the other workers wait.
 fn sleep(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    let seconds = std::str::from_utf8(&args[2]).ok().and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
+    let seconds = std::str::from_utf8(&args[2])
+        .ok()
+        .and_then(|text| text.parse::<f64>().ok())
+        .unwrap_or(0.0);
     let duration = Duration::try_from_secs_f64(seconds).unwrap_or_default();
     let over = Arc::new((Mutex::new(false), Condvar::new()));
     for (worker, inbox) in ctx.server.inboxes.iter().enumerate() {
@@ -113,7 +122,10 @@ fn digest_value(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     ctx.reply.array(args.len() - 2);
     for at in 2..args.len() {
         let key = ctx.key(args, at);
-        let digest = ctx.unit.digest_value(ctx.session.db, &key).unwrap_or_default();
+        let digest = ctx
+            .unit
+            .digest_value(ctx.session.db, &key)
+            .unwrap_or_default();
         ctx.reply.simple(hex(&digest));
     }
     Ok(())
@@ -155,7 +167,10 @@ fn log(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 
 /// `DEBUG PANIC`: shows that a panic inside a command is contained.
 fn panic(_ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
-    panic!("DEBUG PANIC called at Unix time {}", crate::clock::unix_now().0 / 1_000);
+    panic!(
+        "DEBUG PANIC called at Unix time {}",
+        crate::clock::unix_now().0 / 1_000
+    );
 }
 
 /// `DEBUG HTSTATS database`: how its keys are spread over the shards.
@@ -191,17 +206,38 @@ fn help(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
         &[
             ("CHANGE-REPL-ID", &["Take a new replication id."]),
             ("DIGEST", &["Return a digest of all data."]),
-            ("DIGEST-VALUE <key> [<key> ...]", &["Return digests of values."]),
+            (
+                "DIGEST-VALUE <key> [<key> ...]",
+                &["Return digests of values."],
+            ),
             ("ERROR <string>", &["Reply with an error."]),
-            ("HTSTATS <dbid>", &["Tell how the keys of a database are spread over the shards."]),
-            ("HTSTATS-KEY <key>", &["The same of a value that is a table."]),
+            (
+                "HTSTATS <dbid>",
+                &["Tell how the keys of a database are spread over the shards."],
+            ),
+            (
+                "HTSTATS-KEY <key>",
+                &["The same of a value that is a table."],
+            ),
             ("LISTPACK <key>", &["Describe a value that is a listpack."]),
             ("LOG <message>", &["Write a line into the log."]),
             ("OBJECT <key> [fast]", &["Describe how a value is kept."]),
-            ("PANIC", &["Panic inside a command; the panic is contained."]),
-            ("POPULATE <count> [<prefix>] [<size>]", &["Create keys <prefix>:<number>, unless they exist."]),
-            ("PROTOCOL <type>", &["Reply with a value of this type of the protocol."]),
-            ("SET-ACTIVE-EXPIRE <0|1>", &["Stop and resume the removal of expired keys in the background."]),
+            (
+                "PANIC",
+                &["Panic inside a command; the panic is contained."],
+            ),
+            (
+                "POPULATE <count> [<prefix>] [<size>]",
+                &["Create keys <prefix>:<number>, unless they exist."],
+            ),
+            (
+                "PROTOCOL <type>",
+                &["Reply with a value of this type of the protocol."],
+            ),
+            (
+                "SET-ACTIVE-EXPIRE <0|1>",
+                &["Stop and resume the removal of expired keys in the background."],
+            ),
             ("SLEEP <seconds>", &["Stop the whole server for so long."]),
         ],
     );

@@ -9,7 +9,10 @@ pub(super) const INFO: Command = Command::new(
     "INFO",
     AtLeast(1),
     NoKeys,
-    Flags::LOADING.and(Flags::STALE).and(Flags::UNDECLARED).and(Flags::ROAMING),
+    Flags::LOADING
+        .and(Flags::STALE)
+        .and(Flags::UNDECLARED)
+        .and(Flags::ROAMING),
     info,
 );
 

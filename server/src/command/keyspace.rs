@@ -5,10 +5,34 @@ use super::KeySpec::NoKeys;
 use super::{Args, Command, CommandError, CommandResult, Context, Flags};
 
 pub(crate) const COMMANDS: &[Command] = &[
-    Command::new("DBSIZE", Exactly(1), NoKeys, Flags::READ.and(Flags::FAST).and(Flags::UNDECLARED), db_size),
-    Command::new("FLUSHALL", AtLeast(1), NoKeys, Flags::WRITE.and(Flags::UNDECLARED), flush_all),
-    Command::new("FLUSHDB", AtLeast(1), NoKeys, Flags::WRITE.and(Flags::UNDECLARED), flush_db),
-    Command::new("SWAPDB", Exactly(3), NoKeys, Flags::WRITE.and(Flags::FAST).and(Flags::UNDECLARED), swap_db),
+    Command::new(
+        "DBSIZE",
+        Exactly(1),
+        NoKeys,
+        Flags::READ.and(Flags::FAST).and(Flags::UNDECLARED),
+        db_size,
+    ),
+    Command::new(
+        "FLUSHALL",
+        AtLeast(1),
+        NoKeys,
+        Flags::WRITE.and(Flags::UNDECLARED),
+        flush_all,
+    ),
+    Command::new(
+        "FLUSHDB",
+        AtLeast(1),
+        NoKeys,
+        Flags::WRITE.and(Flags::UNDECLARED),
+        flush_db,
+    ),
+    Command::new(
+        "SWAPDB",
+        Exactly(3),
+        NoKeys,
+        Flags::WRITE.and(Flags::FAST).and(Flags::UNDECLARED),
+        swap_db,
+    ),
 ];
 
 /// `DBSIZE`: keys in the selected database.
@@ -54,7 +78,11 @@ fn swap_db(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let first = number(&args[1], "ERR invalid first DB index")?;
     let second = number(&args[2], "ERR invalid second DB index")?;
     let databases = ctx.server.keyspace.databases();
-    let index = |number: i32| u32::try_from(number).ok().filter(|index| *index < databases);
+    let index = |number: i32| {
+        u32::try_from(number)
+            .ok()
+            .filter(|index| *index < databases)
+    };
     let (Some(first), Some(second)) = (index(first), index(second)) else {
         return Err(CommandError::DbOutOfRange);
     };

@@ -9,14 +9,23 @@ use super::table::{Registered, table};
 use super::{Args, Command, CommandError, CommandResult, Context, Flags};
 use crate::stats::HistogramCounts;
 
-const FLAGS: Flags = Flags::ADMIN.and(Flags::NO_SCRIPT).and(Flags::LOADING).and(Flags::STALE);
+const FLAGS: Flags = Flags::ADMIN
+    .and(Flags::NO_SCRIPT)
+    .and(Flags::LOADING)
+    .and(Flags::STALE);
 
 pub(super) const LATENCY: Command = Command::container("LATENCY", SUBCOMMANDS);
 
 const SUBCOMMANDS: &[Command] = &[
     Command::new("DOCTOR", Exactly(2), NoKeys, FLAGS, doctor),
     Command::new("GRAPH", Exactly(3), NoKeys, FLAGS, draw),
-    Command::new("HELP", Exactly(2), NoKeys, Flags::LOADING.and(Flags::STALE), help),
+    Command::new(
+        "HELP",
+        Exactly(2),
+        NoKeys,
+        Flags::LOADING.and(Flags::STALE),
+        help,
+    ),
     Command::new("HISTOGRAM", AtLeast(2), NoKeys, FLAGS, histogram),
     Command::new("HISTORY", Exactly(3), NoKeys, FLAGS, history),
     Command::new("LATEST", Exactly(2), NoKeys, FLAGS, latest),
@@ -52,18 +61,33 @@ fn history(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 
 /// `LATENCY RESET [event …]`: how many events were forgotten.
 fn reset(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    let is_named = |event: &str| args.from(2).any(|name| name.eq_ignore_ascii_case(event.as_bytes()));
-    let forgotten = ctx.server.latency.reset(|event| args.len() == 2 || is_named(event));
+    let is_named = |event: &str| {
+        args.from(2)
+            .any(|name| name.eq_ignore_ascii_case(event.as_bytes()))
+    };
+    let forgotten = ctx
+        .server
+        .latency
+        .reset(|event| args.len() == 2 || is_named(event));
     ctx.reply.integer(forgotten as i64);
     Ok(())
 }
 
 /// `LATENCY GRAPH event`.
 fn draw(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    let Some((name, event)) = ctx.server.latency.all().into_iter().find(|(name, _)| {
-        name.as_bytes() == &args[2]
-    }) else {
-        let text = [b"ERR No samples available for event '", super::error::shown(&args[2]), b"'"].concat();
+    let Some((name, event)) = ctx
+        .server
+        .latency
+        .all()
+        .into_iter()
+        .find(|(name, _)| name.as_bytes() == &args[2])
+    else {
+        let text = [
+            b"ERR No samples available for event '",
+            super::error::shown(&args[2]),
+            b"'",
+        ]
+        .concat();
         return Err(CommandError::Quoting(text.into()));
     };
     let text = graph::draw(name, &event, ctx.now().0 / 1_000);
@@ -84,8 +108,13 @@ fn doctor(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
 fn histogram(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let mut asked = Vec::new();
     match args.len() {
-        2 => table().iter().for_each(|command| add_with_subcommands(command, &mut asked)),
-        _ => args.from(2).filter_map(find).for_each(|command| add_with_subcommands(command, &mut asked)),
+        2 => table()
+            .iter()
+            .for_each(|command| add_with_subcommands(command, &mut asked)),
+        _ => args
+            .from(2)
+            .filter_map(find)
+            .for_each(|command| add_with_subcommands(command, &mut asked)),
     }
     let recorded: Vec<(&Registered, HistogramCounts)> = asked
         .into_iter()
@@ -118,7 +147,10 @@ fn find(name: &[u8]) -> Option<&'static Registered> {
 
 fn add_with_subcommands(command: &'static Registered, to: &mut Vec<&'static Registered>) {
     to.push(command);
-    command.subcommands.iter().for_each(|subcommand| add_with_subcommands(subcommand, to));
+    command
+        .subcommands
+        .iter()
+        .for_each(|subcommand| add_with_subcommands(subcommand, to));
 }
 
 /// `LATENCY HELP`.
@@ -126,14 +158,26 @@ fn help(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
     ctx.reply.help(
         "LATENCY",
         &[
-            ("DOCTOR", &["Say in words what the latency monitor has seen."]),
+            (
+                "DOCTOR",
+                &["Say in words what the latency monitor has seen."],
+            ),
             ("GRAPH <event>", &["Draw the latest spikes of an event."]),
-            ("HISTORY <event>", &["Return the spikes of an event: Unix time, milliseconds."]),
+            (
+                "HISTORY <event>",
+                &["Return the spikes of an event: Unix time, milliseconds."],
+            ),
             ("LATEST", &["Return the latest spike of each event."]),
-            ("RESET [<event> ...]", &["Forget the spikes of events; without a name, of all."]),
+            (
+                "RESET [<event> ...]",
+                &["Forget the spikes of events; without a name, of all."],
+            ),
             (
                 "HISTOGRAM [COMMAND ...]",
-                &["Return how long commands took, as cumulative counts per microseconds.", "Without a name, of all."],
+                &[
+                    "Return how long commands took, as cumulative counts per microseconds.",
+                    "Without a name, of all.",
+                ],
             ),
         ],
     );

@@ -12,11 +12,18 @@ const ALL_SHARDS: Flags = Flags::UNDECLARED.and(Flags::ROAMING);
 
 const SUBCOMMANDS: &[Command] = &[
     Command::new("DOCTOR", Exactly(2), NoKeys, ALL_SHARDS, doctor),
-    Command::new("HELP", Exactly(2), NoKeys, Flags::LOADING.and(Flags::STALE), help),
+    Command::new(
+        "HELP",
+        Exactly(2),
+        NoKeys,
+        Flags::LOADING.and(Flags::STALE),
+        help,
+    ),
     Command::new("MALLOC-STATS", Exactly(2), NoKeys, ALL_SHARDS, malloc_stats),
     Command::new("PURGE", Exactly(2), NoKeys, Flags::NONE, purge),
     Command::new("STATS", Exactly(2), NoKeys, ALL_SHARDS, stats),
-    Command::new("USAGE", AtLeast(3), One(2), Flags::READ, usage).with_access(&[KeyAccess::READ_META]),
+    Command::new("USAGE", AtLeast(3), One(2), Flags::READ, usage)
+        .with_access(&[KeyAccess::READ_META]),
 ];
 
 /// `MEMORY USAGE key [SAMPLES count]`: bytes of the key with its entry and value. Nothing is sampled: every value
@@ -33,7 +40,11 @@ fn usage(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
         at += 2;
     }
     let key = ctx.key(args, 2);
-    match ctx.unit.peek(ctx.session.db, &key).map(|entry| entry.memory_bytes()) {
+    match ctx
+        .unit
+        .peek(ctx.session.db, &key)
+        .map(|entry| entry.memory_bytes())
+    {
         Some(bytes) => ctx.reply.integer(bytes as i64),
         None => ctx.reply.null(),
     }
@@ -61,7 +72,10 @@ fn stats(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
     let totals = [
         ("overhead.total", figures.overhead_bytes()),
         ("keys.count", keys),
-        ("keys.bytes-per-key", figures.used_bytes.checked_div(keys).unwrap_or(0)),
+        (
+            "keys.bytes-per-key",
+            figures.used_bytes.checked_div(keys).unwrap_or(0),
+        ),
         ("dataset.bytes", figures.dataset_bytes),
     ];
     ctx.reply.map(integers.len() + totals.len() + 4);

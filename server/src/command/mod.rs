@@ -11,12 +11,12 @@ pub(crate) mod flags;
 pub(crate) mod keys;
 pub(crate) mod table;
 
-mod bitmap;
-mod client;
-mod connection;
 mod admin;
+mod bitmap;
 mod catalog;
+mod client;
 mod config;
+mod connection;
 mod debug;
 mod docs;
 mod help;
@@ -28,8 +28,8 @@ mod lolwut;
 mod memory;
 mod monitor;
 mod process;
-mod slowlog;
 pub(crate) mod pubsub;
+mod slowlog;
 mod string;
 mod transaction;
 

@@ -4,7 +4,10 @@ use super::Arity::Exactly;
 use super::KeySpec::NoKeys;
 use super::{Args, Command, CommandResult, Context, Flags};
 
-const FLAGS: Flags = Flags::ADMIN.and(Flags::NO_SCRIPT).and(Flags::LOADING).and(Flags::STALE);
+const FLAGS: Flags = Flags::ADMIN
+    .and(Flags::NO_SCRIPT)
+    .and(Flags::LOADING)
+    .and(Flags::STALE);
 
 pub(super) const MONITOR: Command = Command::new("MONITOR", Exactly(1), NoKeys, FLAGS, monitor);
 

@@ -7,7 +7,13 @@ use crate::clock::unix_micros;
 
 const LOADING_STALE: Flags = Flags::LOADING.and(Flags::STALE);
 
-pub(super) const TIME: Command = Command::new("TIME", Exactly(1), NoKeys, LOADING_STALE.and(Flags::FAST), time);
+pub(super) const TIME: Command = Command::new(
+    "TIME",
+    Exactly(1),
+    NoKeys,
+    LOADING_STALE.and(Flags::FAST),
+    time,
+);
 
 pub(super) const ROLE: Command = Command::new(
     "ROLE",
@@ -21,7 +27,11 @@ pub(super) const SHUTDOWN: Command = Command::new(
     "SHUTDOWN",
     AtLeast(1),
     NoKeys,
-    LOADING_STALE.and(Flags::ADMIN).and(Flags::NO_SCRIPT).and(Flags::NO_MULTI).and(Flags::ALLOW_BUSY),
+    LOADING_STALE
+        .and(Flags::ADMIN)
+        .and(Flags::NO_SCRIPT)
+        .and(Flags::NO_MULTI)
+        .and(Flags::ALLOW_BUSY),
     shutdown,
 );
 
@@ -85,7 +95,9 @@ fn shutdown(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     if request.save && !request.force {
         tracing::warn!("SHUTDOWN SAVE: this version keeps data in memory only and cannot save it");
         tracing::warn!("Errors trying to SHUTDOWN. Check logs.");
-        return Err(CommandError::Line("ERR Errors trying to SHUTDOWN. Check logs."));
+        return Err(CommandError::Line(
+            "ERR Errors trying to SHUTDOWN. Check logs.",
+        ));
     }
     ctx.session.close_after_reply();
     ctx.server.shutdown.request();
@@ -99,20 +111,32 @@ mod tests {
 
     #[test]
     fn shutdown_options_exclude_each_other_as_in_the_reference() {
-        let cases: [(&[&str], Result<(bool, bool, bool), ()>); 8] = [
-            (&["SHUTDOWN"], Ok((false, false, false))),
-            (&["SHUTDOWN", "nosave", "NOW"], Ok((false, false, false))),
-            (&["SHUTDOWN", "SAVE", "FORCE"], Ok((false, true, true))),
-            (&["SHUTDOWN", "ABORT"], Ok((true, false, false))),
-            (&["SHUTDOWN", "ABORT", "NOW"], Err(())),
-            (&["SHUTDOWN", "ABORT", "ABORT"], Err(())),
-            (&["SHUTDOWN", "SAVE", "NOSAVE"], Err(())),
-            (&["SHUTDOWN", "LATER"], Err(())),
-        ];
-        for (words, expected) in cases {
-            let parsed = with_args(words, |args| ShutdownRequest::parse(args));
-            let parsed = parsed.map(|r| (r.abort, r.save, r.force)).map_err(|_| ());
-            assert_eq!(parsed, expected, "{words:?}");
-        }
+        let check = |words: &[&str], expected: Option<ShutdownRequest>| {
+            assert_eq!(
+                with_args(words, ShutdownRequest::parse).ok(),
+                expected,
+                "{words:?}"
+            );
+        };
+        let plain = ShutdownRequest::default;
+        check(&["SHUTDOWN"], Some(plain()));
+        check(&["SHUTDOWN", "nosave", "NOW"], Some(plain()));
+        let forced = ShutdownRequest {
+            save: true,
+            force: true,
+            ..plain()
+        };
+        check(&["SHUTDOWN", "SAVE", "FORCE"], Some(forced));
+        check(
+            &["SHUTDOWN", "ABORT"],
+            Some(ShutdownRequest {
+                abort: true,
+                ..plain()
+            }),
+        );
+        check(&["SHUTDOWN", "ABORT", "NOW"], None);
+        check(&["SHUTDOWN", "ABORT", "ABORT"], None);
+        check(&["SHUTDOWN", "SAVE", "NOSAVE"], None);
+        check(&["SHUTDOWN", "LATER"], None);
     }
 }

@@ -10,7 +10,13 @@ pub(super) const SLOWLOG: Command = Command::container("SLOWLOG", SUBCOMMANDS);
 
 const SUBCOMMANDS: &[Command] = &[
     Command::new("GET", AtLeast(2), NoKeys, FLAGS, get),
-    Command::new("HELP", Exactly(2), NoKeys, Flags::LOADING.and(Flags::STALE), help),
+    Command::new(
+        "HELP",
+        Exactly(2),
+        NoKeys,
+        Flags::LOADING.and(Flags::STALE),
+        help,
+    ),
     Command::new("LEN", Exactly(2), NoKeys, FLAGS, len),
     Command::new("RESET", Exactly(2), NoKeys, FLAGS, reset),
 ];
@@ -44,7 +50,9 @@ fn parse_count(digits: &[u8]) -> Result<usize, CommandError> {
     match protocol::parse_i64(digits) {
         Some(-1) => Ok(usize::MAX),
         Some(count @ 0..) => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
-        _ => Err(CommandError::Line("ERR count should be greater than or equal to -1")),
+        _ => Err(CommandError::Line(
+            "ERR count should be greater than or equal to -1",
+        )),
     }
 }
 

@@ -144,10 +144,7 @@ impl<'e> Executor<'_, 'e> {
         let at_seconds = self.now.0 / 1_000;
         let threshold_us = config.slowlog_log_slower_than_us;
         let is_logged = threshold_us >= 0 && micros >= threshold_us as u64;
-        if is_logged
-            && !command.row.flags.has(Flags::SKIP_SLOWLOG)
-            && config.slowlog_max_len > 0
-        {
+        if is_logged && !command.row.flags.has(Flags::SKIP_SLOWLOG) && config.slowlog_max_len > 0 {
             let client = &self.session.client;
             let mut short = slowlog::shorten(args);
             for at in redacted_arguments(command, args) {

@@ -31,5 +31,9 @@ pub(super) fn write(text: &mut Text, server: &Server, _unit: &mut Unit<'_>) {
     text.field("tracking_clients", 0);
     text.field("pubsub_clients", subscribed);
     text.field("watching_clients", watching);
-    text.fields([("clients_in_timeout_table", 0), ("total_blocking_keys", 0), ("total_blocking_keys_on_nokey", 0)]);
+    text.fields([
+        ("clients_in_timeout_table", 0),
+        ("total_blocking_keys", 0),
+        ("total_blocking_keys_on_nokey", 0),
+    ]);
 }

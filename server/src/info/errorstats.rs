@@ -7,6 +7,9 @@ use crate::server::Server;
 
 pub(super) fn write(text: &mut Text, server: &Server, _unit: &mut Unit<'_>) {
     for (prefix, count) in server.stats.errors().iter() {
-        text.field(format_args!("errorstat_{prefix}"), format_args!("count={count}"));
+        text.field(
+            format_args!("errorstat_{prefix}"),
+            format_args!("count={count}"),
+        );
     }
 }

@@ -13,7 +13,11 @@ pub(super) fn write(text: &mut Text, server: &Server, unit: &mut Unit<'_>) {
         let keys = unit.db_len(db);
         if keys > 0 {
             let expires = unit.db_expires(db);
-            let average_ms = if expires == 0 { 0 } else { sample_ttl_ms(unit, db) };
+            let average_ms = if expires == 0 {
+                0
+            } else {
+                sample_ttl_ms(unit, db)
+            };
             text.field(
                 format_args!("db{db}"),
                 format_args!("keys={keys},expires={expires},avg_ttl={average_ms}"),

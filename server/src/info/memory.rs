@@ -30,8 +30,15 @@ impl MemoryFigures {
         let clients = server.clients.list();
         let clients_bytes = clients.iter().map(|client| {
             // Relaxed: figures.
-            let parts = [&client.input_bytes, &client.pending_bytes, &client.queued_bytes];
-            parts.into_iter().map(|part| part.load(Ordering::Relaxed) as u64).sum::<u64>()
+            let parts = [
+                &client.input_bytes,
+                &client.pending_bytes,
+                &client.queued_bytes,
+            ];
+            parts
+                .into_iter()
+                .map(|part| part.load(Ordering::Relaxed) as u64)
+                .sum::<u64>()
         });
         Self {
             used_bytes: memory.used_bytes(),
@@ -69,13 +76,21 @@ impl MemoryFigures {
 }
 
 fn percent(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 * 100.0 / whole as f64
+    }
 }
 
 /// The resident size of the process; 0 where the system does not tell.
 fn resident_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0);
+    let pages = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok())
+        .unwrap_or(0);
     pages * rustix::param::page_size() as u64
 }
 
@@ -91,29 +106,39 @@ pub(super) fn write(text: &mut Text, server: &Server, unit: &mut Unit<'_>) {
     text.size("used_memory", figures.used_bytes);
     text.size("used_memory_rss", figures.resident_bytes);
     text.size("used_memory_peak", figures.peak_bytes);
-    text.field("used_memory_peak_perc", format_args!("{:.2}%", figures.peak_percent()));
+    text.field(
+        "used_memory_peak_perc",
+        format_args!("{:.2}%", figures.peak_percent()),
+    );
     text.field("used_memory_overhead", figures.overhead_bytes());
     // Nothing is allocated for the keyspace before the first key.
     text.field("used_memory_startup", 0);
     text.field("used_memory_dataset", figures.dataset_bytes);
-    text.field("used_memory_dataset_perc", format_args!("{:.2}%", figures.dataset_percent()));
+    text.field(
+        "used_memory_dataset_perc",
+        format_args!("{:.2}%", figures.dataset_percent()),
+    );
     text.size("total_system_memory", system_bytes());
+    // There are no scripts.
+    text.size("used_memory_lua", 0);
+    text.size("used_memory_vm_total", 0);
+    text.size("used_memory_scripts", 0);
     text.fields([
-        ("used_memory_lua", 0),
         ("used_memory_vm_eval", 0),
         ("used_memory_scripts_eval", 0),
+        ("used_memory_vm_functions", 0),
+        ("used_memory_functions", 0),
         ("number_of_cached_scripts", 0),
         ("number_of_functions", 0),
         ("number_of_libraries", 0),
-        ("used_memory_vm_functions", 0),
-        ("used_memory_vm_total", 0),
-        ("used_memory_functions", 0),
-        ("used_memory_scripts", 0),
     ]);
     text.size("maxmemory", keyspace.memory().limit_bytes());
     let policy = config.value_of("maxmemory-policy").unwrap_or_default();
     text.field("maxmemory_policy", String::from_utf8_lossy(&policy));
-    text.field("mem_fragmentation_ratio", format_args!("{:.2}", figures.fragmentation_ratio()));
+    text.field(
+        "mem_fragmentation_ratio",
+        format_args!("{:.2}", figures.fragmentation_ratio()),
+    );
     text.field("mem_fragmentation_bytes", figures.fragmentation_bytes());
     text.fields([
         ("mem_not_counted_for_evict", 0),
@@ -128,5 +153,8 @@ pub(super) fn write(text: &mut Text, server: &Server, unit: &mut Unit<'_>) {
     text.field("active_defrag_running", 0);
     // Shards in which freed memory waits for the background.
     let shards = 0..keyspace.shard_count() as u16;
-    text.field("lazyfree_pending_objects", shards.filter(|&shard| keyspace.has_chores(shard)).count());
+    text.field(
+        "lazyfree_pending_objects",
+        shards.filter(|&shard| keyspace.has_chores(shard)).count(),
+    );
 }

@@ -41,7 +41,12 @@ const fn section(
     is_default: bool,
     write: fn(&mut Text, &Server, &mut Unit<'_>),
 ) -> Section {
-    Section { name, title, is_default, write }
+    Section {
+        name,
+        title,
+        is_default,
+        write,
+    }
 }
 
 /// All sections in the order in which they are shown.
@@ -58,7 +63,9 @@ const SECTIONS: &[Section] = &[
     section("commandstats", "Commandstats", false, commandstats::write),
     section("errorstats", "Errorstats", true, errorstats::write),
     section("latencystats", "Latencystats", false, latencystats::write),
-    section("cluster", "Cluster", true, |text, _, _| text.field("cluster_enabled", 0)),
+    section("cluster", "Cluster", true, |text, _, _| {
+        text.field("cluster_enabled", 0)
+    }),
     section("keyspace", "Keyspace", true, keyspace::write),
 ];
 
@@ -74,7 +81,10 @@ pub(crate) struct Asked {
 impl Asked {
     /// From the arguments of `INFO`; unknown names ask for nothing.
     pub(crate) fn parse<'a>(names: impl ExactSizeIterator<Item = &'a [u8]>) -> Self {
-        let mut asked = Self { default: names.len() == 0, ..Self::default() };
+        let mut asked = Self {
+            default: names.len() == 0,
+            ..Self::default()
+        };
         for name in names {
             let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
             if is("default") {
@@ -112,12 +122,18 @@ mod tests {
     fn names(words: &[&str]) -> Vec<&'static str> {
         let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
         let asked = Asked::parse(words.into_iter());
-        (0..SECTIONS.len()).filter(|&at| asked.wants(at)).map(|at| SECTIONS[at].name).collect()
+        (0..SECTIONS.len())
+            .filter(|&at| asked.wants(at))
+            .map(|at| SECTIONS[at].name)
+            .collect()
     }
 
     #[test]
     fn sections_are_chosen_as_in_the_reference() {
-        assert_eq!(names(&["KeySpace", "clients", "keyspace"]), ["clients", "keyspace"]);
+        assert_eq!(
+            names(&["KeySpace", "clients", "keyspace"]),
+            ["clients", "keyspace"]
+        );
         assert_eq!(names(&["nosuch"]), [""; 0]);
         assert_eq!(names(&["all"]).len(), SECTIONS.len());
         assert_eq!(names(&["everything"]).len(), SECTIONS.len());

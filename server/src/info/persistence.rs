@@ -16,7 +16,10 @@ pub(super) fn write(text: &mut Text, server: &Server, _unit: &mut Unit<'_>) {
         ("current_save_keys_processed", "0"),
         ("current_save_keys_total", "0"),
     ]);
-    text.field("rdb_changes_since_last_save", server.stats.sum(|worker| &worker.dirty));
+    text.field(
+        "rdb_changes_since_last_save",
+        server.stats.sum(|worker| &worker.dirty),
+    );
     text.field("rdb_bgsave_in_progress", 0);
     // As in Redis, a server that has saved nothing names its start.
     text.field("rdb_last_save_time", server.started_at.0 / 1_000);

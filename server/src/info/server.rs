@@ -27,17 +27,27 @@ pub(super) fn write(text: &mut Text, server: &Server, _unit: &mut Unit<'_>) {
         ("redis_build_id", "0"),
         ("redis_mode", "standalone"),
     ]);
-    let os = format!("{} {} {}", part(system.sysname()), part(system.release()), part(system.machine()));
+    let os = format!(
+        "{} {} {}",
+        part(system.sysname()),
+        part(system.release()),
+        part(system.machine())
+    );
     text.field("os", os);
     text.field("arch_bits", usize::BITS);
-    text.fields([("monotonic_clock", "POSIX clock_gettime"), ("multiplexing_api", "epoll")]);
+    text.fields([
+        ("monotonic_clock", "POSIX clock_gettime"),
+        ("multiplexing_api", "epoll"),
+    ]);
     // What Redis says when GCC has not built it.
     text.field("gcc_version", "0.0.0");
     text.field("process_id", std::process::id());
     text.field("process_supervised", "no");
     text.field("run_id", &server.run_id);
     text.field("tcp_port", config.port);
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     text.field("server_time_usec", since_epoch.as_micros());
     let uptime = server.started.elapsed().as_secs();
     text.field("uptime_in_seconds", uptime);
@@ -52,13 +62,20 @@ pub(super) fn write(text: &mut Text, server: &Server, _unit: &mut Unit<'_>) {
     text.field("io_threads_active", 0);
     text.field("threads", config.threads);
     text.field("shards", config.shards);
-    listeners(&config).iter().enumerate().for_each(|(at, one)| text.field(format_args!("listener{at}"), one));
+    listeners(&config)
+        .iter()
+        .enumerate()
+        .for_each(|(at, one)| text.field(format_args!("listener{at}"), one));
 }
 
 fn listeners(config: &Config) -> Vec<String> {
     let mut listeners = Vec::new();
     if config.port != 0 {
-        let binds: String = config.bind.iter().map(|address| format!(",bind={address}")).collect();
+        let binds: String = config
+            .bind
+            .iter()
+            .map(|address| format!(",bind={address}"))
+            .collect();
         listeners.push(format!("name=tcp{binds},port={}", config.port));
     }
     if !config.unixsocket.is_empty() {

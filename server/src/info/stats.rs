@@ -17,18 +17,52 @@ pub(super) fn write(text: &mut Text, server: &Server, _unit: &mut Unit<'_>) {
 fn write_traffic(text: &mut Text, server: &Server) {
     let stats = &server.stats;
     let kilobytes = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
-    text.field("total_connections_received", stats.sum(|worker| &worker.connections));
-    text.field("total_commands_processed", stats.sum(|worker| &worker.commands));
-    text.field("instantaneous_ops_per_sec", stats.sum(|worker| &worker.commands_per_second));
-    text.field("total_net_input_bytes", stats.sum(|worker| &worker.read_bytes));
-    text.field("total_net_output_bytes", stats.sum(|worker| &worker.written_bytes));
-    text.fields([("total_net_repl_input_bytes", 0), ("total_net_repl_output_bytes", 0)]);
-    text.field("instantaneous_input_kbps", kilobytes(stats.sum(|worker| &worker.read_bytes_per_second)));
-    text.field("instantaneous_output_kbps", kilobytes(stats.sum(|worker| &worker.written_bytes_per_second)));
-    text.fields([("instantaneous_input_repl_kbps", "0.00"), ("instantaneous_output_repl_kbps", "0.00")]);
+    text.field(
+        "total_connections_received",
+        stats.sum(|worker| &worker.connections),
+    );
+    text.field(
+        "total_commands_processed",
+        stats.sum(|worker| &worker.commands),
+    );
+    text.field(
+        "instantaneous_ops_per_sec",
+        stats.sum(|worker| &worker.commands_per_second),
+    );
+    text.field(
+        "total_net_input_bytes",
+        stats.sum(|worker| &worker.read_bytes),
+    );
+    text.field(
+        "total_net_output_bytes",
+        stats.sum(|worker| &worker.written_bytes),
+    );
+    text.fields([
+        ("total_net_repl_input_bytes", 0),
+        ("total_net_repl_output_bytes", 0),
+    ]);
+    text.field(
+        "instantaneous_input_kbps",
+        kilobytes(stats.sum(|worker| &worker.read_bytes_per_second)),
+    );
+    text.field(
+        "instantaneous_output_kbps",
+        kilobytes(stats.sum(|worker| &worker.written_bytes_per_second)),
+    );
+    text.fields([
+        ("instantaneous_input_repl_kbps", "0.00"),
+        ("instantaneous_output_repl_kbps", "0.00"),
+    ]);
     // Relaxed: a figure.
-    text.field("rejected_connections", stats.rejected_connections.load(Ordering::Relaxed));
-    text.fields([("sync_full", 0), ("sync_partial_ok", 0), ("sync_partial_err", 0)]);
+    text.field(
+        "rejected_connections",
+        stats.rejected_connections.load(Ordering::Relaxed),
+    );
+    text.fields([
+        ("sync_full", 0),
+        ("sync_partial_ok", 0),
+        ("sync_partial_err", 0),
+    ]);
 }
 
 fn write_keys(text: &mut Text, server: &Server) {
@@ -45,9 +79,15 @@ fn write_keys(text: &mut Text, server: &Server) {
     ]);
     text.field("keyspace_hits", stats.sum(|worker| &worker.hits));
     text.field("keyspace_misses", stats.sum(|worker| &worker.misses));
-    text.field("pubsub_channels", server.pubsub.channel_count(ChannelKind::Channel));
+    text.field(
+        "pubsub_channels",
+        server.pubsub.channel_count(ChannelKind::Channel),
+    );
     text.field("pubsub_patterns", server.pubsub.pattern_count());
-    text.field("pubsubshard_channels", server.pubsub.channel_count(ChannelKind::Shard));
+    text.field(
+        "pubsubshard_channels",
+        server.pubsub.channel_count(ChannelKind::Shard),
+    );
     text.fields([
         ("latest_fork_usec", 0),
         ("total_forks", 0),
@@ -73,12 +113,22 @@ fn write_errors(text: &mut Text, server: &Server) {
     text.field("dump_payload_sanitizations", 0);
     text.field("total_reads_processed", stats.sum(|worker| &worker.reads));
     text.field("total_writes_processed", stats.sum(|worker| &worker.writes));
-    text.fields([("io_threaded_reads_processed", 0), ("io_threaded_writes_processed", 0)]);
+    text.fields([
+        ("io_threaded_reads_processed", 0),
+        ("io_threaded_writes_processed", 0),
+    ]);
     let queries = stats.sum(|worker| &worker.query_limit_disconnections);
     text.field("client_query_buffer_limit_disconnections", queries);
     let outputs = stats.sum(|worker| &worker.output_limit_disconnections);
     text.field("client_output_buffer_limit_disconnections", outputs);
-    let wrong_passwords = errors.iter().find(|(prefix, _)| *prefix == "WRONGPASS").map_or(0, |(_, count)| count);
+    let wrong_passwords = errors
+        .iter()
+        .find(|(prefix, _)| *prefix == "WRONGPASS")
+        .map_or(0, |(_, count)| count);
     text.field("acl_access_denied_auth", wrong_passwords);
-    text.fields([("acl_access_denied_cmd", 0), ("acl_access_denied_key", 0), ("acl_access_denied_channel", 0)]);
+    text.fields([
+        ("acl_access_denied_cmd", 0),
+        ("acl_access_denied_key", 0),
+        ("acl_access_denied_channel", 0),
+    ]);
 }

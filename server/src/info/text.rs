@@ -20,8 +20,13 @@ impl Text {
     }
 
     /// Several fields of one type.
-    pub(super) fn fields<V: Display>(&mut self, fields: impl IntoIterator<Item = (&'static str, V)>) {
-        fields.into_iter().for_each(|(name, value)| self.field(name, value));
+    pub(super) fn fields<V: Display>(
+        &mut self,
+        fields: impl IntoIterator<Item = (&'static str, V)>,
+    ) {
+        fields
+            .into_iter()
+            .for_each(|(name, value)| self.field(name, value));
     }
 
     /// A size in bytes, and the same for people under the name with `_human`.

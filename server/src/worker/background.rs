@@ -61,7 +61,11 @@ impl Worker {
     fn maintain(&mut self, server: &Server, shard: u16, now: UnixMillis) -> bool {
         let mut unit = Unit::begin(&server.keyspace, LockPlan::Write(shard), now);
         let expires = server.active_expiry.load(Ordering::Relaxed);
-        let more = if expires { unit.maintain(shard) } else { unit.tidy(shard) };
+        let more = if expires {
+            unit.maintain(shard)
+        } else {
+            unit.tidy(shard)
+        };
         let tools = &mut self.tools;
         let appended = settle(
             server,

@@ -58,7 +58,8 @@ pub(crate) struct WorkerState {
 impl WorkerState {
     /// Takes over from when on a command concerns the slow log or the latency monitor.
     pub(crate) fn heed_thresholds(&mut self, config: &Config) {
-        let slow_log = u64::try_from(config.slowlog_log_slower_than_us).map_or(u64::MAX, |micros| micros.saturating_mul(1_000));
+        let slow_log = u64::try_from(config.slowlog_log_slower_than_us)
+            .map_or(u64::MAX, |micros| micros.saturating_mul(1_000));
         let latency = match config.latency_monitor_threshold_ms {
             ..=0 => u64::MAX,
             millis => (millis as u64).saturating_mul(1_000_000),

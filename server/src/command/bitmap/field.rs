@@ -72,7 +72,8 @@ fn parse(args: Args<'_>, string_bytes_max: u64) -> Result<Vec<Operation>, Comman
         }
         let is_get = args.is(at, "GET") && following >= 2;
         let is_set = args.is(at, "SET") && following >= 3;
-        if !is_get && !is_set && !(args.is(at, "INCRBY") && following >= 3) {
+        let is_increment = args.is(at, "INCRBY") && following >= 3;
+        if !(is_get || is_set || is_increment) {
             return Err(CommandError::Syntax);
         }
         let kind = FieldType::parse(args.at(at + 1)).ok_or(UNKNOWN_TYPE)?;

@@ -35,10 +35,12 @@ impl<'a> Filter<'a> {
             Filter::All => true,
             Filter::Module => false,
             Filter::Category(name) => {
-                let is_it = |category: &&str| category[1..].as_bytes().eq_ignore_ascii_case(name);
+                let is_it = |category: &&str| category.as_bytes()[1..].eq_ignore_ascii_case(name);
                 info::categories(command).iter().any(is_it)
             }
-            Filter::Pattern(pattern) => storage::glob::glob_match_ignoring_case(pattern, command.full_name.as_bytes()),
+            Filter::Pattern(pattern) => {
+                storage::glob::glob_match_ignoring_case(pattern, command.full_name.as_bytes())
+            }
         }
     }
 }

@@ -26,7 +26,10 @@ pub(super) fn write(command: &Registered, reply: &mut Output<'_>) {
     tips.iter().for_each(|tip| reply.bulk(tip.as_bytes()));
     write_key_specs(command, reply);
     reply.set(command.subcommands.len());
-    command.subcommands.iter().for_each(|subcommand| write(subcommand, reply));
+    command
+        .subcommands
+        .iter()
+        .for_each(|subcommand| write(subcommand, reply));
 }
 
 /// Flags by their names. A container has none: what it is depends on its subcommands.
@@ -85,10 +88,18 @@ pub(super) fn categories(command: &Registered) -> SmallVec<[&'static str; 8]> {
         (Flags::ADMIN, "@dangerous"),
         (Flags::BLOCKING, "@blocking"),
     ];
-    let speed = if flags.has(Flags::FAST) { "@fast" } else { "@slow" };
+    let speed = if flags.has(Flags::FAST) {
+        "@fast"
+    } else {
+        "@slow"
+    };
     let own = docs::categories_of(command);
     let is_in = |name: &&str| {
-        *name == speed || own.contains(name) || implied.iter().any(|(flag, implied)| flags.has(*flag) && implied == name)
+        *name == speed
+            || own.contains(name)
+            || implied
+                .iter()
+                .any(|(flag, implied)| flags.has(*flag) && implied == name)
     };
     ORDER.into_iter().filter(is_in).collect()
 }
@@ -134,43 +145,43 @@ fn varying_access(command: &Registered, args: Args<'_>) -> Option<KeyAccess> {
         "set" => {
             let reads = ["GET", "IFEQ", "IFNE", "IFDEQ", "IFDNE"];
             let is_read = (3..args.len()).any(|at| reads.iter().any(|option| args.is(at, option)));
-            Some(if is_read { KeyAccess::UPDATE } else { KeyAccess::OVERWRITE })
+            Some(if is_read {
+                KeyAccess::UPDATE
+            } else {
+                KeyAccess::OVERWRITE
+            })
         }
-        "bitfield" => {
-            let only_reads = BitfieldWords::new(args).all(|word| word.eq_ignore_ascii_case(b"GET"));
-            Some(if only_reads { KeyAccess::READ } else { KeyAccess::UPDATE })
-        }
+        "bitfield" => Some(if bitfield_only_reads(args) {
+            KeyAccess::READ
+        } else {
+            KeyAccess::UPDATE
+        }),
         _ => None,
     }
 }
 
-/// The operation names of a `BITFIELD` request; anything unknown ends them and counts as a write.
-struct BitfieldWords<'a> {
-    args: Args<'a>,
-    at: usize,
-}
-
-impl<'a> BitfieldWords<'a> {
-    fn new(args: Args<'a>) -> Self {
-        Self { args, at: 2 }
+/// Whether a `BITFIELD` request has no operation but `GET`; anything unknown counts as a write.
+fn bitfield_only_reads(args: Args<'_>) -> bool {
+    let mut at = 2;
+    while at < args.len() {
+        at += match () {
+            () if args.is(at, "GET") => 3,
+            () if args.is(at, "OVERFLOW") => 2,
+            () => return false,
+        };
     }
-}
-
-impl<'a> Iterator for BitfieldWords<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let word = self.args.get(self.at)?;
-        self.at += if word.eq_ignore_ascii_case(b"GET") { 3 } else { self.args.len() };
-        Some(word)
-    }
+    true
 }
 
 fn write_key_specs(command: &Registered, reply: &mut Output<'_>) {
     let specs = specs_of(command);
     reply.set(specs.len());
     for (index, spec) in specs.iter().enumerate() {
-        let notes = if index == 0 { docs::key_notes_of(command) } else { None };
+        let notes = if index == 0 {
+            docs::key_notes_of(command)
+        } else {
+            None
+        };
         reply.map(3 + usize::from(notes.is_some()));
         if let Some(notes) = notes {
             reply.bulk(b"notes");
@@ -199,7 +210,10 @@ enum Field {
 
 impl Part {
     fn new(kind: &'static str, fields: impl IntoIterator<Item = (&'static str, Field)>) -> Self {
-        Self { kind, fields: fields.into_iter().collect() }
+        Self {
+            kind,
+            fields: fields.into_iter().collect(),
+        }
     }
 
     fn index(at: u16) -> Self {
@@ -207,12 +221,25 @@ impl Part {
     }
 
     fn keyword(word: &'static str, from: u16) -> Self {
-        Self::new("keyword", [("keyword", Field::Word(word)), ("startfrom", Field::Number(from.into()))])
+        Self::new(
+            "keyword",
+            [
+                ("keyword", Field::Word(word)),
+                ("startfrom", Field::Number(from.into())),
+            ],
+        )
     }
 
     fn range(last: i64, step: u16, limit: i64) -> Self {
-        let fields = [("lastkey", last), ("keystep", step.into()), ("limit", limit)];
-        Self::new("range", fields.map(|(name, number)| (name, Field::Number(number))))
+        let fields = [
+            ("lastkey", last),
+            ("keystep", step.into()),
+            ("limit", limit),
+        ];
+        Self::new(
+            "range",
+            fields.map(|(name, number)| (name, Field::Number(number))),
+        )
     }
 
     fn unknown() -> Self {
@@ -241,15 +268,31 @@ fn parts_of(spec: &KeySpec) -> (Part, Part) {
         KeySpec::One(at) => (Part::index(at), Part::range(0, 1, 0)),
         KeySpec::Range { first, last, step } => {
             // Counted from the first key, unless it counts from the end.
-            let last = if last < 0 { i64::from(last) } else { i64::from(last) - i64::from(first) };
+            let last = if last < 0 {
+                i64::from(last)
+            } else {
+                i64::from(last) - i64::from(first)
+            };
             (Part::index(first), Part::range(last, step, 0))
         }
         KeySpec::NumKeys { at, first, step } => {
-            let fields = [("keynumidx", 0), ("firstkey", i64::from(first) - i64::from(at)), ("keystep", step.into())];
-            (Part::index(at), Part::new("keynum", fields.map(|(name, number)| (name, Field::Number(number)))))
+            let fields = [
+                ("keynumidx", 0),
+                ("firstkey", i64::from(first) - i64::from(at)),
+                ("keystep", step.into()),
+            ];
+            (
+                Part::index(at),
+                Part::new(
+                    "keynum",
+                    fields.map(|(name, number)| (name, Field::Number(number))),
+                ),
+            )
         }
         KeySpec::AfterWord { word, from } => (Part::keyword(word, from), Part::range(0, 1, 0)),
         KeySpec::HalfAfterWord { word, from } => (Part::keyword(word, from), Part::range(-1, 1, 2)),
-        KeySpec::NoKeys | KeySpec::All(_) | KeySpec::Custom(_) => (Part::unknown(), Part::unknown()),
+        KeySpec::NoKeys | KeySpec::All(_) | KeySpec::Custom(_) => {
+            (Part::unknown(), Part::unknown())
+        }
     }
 }

@@ -13,9 +13,16 @@ pub(super) fn describe(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResu
         return Err(CommandError::subcommand_syntax("DEBUG", &args[1]));
     }
     let (key, now) = (ctx.key(args, 2), ctx.now());
-    let entry = ctx.unit.peek(ctx.session.db, &key).ok_or(CommandError::NoSuchKey)?;
+    let entry = ctx
+        .unit
+        .peek(ctx.session.db, &key)
+        .ok_or(CommandError::NoSuchKey)?;
     let idle_seconds = i64::from(entry.idle_seconds(now));
-    let mut line = format!("Value at:{:p} refcount:1 encoding:{}", entry.key().as_ptr(), entry.encoding());
+    let mut line = format!(
+        "Value at:{:p} refcount:1 encoding:{}",
+        entry.key().as_ptr(),
+        entry.encoding()
+    );
     if args.len() == 3 {
         line += &format!(" serializedlength:{}", serialized_bytes(entry.string()));
     }
@@ -53,7 +60,9 @@ pub(super) fn listpack(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResu
 /// `DEBUG HTSTATS-KEY key [full]`: strings are no tables.
 pub(super) fn table_statistics(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     require(ctx, args)?;
-    Err(CommandError::Line("ERR The value stored at the specified key is not represented using an hash table"))
+    Err(CommandError::Line(
+        "ERR The value stored at the specified key is not represented using an hash table",
+    ))
 }
 
 fn require(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {

@@ -15,7 +15,9 @@ const VALUE_BYTES_MAX: i64 = 512 * 1024 * 1024;
 /// exist. With a size, values are cut or filled with zero bytes to it.
 pub(super) fn populate(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let count = positive(&args[2], i64::MAX)?;
-    let size = args.get(4).map_or(Ok(0), |digits| positive(digits, VALUE_BYTES_MAX))?;
+    let size = args
+        .get(4)
+        .map_or(Ok(0), |digits| positive(digits, VALUE_BYTES_MAX))?;
     let mut keys = Keys {
         db: ctx.session.db,
         prefix: args.get(3).unwrap_or(b"key").into(),
@@ -24,7 +26,10 @@ pub(super) fn populate(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResu
         count,
     };
     if !ctx.in_exec {
-        ctx.continue_in_slices(Populate { keys, effects: Effects::default() });
+        ctx.continue_in_slices(Populate {
+            keys,
+            effects: Effects::default(),
+        });
         return Ok(());
     }
     while keys.next < keys.count {
@@ -94,7 +99,8 @@ impl Populate {
             for removed in unit.take_removed() {
                 self.effects.push_removed(&removed, unit.state());
             }
-            self.effects.push(self.keys.db, &[b"SET", &name, &value], unit.state());
+            self.effects
+                .push(self.keys.db, &[b"SET", &name, &value], unit.state());
         }
         if self.effects.append(&mut unit, false) {
             drop(unit);
@@ -123,11 +129,20 @@ mod tests {
 
     #[test]
     fn keys_and_values_are_numbered_and_sized() {
-        let mut keys = Keys { db: 0, prefix: b"p"[..].into(), size: 0, next: 9, count: 12 };
+        let mut keys = Keys {
+            db: 0,
+            prefix: b"p"[..].into(),
+            size: 0,
+            next: 9,
+            count: 12,
+        };
         assert_eq!(keys.next_pair(), (b"p:9".to_vec(), b"value:9".to_vec()));
         keys.size = 4;
         assert_eq!(keys.next_pair(), (b"p:10".to_vec(), b"valu".to_vec()));
         keys.size = 10;
-        assert_eq!(keys.next_pair(), (b"p:11".to_vec(), b"value:11\0\0".to_vec()));
+        assert_eq!(
+            keys.next_pair(),
+            (b"p:11".to_vec(), b"value:11\0\0".to_vec())
+        );
     }
 }

@@ -5,6 +5,10 @@ use protocol::Version;
 use crate::command::{Args, CommandError, CommandResult, Context};
 
 /// `DEBUG PROTOCOL type`.
+#[expect(
+    clippy::approx_constant,
+    reason = "what Redis answers, and not meant to be pi"
+)]
 pub(super) fn reply_with(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let reply = &mut ctx.reply;
     match args.at(2).to_ascii_lowercase().as_slice() {
@@ -38,11 +42,14 @@ pub(super) fn reply_with(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandRe
         }
         b"push" => {
             if reply.version() == Version::Resp2 {
-                return Err(CommandError::Line("ERR RESP2 is not supported by this command"));
+                return Err(CommandError::Line(
+                    "ERR RESP2 is not supported by this command",
+                ));
             }
             reply.push(2);
             reply.bulk(b"server-cpu-usage");
             reply.integer(42);
+            reply.bulk(b"Some real reply following the push reply");
         }
         b"verbatim" => reply.verbatim(b"txt", b"This is a verbatim\nstring"),
         b"true" => reply.boolean(true),

@@ -65,65 +65,105 @@ pub(super) const fn unix_time(name: &'static str) -> Argument {
 
 /// A key that this key spec finds.
 pub(super) const fn key(name: &'static str, spec: u8) -> Argument {
-    Argument { key_spec: Some(spec), ..plain(name, "key") }
+    Argument {
+        key_spec: Some(spec),
+        ..plain(name, "key")
+    }
 }
 
 /// The word itself.
 pub(super) const fn token(name: &'static str, word: &'static str) -> Argument {
-    Argument { word: Some(word), ..plain(name, "pure-token") }
+    Argument {
+        word: Some(word),
+        ..plain(name, "pure-token")
+    }
 }
 
 /// One of several.
 pub(super) const fn one_of(name: &'static str, inner: &'static [Argument]) -> Argument {
-    Argument { inner, ..plain(name, "oneof") }
+    Argument {
+        inner,
+        ..plain(name, "oneof")
+    }
 }
 
 /// Several in a row.
 pub(super) const fn block(name: &'static str, inner: &'static [Argument]) -> Argument {
-    Argument { inner, ..plain(name, "block") }
+    Argument {
+        inner,
+        ..plain(name, "block")
+    }
 }
 
 impl Argument {
     /// The same, preceded by this word.
     pub(super) const fn after(self, word: &'static str) -> Self {
-        Self { word: Some(word), ..self }
+        Self {
+            word: Some(word),
+            ..self
+        }
     }
 
     /// The same under another name for people.
     pub(super) const fn shown_as(self, text: &'static str) -> Self {
-        Self { shown: Some(text), ..self }
+        Self {
+            shown: Some(text),
+            ..self
+        }
     }
 
     /// The same, there since this version.
     pub(super) const fn since(self, version: &'static str) -> Self {
-        Self { since: Some(version), ..self }
+        Self {
+            since: Some(version),
+            ..self
+        }
     }
 
     /// The same, deprecated since this version.
     pub(super) const fn deprecated_since(self, version: &'static str) -> Self {
-        Self { deprecated_since: Some(version), ..self }
+        Self {
+            deprecated_since: Some(version),
+            ..self
+        }
     }
 
     /// The same, but it may be left out.
     pub(super) const fn optional(self) -> Self {
-        Self { optional: true, ..self }
+        Self {
+            optional: true,
+            ..self
+        }
     }
 
     /// The same, but it may be repeated.
     pub(super) const fn multiple(self) -> Self {
-        Self { multiple: true, ..self }
+        Self {
+            multiple: true,
+            ..self
+        }
     }
 
     /// The same, repeated with its word.
     pub(super) const fn multiple_token(self) -> Self {
-        Self { multiple_token: true, ..self }
+        Self {
+            multiple_token: true,
+            ..self
+        }
     }
 
     /// Writes the argument's map.
     pub(super) fn write(&self, reply: &mut Output<'_>) {
         let is_group = matches!(self.kind, "oneof" | "block");
         let texts = [
-            ("display_text", if is_group { None } else { Some(self.shown.unwrap_or(self.name)) }),
+            (
+                "display_text",
+                if is_group {
+                    None
+                } else {
+                    Some(self.shown.unwrap_or(self.name))
+                },
+            ),
             ("token", self.word),
             ("since", self.since),
             ("deprecated_since", self.deprecated_since),
@@ -161,9 +201,16 @@ impl Argument {
     }
 
     fn flags(&self) -> Vec<&'static str> {
-        let flags =
-            [(self.optional, "optional"), (self.multiple, "multiple"), (self.multiple_token, "multiple_token")];
-        flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, name)| name).collect()
+        let flags = [
+            (self.optional, "optional"),
+            (self.multiple, "multiple"),
+            (self.multiple_token, "multiple_token"),
+        ];
+        flags
+            .into_iter()
+            .filter(|(is_set, _)| *is_set)
+            .map(|(_, name)| name)
+            .collect()
     }
 }
 

@@ -73,7 +73,10 @@ impl Doc {
     }
 
     const fn key_notes(self, notes: &'static str) -> Self {
-        Self { key_notes: Some(notes), ..self }
+        Self {
+            key_notes: Some(notes),
+            ..self
+        }
     }
 
     const fn history(self, history: &'static [(&'static str, &'static str)]) -> Self {
@@ -81,11 +84,17 @@ impl Doc {
     }
 
     const fn deprecated(self, since: &'static str, instead: &'static str) -> Self {
-        Self { deprecated: Some((since, instead)), ..self }
+        Self {
+            deprecated: Some((since, instead)),
+            ..self
+        }
     }
 
     const fn system(self) -> Self {
-        Self { system: true, ..self }
+        Self {
+            system: true,
+            ..self
+        }
     }
 
     const fn arguments(self, arguments: &'static [Argument]) -> Self {
@@ -103,8 +112,13 @@ const GROUPS: &[&[Doc]] = &[
     server::DOCS,
 ];
 
-static BY_NAME: LazyLock<HashMap<&'static str, &'static Doc>> =
-    LazyLock::new(|| GROUPS.iter().flat_map(|group| group.iter()).map(|doc| (doc.name, doc)).collect());
+static BY_NAME: LazyLock<HashMap<&'static str, &'static Doc>> = LazyLock::new(|| {
+    GROUPS
+        .iter()
+        .flat_map(|group| group.iter())
+        .map(|doc| (doc.name, doc))
+        .collect()
+});
 
 fn doc_of(command: &Registered) -> Option<&'static Doc> {
     BY_NAME.get(command.full_name.as_str()).copied()
@@ -138,14 +152,24 @@ pub(super) fn write(command: &Registered, reply: &mut Output<'_>) {
     if !command.subcommands.is_empty() {
         reply.bulk(b"subcommands");
         reply.map(command.subcommands.len());
-        command.subcommands.iter().for_each(|subcommand| write(subcommand, reply));
+        command
+            .subcommands
+            .iter()
+            .for_each(|subcommand| write(subcommand, reply));
     }
 }
 
 impl Doc {
     fn flags(&self) -> Vec<&'static str> {
-        let flags = [(self.deprecated.is_some(), "deprecated"), (self.system, "syscmd")];
-        flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, name)| name).collect()
+        let flags = [
+            (self.deprecated.is_some(), "deprecated"),
+            (self.system, "syscmd"),
+        ];
+        flags
+            .into_iter()
+            .filter(|(is_set, _)| *is_set)
+            .map(|(_, name)| name)
+            .collect()
     }
 
     fn field_count(&self) -> usize {

@@ -85,6 +85,8 @@ fn db_index(ctx: &Context<'_, '_>, digits: &[u8]) -> Result<DbIndex, CommandErro
     // Redis parses it as a C int first, and that error comes first.
     let number = protocol::parse_i64(digits).and_then(|number| i32::try_from(number).ok());
     let number = number.ok_or(CommandError::NotInteger)?;
-    let index = DbIndex::try_from(number).ok().filter(|index| *index < ctx.server.keyspace.databases());
+    let index = DbIndex::try_from(number)
+        .ok()
+        .filter(|index| *index < ctx.server.keyspace.databases());
     index.ok_or(CommandError::DbOutOfRange)
 }

@@ -20,22 +20,54 @@ struct Scale {
 
 /// `EXPIRE key seconds [NX | XX | GT | LT]`.
 pub(super) fn expire(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    expire_generic(ctx, args, Scale { unit_ms: 1000, relative: true, name: "expire" })
+    expire_generic(
+        ctx,
+        args,
+        Scale {
+            unit_ms: 1000,
+            relative: true,
+            name: "expire",
+        },
+    )
 }
 
 /// `PEXPIRE key milliseconds [NX | XX | GT | LT]`.
 pub(super) fn pexpire(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    expire_generic(ctx, args, Scale { unit_ms: 1, relative: true, name: "pexpire" })
+    expire_generic(
+        ctx,
+        args,
+        Scale {
+            unit_ms: 1,
+            relative: true,
+            name: "pexpire",
+        },
+    )
 }
 
 /// `EXPIREAT key unix-seconds [NX | XX | GT | LT]`.
 pub(super) fn expire_at(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    expire_generic(ctx, args, Scale { unit_ms: 1000, relative: false, name: "expireat" })
+    expire_generic(
+        ctx,
+        args,
+        Scale {
+            unit_ms: 1000,
+            relative: false,
+            name: "expireat",
+        },
+    )
 }
 
 /// `PEXPIREAT key unix-milliseconds [NX | XX | GT | LT]`.
 pub(super) fn pexpire_at(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    expire_generic(ctx, args, Scale { unit_ms: 1, relative: false, name: "pexpireat" })
+    expire_generic(
+        ctx,
+        args,
+        Scale {
+            unit_ms: 1,
+            relative: false,
+            name: "pexpireat",
+        },
+    )
 }
 
 /// When an `EXPIRE` applies, given the expire time the key has.
@@ -58,16 +90,22 @@ impl Condition {
                 _ if option.eq_ignore_ascii_case(b"LT") => condition.only_earlier = true,
                 _ => {
                     let option = String::from_utf8_lossy(option);
-                    return Err(CommandError::composed(format!("ERR Unsupported option {option}")));
+                    return Err(CommandError::composed(format!(
+                        "ERR Unsupported option {option}"
+                    )));
                 }
             }
         }
-        if condition.only_without && (condition.only_with || condition.only_later || condition.only_earlier) {
+        if condition.only_without
+            && (condition.only_with || condition.only_later || condition.only_earlier)
+        {
             let text = "ERR NX and XX, GT or LT options at the same time are not compatible";
             return Err(CommandError::Line(text));
         }
         if condition.only_later && condition.only_earlier {
-            return Err(CommandError::Line("ERR GT and LT options at the same time are not compatible"));
+            return Err(CommandError::Line(
+                "ERR GT and LT options at the same time are not compatible",
+            ));
         }
         Ok(condition)
     }
@@ -85,7 +123,9 @@ fn expire_generic(ctx: &mut Context<'_, '_>, args: Args<'_>, scale: Scale) -> Co
     let condition = Condition::parse(args)?;
     let amount = protocol::parse_i64(&args[2]).ok_or(CommandError::NotInteger)?;
     let base = if scale.relative { ctx.now().0 } else { 0 };
-    let at = amount.checked_mul(scale.unit_ms).and_then(|ms| ms.checked_add(base));
+    let at = amount
+        .checked_mul(scale.unit_ms)
+        .and_then(|ms| ms.checked_add(base));
     let at = UnixMillis(at.ok_or(CommandError::InvalidExpireTime(scale.name))?);
 
     let (db, key) = (ctx.session.db, ctx.key(args, 1));
@@ -97,7 +137,11 @@ fn expire_generic(ctx: &mut Context<'_, '_>, args: Args<'_>, scale: Scale) -> Co
         ctx.notify(EventClass::GENERIC, "del", key.bytes);
     } else if applies {
         ctx.unit.set_expire(db, &key, Some(at));
-        ctx.effect(&[b"PEXPIREAT", key.bytes, itoa::Buffer::new().format(at.0).as_bytes()]);
+        ctx.effect(&[
+            b"PEXPIREAT",
+            key.bytes,
+            itoa::Buffer::new().format(at.0).as_bytes(),
+        ]);
         ctx.notify(EventClass::GENERIC, "expire", key.bytes);
     }
     ctx.reply.integer(applies.into());
@@ -107,7 +151,10 @@ fn expire_generic(ctx: &mut Context<'_, '_>, args: Args<'_>, scale: Scale) -> Co
 /// `PERSIST key`: removes the expire time; 1 if there was one.
 pub(super) fn persist(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let (db, key) = (ctx.session.db, ctx.key(args, 1));
-    let had_one = ctx.unit.peek(db, &key).is_some_and(|entry| entry.expire_at().is_some());
+    let had_one = ctx
+        .unit
+        .peek(db, &key)
+        .is_some_and(|entry| entry.expire_at().is_some());
     if had_one {
         ctx.unit.set_expire(db, &key, None);
         ctx.notify(EventClass::GENERIC, "persist", key.bytes);
@@ -142,9 +189,16 @@ fn round_to_seconds(ms: i64) -> i64 {
     ms.saturating_add(500) / 1000
 }
 
-fn reply_time(ctx: &mut Context<'_, '_>, args: Args<'_>, shown: impl Fn(i64) -> i64) -> CommandResult {
+fn reply_time(
+    ctx: &mut Context<'_, '_>,
+    args: Args<'_>,
+    shown: impl Fn(i64) -> i64,
+) -> CommandResult {
     let key = ctx.key(args, 1);
-    let found = ctx.unit.peek(ctx.session.db, &key).map(|entry| entry.expire_at());
+    let found = ctx
+        .unit
+        .peek(ctx.session.db, &key)
+        .map(|entry| entry.expire_at());
     count_lookup(ctx, found.is_some());
     ctx.reply.integer(match found {
         None => -2,
@@ -161,18 +215,91 @@ mod tests {
     #[test]
     fn conditions_compare_with_the_expire_time_there_is() {
         let (early, late) = (Some(UnixMillis(10)), UnixMillis(20));
-        let check = |condition: Condition, old, expected: bool| assert_eq!(condition.allows(old, late), expected);
+        let check = |condition: Condition, old, expected: bool| {
+            assert_eq!(condition.allows(old, late), expected)
+        };
         check(Condition::default(), None, true);
-        check(Condition { only_without: true, ..Default::default() }, None, true);
-        check(Condition { only_without: true, ..Default::default() }, early, false);
-        check(Condition { only_with: true, ..Default::default() }, None, false);
-        check(Condition { only_with: true, ..Default::default() }, early, true);
+        check(
+            Condition {
+                only_without: true,
+                ..Default::default()
+            },
+            None,
+            true,
+        );
+        check(
+            Condition {
+                only_without: true,
+                ..Default::default()
+            },
+            early,
+            false,
+        );
+        check(
+            Condition {
+                only_with: true,
+                ..Default::default()
+            },
+            None,
+            false,
+        );
+        check(
+            Condition {
+                only_with: true,
+                ..Default::default()
+            },
+            early,
+            true,
+        );
         // No expire time is later than any other.
-        check(Condition { only_later: true, ..Default::default() }, None, false);
-        check(Condition { only_later: true, ..Default::default() }, early, true);
-        check(Condition { only_later: true, ..Default::default() }, Some(late), false);
-        check(Condition { only_earlier: true, ..Default::default() }, None, true);
-        check(Condition { only_earlier: true, ..Default::default() }, early, false);
-        check(Condition { only_with: true, only_earlier: true, ..Default::default() }, None, false);
+        check(
+            Condition {
+                only_later: true,
+                ..Default::default()
+            },
+            None,
+            false,
+        );
+        check(
+            Condition {
+                only_later: true,
+                ..Default::default()
+            },
+            early,
+            true,
+        );
+        check(
+            Condition {
+                only_later: true,
+                ..Default::default()
+            },
+            Some(late),
+            false,
+        );
+        check(
+            Condition {
+                only_earlier: true,
+                ..Default::default()
+            },
+            None,
+            true,
+        );
+        check(
+            Condition {
+                only_earlier: true,
+                ..Default::default()
+            },
+            early,
+            false,
+        );
+        check(
+            Condition {
+                only_with: true,
+                only_earlier: true,
+                ..Default::default()
+            },
+            None,
+            false,
+        );
     }
 }

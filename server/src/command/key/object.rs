@@ -8,17 +8,31 @@ use crate::command::{Command, CommandError, CommandResult, Context, Flags, KeyAc
 pub(super) const OBJECT: Command = Command::container("OBJECT", SUBCOMMANDS);
 
 const SUBCOMMANDS: &[Command] = &[
-    Command::new("ENCODING", Exactly(3), One(2), Flags::READ, encoding).with_access(&[KeyAccess::READ_META]),
-    Command::new("FREQ", Exactly(3), One(2), Flags::READ, frequency).with_access(&[KeyAccess::READ_META]),
-    Command::new("HELP", Exactly(2), NoKeys, Flags::LOADING.and(Flags::STALE), help),
-    Command::new("IDLETIME", Exactly(3), One(2), Flags::READ, idle_time).with_access(&[KeyAccess::READ_META]),
-    Command::new("REFCOUNT", Exactly(3), One(2), Flags::READ, reference_count).with_access(&[KeyAccess::READ_META]),
+    Command::new("ENCODING", Exactly(3), One(2), Flags::READ, encoding)
+        .with_access(&[KeyAccess::READ_META]),
+    Command::new("FREQ", Exactly(3), One(2), Flags::READ, frequency)
+        .with_access(&[KeyAccess::READ_META]),
+    Command::new(
+        "HELP",
+        Exactly(2),
+        NoKeys,
+        Flags::LOADING.and(Flags::STALE),
+        help,
+    ),
+    Command::new("IDLETIME", Exactly(3), One(2), Flags::READ, idle_time)
+        .with_access(&[KeyAccess::READ_META]),
+    Command::new("REFCOUNT", Exactly(3), One(2), Flags::READ, reference_count)
+        .with_access(&[KeyAccess::READ_META]),
 ];
 
 /// `OBJECT ENCODING key`, in Redis's words.
 fn encoding(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let key = ctx.key(args, 2);
-    match ctx.unit.peek(ctx.session.db, &key).map(|entry| entry.encoding()) {
+    match ctx
+        .unit
+        .peek(ctx.session.db, &key)
+        .map(|entry| entry.encoding())
+    {
         Some(encoding) => ctx.reply.bulk(encoding.as_bytes()),
         None => ctx.reply.null(),
     }
@@ -41,7 +55,11 @@ fn frequency(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 /// `OBJECT IDLETIME key`: seconds since the last access.
 fn idle_time(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let (key, now) = (ctx.key(args, 2), ctx.now());
-    match ctx.unit.peek(ctx.session.db, &key).map(|entry| entry.idle_seconds(now)) {
+    match ctx
+        .unit
+        .peek(ctx.session.db, &key)
+        .map(|entry| entry.idle_seconds(now))
+    {
         Some(seconds) => ctx.reply.integer(seconds.into()),
         None => ctx.reply.null(),
     }

@@ -20,14 +20,22 @@ struct Filter<'a> {
 
 impl<'a> Filter<'a> {
     fn parse(args: Args<'a>) -> Result<Self, CommandError> {
-        let mut filter = Self { pattern: None, count: SCAN_COUNT, type_matches: true };
+        let mut filter = Self {
+            pattern: None,
+            count: SCAN_COUNT,
+            type_matches: true,
+        };
         let mut at = 2;
         while at < args.len() {
             let value = args.get(at + 1);
             match value {
                 Some(value) if args.is(at, "COUNT") => filter.count = parse_count(value)?,
-                Some(value) if args.is(at, "MATCH") => filter.pattern = (value != b"*").then_some(value),
-                Some(value) if args.is(at, "TYPE") => filter.type_matches = value.eq_ignore_ascii_case(b"string"),
+                Some(value) if args.is(at, "MATCH") => {
+                    filter.pattern = (value != b"*").then_some(value)
+                }
+                Some(value) if args.is(at, "TYPE") => {
+                    filter.type_matches = value.eq_ignore_ascii_case(b"string")
+                }
                 _ => return Err(CommandError::Syntax),
             }
             at += 2;
@@ -42,7 +50,11 @@ impl<'a> Filter<'a> {
 
 fn parse_count(digits: &[u8]) -> Result<usize, CommandError> {
     let count = protocol::parse_i64(digits).ok_or(CommandError::NotInteger)?;
-    if count < 1 { Err(CommandError::Syntax) } else { Ok(count as usize) }
+    if count < 1 {
+        Err(CommandError::Syntax)
+    } else {
+        Ok(count as usize)
+    }
 }
 
 /// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`.
@@ -50,11 +62,13 @@ pub(super) fn scan(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let cursor = parse_cursor(&args[1]).ok_or(CommandError::Line("ERR invalid cursor"))?;
     let filter = Filter::parse(args)?;
     let mut found: Vec<Vec<u8>> = Vec::new();
-    let next = ctx.unit.scan(ctx.session.db, cursor, filter.count, &mut |entry| {
-        if filter.wants(entry.key()) {
-            found.push(entry.key().to_vec());
-        }
-    });
+    let next = ctx
+        .unit
+        .scan(ctx.session.db, cursor, filter.count, &mut |entry| {
+            if filter.wants(entry.key()) {
+                found.push(entry.key().to_vec());
+            }
+        });
     ctx.reply.array(2);
     ctx.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
     ctx.reply.array(found.len());
@@ -69,7 +83,13 @@ fn parse_cursor(digits: &[u8]) -> Option<u64> {
 
 /// `KEYS pattern`: one shard at a time, so that no other session waits for the whole walk.
 pub(super) fn keys(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    let mut walk = KeysWalk { db: ctx.session.db, pattern: args[1].into(), shard: 0, found: 0, body: Vec::new() };
+    let mut walk = KeysWalk {
+        db: ctx.session.db,
+        pattern: args[1].into(),
+        shard: 0,
+        found: 0,
+        body: Vec::new(),
+    };
     if !ctx.in_exec {
         ctx.continue_in_slices(walk);
         return Ok(());
@@ -94,7 +114,12 @@ struct KeysWalk {
 
 impl KeysWalk {
     fn visit(&mut self, unit: &mut Unit<'_>) {
-        let Self { pattern, found, body, .. } = self;
+        let Self {
+            pattern,
+            found,
+            body,
+            ..
+        } = self;
         unit.for_each_in_shard(self.db, self.shard, &mut |entry| {
             // A lone star stands for every key, the empty one too.
             if **pattern == *b"*" || glob_match(pattern, entry.key()) {
@@ -113,7 +138,11 @@ impl KeysWalk {
 
 impl Slices for KeysWalk {
     fn next(&mut self, ctx: &mut SliceContext<'_>) -> SliceProgress {
-        self.visit(&mut Unit::begin(&ctx.server.keyspace, LockPlan::Roaming, ctx.now));
+        self.visit(&mut Unit::begin(
+            &ctx.server.keyspace,
+            LockPlan::Roaming,
+            ctx.now,
+        ));
         if usize::from(self.shard) < ctx.server.keyspace.shard_count() {
             return SliceProgress::More;
         }

@@ -17,18 +17,33 @@ pub(super) fn draw(name: &str, event: &LatencyEvent, now_seconds: i64) -> String
     let high = shown.iter().map(|spike| spike.1).max().unwrap_or(0);
     let low = shown.iter().map(|spike| spike.1).min().unwrap_or(0);
     let mut text = String::new();
-    let _ = writeln!(text, "{name} - high {high} ms, low {low} ms (all time high {} ms)", event.max_ms);
+    let _ = writeln!(
+        text,
+        "{name} - high {high} ms, low {low} ms (all time high {} ms)",
+        event.max_ms
+    );
     text.push_str(&"-".repeat(COLUMNS_MAX));
     text.push('\n');
     for row in (0..ROWS).rev() {
-        text.extend(shown.iter().map(|spike| character(height(spike.1, low, high), row)));
+        text.extend(
+            shown
+                .iter()
+                .map(|spike| character(height(spike.1, low, high), row)),
+        );
         text.push('\n');
     }
     text.push('\n');
-    let labels: Vec<String> = shown.iter().map(|spike| ago(now_seconds - spike.0)).collect();
+    let labels: Vec<String> = shown
+        .iter()
+        .map(|spike| ago(now_seconds - spike.0))
+        .collect();
     let longest = labels.iter().map(String::len).max().unwrap_or(0);
     for row in 0..longest {
-        text.extend(labels.iter().map(|label| label.as_bytes().get(row).map_or(' ', |&byte| byte as char)));
+        text.extend(
+            labels
+                .iter()
+                .map(|label| label.as_bytes().get(row).map_or(' ', |&byte| byte as char)),
+        );
         text.push('\n');
     }
     text
@@ -63,10 +78,16 @@ mod tests {
 
     #[test]
     fn the_highest_spike_reaches_the_top_and_the_lowest_stays_at_the_bottom() {
-        let event = LatencyEvent { history: [(100, 10), (160, 40), (4_000, 25)].into(), max_ms: 90 };
+        let event = LatencyEvent {
+            history: [(100, 10), (160, 40), (4_000, 25)].into(),
+            max_ms: 90,
+        };
         let text = draw("command", &event, 4_001);
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "command - high 40 ms, low 10 ms (all time high 90 ms)");
+        assert_eq!(
+            lines[0],
+            "command - high 40 ms, low 10 ms (all time high 90 ms)"
+        );
         assert_eq!(lines[1].len(), COLUMNS_MAX);
         assert_eq!(lines[2], " # ");
         assert_eq!(lines[5], "_##");
@@ -75,7 +96,10 @@ mod tests {
 
     #[test]
     fn equal_spikes_and_long_histories_are_drawn() {
-        let event = LatencyEvent { history: (0..160).map(|second| (second, 7)).collect(), max_ms: 7 };
+        let event = LatencyEvent {
+            history: (0..160).map(|second| (second, 7)).collect(),
+            max_ms: 7,
+        };
         let text = draw("command", &event, 160);
         assert!(text.lines().skip(2).all(|line| line.len() <= COLUMNS_MAX));
     }

@@ -14,7 +14,9 @@ pub(super) fn report(events: &[(&'static str, LatencyEvent)], config: &Config) -
             .to_owned();
     }
     if events.is_empty() {
-        return format!("Nothing has taken {threshold_ms} milliseconds or longer since the monitor was reset.\n");
+        return format!(
+            "Nothing has taken {threshold_ms} milliseconds or longer since the monitor was reset.\n"
+        );
     }
     let mut text = format!("Events that took at least {threshold_ms} milliseconds:\n\n");
     for (at, (name, event)) in events.iter().enumerate() {
@@ -25,7 +27,10 @@ pub(super) fn report(events: &[(&'static str, LatencyEvent)], config: &Config) -
         text.push_str("- Some commands are slow by themselves. SLOWLOG GET shows which");
         let micros = config.slowlog_log_slower_than_us;
         if micros < 0 || micros > threshold_ms.saturating_mul(1_000) {
-            let _ = write!(text, ", once slowlog-log-slower-than is {threshold_ms}000 or lower (it is {micros})");
+            let _ = write!(
+                text,
+                ", once slowlog-log-slower-than is {threshold_ms}000 or lower (it is {micros})"
+            );
         }
         text.push_str(". KEYS, and reads of very long values, are the usual ones.\n");
     }
@@ -42,7 +47,13 @@ fn summary(event: &LatencyEvent) -> String {
     let spikes = event.history.len() as u64;
     let sum: u64 = event.history.iter().map(|spike| spike.1).sum();
     let mean = sum.checked_div(spikes).unwrap_or(0);
-    let off = event.history.iter().map(|spike| spike.1.abs_diff(mean)).sum::<u64>().checked_div(spikes).unwrap_or(0);
+    let off = event
+        .history
+        .iter()
+        .map(|spike| spike.1.abs_diff(mean))
+        .sum::<u64>()
+        .checked_div(spikes)
+        .unwrap_or(0);
     let first = event.history.front().map_or(0, |spike| spike.0);
     let last = event.history.back().map_or(0, |spike| spike.0);
     let period = (last - first) as f64 / spikes.max(1) as f64;
@@ -63,9 +74,14 @@ mod tests {
         assert!(report(&[], &config).contains("is off"));
         config.latency_monitor_threshold_ms = 100;
         assert!(report(&[], &config).contains("Nothing has taken 100"));
-        let event = LatencyEvent { history: [(10, 100), (20, 300)].into(), max_ms: 400 };
+        let event = LatencyEvent {
+            history: [(10, 100), (20, 300)].into(),
+            max_ms: 400,
+        };
         let text = report(&[("command", event)], &config);
-        assert!(text.contains("1. command: 2 latency spikes (average 200 ms, mean deviation 100 ms, period 5.00 sec)"));
+        assert!(text.contains(
+            "1. command: 2 latency spikes (average 200 ms, mean deviation 100 ms, period 5.00 sec)"
+        ));
         assert!(text.contains("Worst all time event 400 ms."));
         assert!(text.contains("SLOWLOG GET shows which. KEYS"));
     }

@@ -22,6 +22,8 @@ const FAST_READ: Flags = Flags::READ.and(Flags::FAST);
 const FAST_WRITE: Flags = Flags::WRITE.and(Flags::FAST);
 const GROW: Flags = Flags::WRITE.and(Flags::DENY_OOM);
 const FAST_GROW: Flags = GROW.and(Flags::FAST);
+/// For commands that compare or copy their long arguments instead of keeping them.
+const NOT_KEPT: Flags = Flags::STORES_NO_ARGUMENT;
 
 const INSERT: KeyAccess = KeyAccess(&["RW", "insert"]);
 const INSERT_NEW: KeyAccess = KeyAccess(&["OW", "insert"]);
@@ -37,15 +39,34 @@ const PAIRS: super::KeySpec = Range {
 };
 
 pub(crate) const COMMANDS: &[Command] = &[
-    Command::new("APPEND", Exactly(3), One(1), FAST_GROW, range::append).with_access(&[INSERT]),
+    Command::new(
+        "APPEND",
+        Exactly(3),
+        One(1),
+        FAST_GROW.and(NOT_KEPT),
+        range::append,
+    )
+    .with_access(&[INSERT]),
     Command::new("DECR", Exactly(2), One(1), FAST_GROW, increment::decr)
         .with_access(&[KeyAccess::UPDATE]),
     Command::new("DECRBY", Exactly(3), One(1), FAST_GROW, increment::decrby)
         .with_access(&[KeyAccess::UPDATE]),
-    Command::new("DELEX", AtLeast(2), One(1), FAST_WRITE, compare::delex)
-        .with_access(&[COMPARE_AND_DELETE]),
-    Command::new("DELIFEQ", Exactly(3), One(1), FAST_WRITE, compare::delifeq)
-        .with_access(&[KeyAccess::REMOVE]),
+    Command::new(
+        "DELEX",
+        AtLeast(2),
+        One(1),
+        FAST_WRITE.and(NOT_KEPT),
+        compare::delex,
+    )
+    .with_access(&[COMPARE_AND_DELETE]),
+    Command::new(
+        "DELIFEQ",
+        Exactly(3),
+        One(1),
+        FAST_WRITE.and(NOT_KEPT),
+        compare::delifeq,
+    )
+    .with_access(&[KeyAccess::REMOVE]),
     Command::new("DIGEST", Exactly(2), One(1), FAST_READ, compare::digest),
     Command::new("GET", Exactly(2), One(1), FAST_READ, read::get),
     Command::new("GETDEL", Exactly(2), One(1), FAST_WRITE, read::getdel).with_access(&[TAKE]),
@@ -112,8 +133,14 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command::new("SETEX", Exactly(4), One(1), GROW, set::setex)
         .with_access(&[KeyAccess::OVERWRITE]),
     Command::new("SETNX", Exactly(3), One(1), FAST_GROW, set::setnx).with_access(&[INSERT_NEW]),
-    Command::new("SETRANGE", Exactly(4), One(1), GROW, range::setrange)
-        .with_access(&[KeyAccess::CHANGE]),
+    Command::new(
+        "SETRANGE",
+        Exactly(4),
+        One(1),
+        GROW.and(NOT_KEPT),
+        range::setrange,
+    )
+    .with_access(&[KeyAccess::CHANGE]),
     Command::new("STRLEN", Exactly(2), One(1), FAST_READ, read::strlen)
         .with_access(&[KeyAccess::READ_META]),
     Command::new("SUBSTR", Exactly(4), One(1), READ, range::getrange),
