@@ -62,7 +62,7 @@ pub(crate) struct Db {
 }
 
 /// Fewer keys than this gone, and looking for sparse segments does not pay.
-const MERGE_KEYS_MIN: usize = 1024;
+const MERGE_KEYS_MIN: usize = 64;
 
 impl Db {
     fn new(id: u64) -> Box<Self> {
