@@ -10,6 +10,7 @@ mod sync {
 }
 
 #[path = "slot_word.rs"]
+#[expect(clippy::duplicate_mod, reason = "compiled a second time, against other atomics")]
 #[expect(dead_code, reason = "the model uses what readers, the snapshot and the evictor use")]
 mod slot_word;
 

@@ -62,7 +62,7 @@ fn check_shift(shards: usize, budget: u64) {
     let mut cache = Cache { keyspace: keyspace(shards), random: Random(9), present: Vec::new(), next: 0 };
     for phase in PHASES {
         cache.run_phase(phase, 2 * budget, budget);
-        (0..200).for_each(|_| drop(maintain(&cache.keyspace, NOW)));
+        (0..200).for_each(|_| _ = maintain(&cache.keyspace, NOW));
         let (resident, live) = (cache.keyspace.resident_bytes(), cache.keyspace.memory().dataset_bytes());
         assert!(resident * 100 <= live * 125, "{shards} shards, {phase:?}: {resident} held for {live}");
         cache.check_all();
@@ -72,7 +72,7 @@ fn check_shift(shards: usize, budget: u64) {
     for (n, _) in cache.present.drain(keep..) {
         assert!(delete(&cache.keyspace, 0, &name(n), NOW));
     }
-    (0..400).for_each(|_| drop(maintain(&cache.keyspace, NOW)));
+    (0..400).for_each(|_| _ = maintain(&cache.keyspace, NOW));
     let (resident, live) = (cache.keyspace.resident_bytes(), cache.keyspace.memory().dataset_bytes());
     // A unit of memory per size class and shard is never worth moving for.
     let slack = shards as u64 * CLASSES * 4096;
@@ -125,7 +125,7 @@ fn blocks_move_while_a_snapshot_holds_old_ones() {
     }
     assert_eq!(shown.len(), before.len());
     assert!(before.iter().all(|(&n, &len)| shown.get(&name(n)) == Some(&value(n, len))));
-    (0..400).for_each(|_| drop(maintain(&keyspace, NOW)));
+    (0..400).for_each(|_| _ = maintain(&keyspace, NOW));
     assert!(lens.iter().all(|(&n, &len)| get(&keyspace, 0, &name(n), NOW) == Some(value(n, len))));
     assert_eq!(exclusive(&keyspace, NOW).db_len(0), lens.len() as u64);
 }

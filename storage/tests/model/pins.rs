@@ -39,20 +39,20 @@ impl Readers {
         let offset = self.random.below(200_000);
         let mut unit = exclusive(&self.keyspace, NOW);
         match choice {
-            0..4 => drop(unit.set(db, &key, NewValue::Big(BigString::from_bytes(&long)), NewExpiry::None)),
-            4 => drop(unit.set(db, &key, NewValue::Bytes(&short), NewExpiry::Keep)),
-            5..8 => drop(unit.append(db, &key, &short, LEN_MAX).is_ok()),
-            8..11 => drop(unit.set_range(db, &key, offset, &short, LEN_MAX).is_ok()),
+            0..4 => _ = unit.set(db, &key, NewValue::Big(BigString::from_bytes(&long)), NewExpiry::None),
+            4 => _ = unit.set(db, &key, NewValue::Bytes(&short), NewExpiry::Keep),
+            5..8 => _ = unit.append(db, &key, &short, LEN_MAX).is_ok(),
+            8..11 => _ = unit.set_range(db, &key, offset, &short, LEN_MAX).is_ok(),
             11 => {
                 let set = |string: &mut StringMut<'_>| string.set_byte(offset as usize, 7);
                 unit.with_string_mut(db, &key, offset + 1, set).expect("a string");
             }
-            12 => drop(unit.rename(db, &key, &other)),
-            13 => drop(a != b && unit.copy(db, &key, 1 - db, &other)),
-            14 => drop(unit.move_key(&key, db, 1 - db)),
-            15 => drop(unit.set_expire(db, &key, (offset % 2 == 0).then_some(UnixMillis(NOW + 1000 + offset as i64)))),
-            16 => drop(unit.delete(db, &key)),
-            17 if offset < 20_000 => drop(unit.flush(None)),
+            12 => _ = unit.rename(db, &key, &other),
+            13 => _ = a != b && unit.copy(db, &key, 1 - db, &other),
+            14 => _ = unit.move_key(&key, db, 1 - db),
+            15 => _ = unit.set_expire(db, &key, offset.is_multiple_of(2).then_some(UnixMillis(NOW + 1000 + offset as i64))),
+            16 => _ = unit.delete(db, &key),
+            17 if offset < 20_000 => _ = unit.flush(None),
             18 => unit.swap_databases(0, 1),
             _ => {
                 drop(unit);
@@ -75,7 +75,7 @@ impl Readers {
                     self.snapshot = None;
                 }
             }
-            _ => drop(maintain(&self.keyspace, NOW)),
+            _ => _ = maintain(&self.keyspace, NOW),
         }
     }
 

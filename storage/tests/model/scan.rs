@@ -51,7 +51,7 @@ impl Churn {
         }
         match self.random.below(8) {
             0 => settle(keyspace, NOW),
-            1..4 => drop(maintain(keyspace, NOW)),
+            1..4 => _ = maintain(keyspace, NOW),
             _ => {}
         }
     }

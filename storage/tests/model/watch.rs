@@ -28,9 +28,9 @@ fn filled() -> Keyspace {
 #[test]
 fn every_change_of_a_watched_key_spoils() {
     let cases: &[(&str, &[u8], Act)] = &[
-        ("set", b"there", |unit, k| drop(unit.set(0, &k.key(b"there"), NewValue::Bytes(b"w"), NewExpiry::None))),
-        ("same value", b"there", |unit, k| drop(unit.set(0, &k.key(b"there"), NewValue::Bytes(b"value"), NewExpiry::None))),
-        ("create", b"absent", |unit, k| drop(unit.set(0, &k.key(b"absent"), NewValue::Int(1), NewExpiry::None))),
+        ("set", b"there", |unit, k| _ = unit.set(0, &k.key(b"there"), NewValue::Bytes(b"w"), NewExpiry::None)),
+        ("same value", b"there", |unit, k| _ = unit.set(0, &k.key(b"there"), NewValue::Bytes(b"value"), NewExpiry::None)),
+        ("create", b"absent", |unit, k| _ = unit.set(0, &k.key(b"absent"), NewValue::Int(1), NewExpiry::None)),
         ("delete", b"there", |unit, k| assert!(unit.delete(0, &k.key(b"there")))),
         ("expire", b"there", |unit, k| assert!(unit.set_expire(0, &k.key(b"there"), Some(UnixMillis(NOW + 9))))),
         ("persist", b"mortal", |unit, k| assert!(unit.set_expire(0, &k.key(b"mortal"), None))),
@@ -59,7 +59,7 @@ fn every_change_of_a_watched_key_spoils() {
 #[test]
 fn what_leaves_the_key_alone_does_not_spoil() {
     let cases: &[(&str, &[u8], Act)] = &[
-        ("read", b"there", |unit, k| drop(unit.find(0, &k.key(b"there")))),
+        ("read", b"there", |unit, k| _ = unit.find(0, &k.key(b"there"))),
         ("touch", b"there", |unit, k| assert!(unit.touch(0, &k.key(b"there")))),
         ("delete of an absent key", b"absent", |unit, k| assert!(!unit.delete(0, &k.key(b"absent")))),
         ("failed incr", b"there", |unit, k| assert!(unit.incr(0, &k.key(b"there"), 1).is_err())),
