@@ -438,7 +438,6 @@ fn shutdown_ends_the_server_with_success() {
         "SHUTDOWN",
         "SHUTDOWN NOSAVE",
         "SHUTDOWN NOW",
-        "SHUTDOWN SAVE",
     ] {
         let mut server = TestServer::start();
         let mut other = server.raw();

@@ -23,6 +23,8 @@ pub(super) enum Refusal {
     Error(CommandError),
     /// It will be tried again.
     Park(Park),
+    /// It is no Redis client: the connection ends without another word.
+    Attack,
 }
 
 impl From<CommandError> for Refusal {
@@ -44,6 +46,7 @@ impl Executor<'_, '_> {
             Lookup::UnknownSubcommand(container) => {
                 return Err(unknown_subcommand(container, args).into());
             }
+            Lookup::Unknown if is_http(args.at(0)) => return Err(Refusal::Attack),
             Lookup::Unknown => return Err(unknown_command(args).into()),
         };
         if !command.row.arity.admits(args.len()) {
@@ -143,6 +146,13 @@ pub(super) fn pauses(pause: Pause, flags: Flags) -> bool {
 /// Queueing takes memory whatever the command; these are not queued or end the transaction.
 fn grows_the_queue(command: &Registered) -> bool {
     !matches!(command.row.name, "EXEC" | "DISCARD" | "QUIT" | "RESET")
+}
+
+/// Whether a request is a line of HTTP: a web page that makes a browser talk to a local server hopes that the
+/// lines of its body run as commands.
+#[cold]
+fn is_http(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"Host:")
 }
 
 #[cold]
