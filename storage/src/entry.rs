@@ -340,7 +340,7 @@ impl<'a> EntryView<'a> {
     }
 
     /// Bytes the value occupies outside the entry's block.
-    fn outside_bytes(&self) -> usize {
+    pub(crate) fn outside_bytes(&self) -> usize {
         match self.string() {
             StringRef::Big(big) => big.memory_bytes() + size_of::<BigString>(),
             _ => 0,

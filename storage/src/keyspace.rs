@@ -105,6 +105,13 @@ impl Keyspace {
         &self.memory
     }
 
+    /// Bytes that the shards' allocators hold for entries: touched pages and single large blocks. Looks into one
+    /// shard after the other.
+    pub fn resident_bytes(&self) -> u64 {
+        let of = |shard: &Shard| shard.slab.resident_bytes() + shard.slab.large_bytes();
+        self.shards.iter().map(|cell| of(&cell.lock.read()) as u64).sum()
+    }
+
     /// The ordered log of effects.
     pub fn log(&self) -> &Log {
         &self.log

@@ -26,6 +26,8 @@ mod shard;
 pub mod slab;
 pub mod slot;
 mod slot_word;
+#[cfg(test)]
+mod slot_word_model;
 mod snapshot;
 mod state;
 mod strings;
@@ -50,6 +52,14 @@ pub use time::UnixMillis;
 pub use unit::{LockPlan, NewExpiry, RemovalCause, Removed, Tally, Unit};
 pub use value::{BIG_STRING_MIN_BYTES, NewValue, StringRef, ValueType, canonical_integer};
 pub use watch::WatchFlag;
+
+/// The atomic that slot words are made of; the model test has its own.
+mod sync {
+    pub(crate) use std::sync::atomic::AtomicU64;
+
+    /// Whether this is the model; layout assertions hold for the real type only.
+    pub(crate) const IS_MODEL: bool = false;
+}
 
 /// A database number, `0..databases`.
 pub type DbIndex = u32;

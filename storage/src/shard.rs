@@ -62,7 +62,7 @@ pub(crate) struct Db {
 }
 
 /// Fewer keys than this gone, and looking for sparse segments does not pay.
-const MERGE_KEYS_MIN: usize = 1024;
+const MERGE_KEYS_MIN: usize = 64;
 
 impl Db {
     fn new(id: u64) -> Box<Self> {
@@ -90,7 +90,7 @@ impl Db {
 pub(crate) struct Graveyard {
     /// Detached databases, with the position up to which each is torn down.
     dbs: Vec<(Box<Db>, u64)>,
-    strings: Vec<Box<BigString>>,
+    strings: Vec<BigString>,
 }
 
 /// A part of the keyspace behind one lock.
@@ -102,6 +102,7 @@ pub(crate) struct Shard {
     /// Parity of the current epoch; changes only at a cut.
     pub(crate) parity: bool,
     /// Databases flushed while a snapshot still had to walk them.
+    #[expect(clippy::vec_box, reason = "databases move between here, `dbs` and the graveyard by pointer")]
     pub(crate) detached: Vec<Box<Db>>,
     /// What a snapshot has yet to show of this shard.
     walk: Option<Walk>,
@@ -466,7 +467,7 @@ impl Shard {
     fn free_later(&mut self, word: Word) {
         if word.kind() == Kind::BigString {
             // SAFETY: the word has left its table, and the entry is freed right below.
-            self.graveyard.strings.push(unsafe { EntryMut::new(word) }.take_big());
+            self.graveyard.strings.push(*unsafe { EntryMut::new(word) }.take_big());
         }
         // SAFETY: the word has left the table and every queue, so this is the block's only owner.
         unsafe { self.slab.free(word.entry().block()) };
@@ -482,7 +483,7 @@ impl Shard {
         self.outside_bytes -= outside_bytes(&big);
         if big.len() >= GRAVEYARD_STRING_BYTES {
             self.outside_bytes += outside_bytes(&big);
-            self.graveyard.strings.push(big);
+            self.graveyard.strings.push(*big);
             self.published.stale = true;
         }
     }

@@ -10,8 +10,9 @@
 //! | 55:48 | fingerprint: position bits 23:16 | never |
 //! | 47:0 | address of the entry | the exclusive lock |
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
+use super::sync::{AtomicU64, IS_MODEL};
 use crate::entry::EntryPtr;
 
 const FREQUENCY_ONE: u64 = 1 << 62;
@@ -127,7 +128,7 @@ impl Word {
 #[repr(transparent)]
 pub(crate) struct SlotWord(AtomicU64);
 
-const _: () = assert!(size_of::<SlotWord>() == 8);
+const _: () = assert!(IS_MODEL || size_of::<SlotWord>() == 8);
 
 impl SlotWord {
     pub(crate) fn new(word: Word) -> Self {
@@ -142,10 +143,11 @@ impl SlotWord {
         Word(self.0.load(Ordering::Relaxed))
     }
 
-    /// Replaces the word. Only under the exclusive lock; `&mut` would forbid it inside a shared table walk.
+    /// Replaces the word. Only under the exclusive lock, as `&mut` says.
     #[inline]
     pub(crate) fn store(&mut self, word: Word) {
-        *self.0.get_mut() = word.0;
+        // Relaxed: see `load`.
+        self.0.store(word.0, Ordering::Relaxed);
     }
 
     /// Counts a hit. After three the word is not written again, so a hot key's line stays shared.

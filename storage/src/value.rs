@@ -75,10 +75,10 @@ impl StringRef<'_> {
     }
 
     /// The bytes as one owned piece.
-    pub fn to_vec(&self) -> Vec<u8> {
+    pub fn to_vec(self) -> Vec<u8> {
         match self {
             StringRef::Raw(bytes) => bytes.to_vec(),
-            StringRef::Int(value) => itoa::Buffer::new().format(*value).as_bytes().to_vec(),
+            StringRef::Int(value) => itoa::Buffer::new().format(value).as_bytes().to_vec(),
             StringRef::Big(big) => big.copy_to_vec(),
         }
     }

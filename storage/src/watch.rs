@@ -26,20 +26,16 @@ impl WatchFlag {
     }
 }
 
+type Watchers = Vec<Arc<WatchFlag>>;
+
 /// The keys of one shard that somebody watches.
 #[derive(Default)]
 pub(crate) struct WatchTable {
-    keys: HashMap<(DbIndex, Box<[u8]>), Vec<Arc<WatchFlag>>, foldhash::fast::RandomState>,
+    keys: HashMap<(DbIndex, Box<[u8]>), Watchers, foldhash::fast::RandomState>,
     key_bytes: usize,
 }
 
 impl WatchTable {
-    /// Whether nobody watches anything here: the one check that a write pays.
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
-
     /// Bytes held, map overhead estimated per key.
     pub(crate) fn bytes(&self) -> usize {
         self.key_bytes
@@ -89,5 +85,5 @@ impl WatchTable {
 }
 
 fn watch_bytes(key: &[u8]) -> usize {
-    size_of::<(DbIndex, Box<[u8]>, Vec<Arc<WatchFlag>>)>() + size_of::<Arc<WatchFlag>>() + key.len()
+    size_of::<(DbIndex, Box<[u8]>, Watchers)>() + size_of::<Arc<WatchFlag>>() + key.len()
 }

@@ -41,7 +41,7 @@ use bucket::Bucket;
 use compact::Compaction;
 
 /// Width of a tick and of a bucket of level 0, in milliseconds.
-pub const TICK_MS: i64 = 16;
+pub(crate) const TICK_MS: i64 = 16;
 
 const DIGIT_BITS: u32 = 6;
 const BUCKETS: usize = 1 << DIGIT_BITS;
@@ -49,23 +49,23 @@ const LEVELS: usize = 5;
 
 /// A key in the wheel: the top 40 bits of its position. Several keys may share one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Record40([u8; 5]);
+pub(crate) struct Record40([u8; 5]);
 
 impl Record40 {
     /// The record of the key at `position`.
-    pub fn from_position(position: u64) -> Record40 {
+    pub(crate) fn from_position(position: u64) -> Record40 {
         let [a, b, c, d, e, ..] = position.to_be_bytes();
         Record40([a, b, c, d, e])
     }
 
     /// The lowest position that this record can stand for; the low 24 bits are zero.
-    pub fn position(self) -> u64 {
+    pub(crate) fn position(self) -> u64 {
         let [a, b, c, d, e] = self.0;
         u64::from_be_bytes([a, b, c, d, e, 0, 0, 0])
     }
 
     /// Whether this is the record of the key at `position`.
-    pub fn matches(self, position: u64) -> bool {
+    pub(crate) fn matches(self, position: u64) -> bool {
         self == Record40::from_position(position)
     }
 }
@@ -79,7 +79,7 @@ enum Place {
 }
 
 /// The records of one database in one shard. See the module documentation.
-pub struct Wheel {
+pub(crate) struct Wheel {
     /// Every bucket up to and including this tick is in `due`.
     tick: u64,
     /// Added to every tick, so that the wheels of different shards do not cascade together.
@@ -106,7 +106,7 @@ impl Wheel {
     ///
     /// `phase`, in ticks, shifts the moments at which coarse buckets cascade, without any effect on
     /// when records come out. Give each shard another one, spread over a minute or more.
-    pub fn new(now: UnixMillis, phase: u32) -> Wheel {
+    pub(crate) fn new(now: UnixMillis, phase: u32) -> Wheel {
         let phase = u64::from(phase);
         Wheel {
             tick: tick_of(now, phase),
@@ -128,7 +128,7 @@ impl Wheel {
     ///
     /// Call [`Wheel::advance`] first when the wheel may have stood still: relative to a stale clock
     /// the record would be put on too coarse a level and come out once more than needed.
-    pub fn file(&mut self, record: Record40, expire_at: UnixMillis) {
+    pub(crate) fn file(&mut self, record: Record40, expire_at: UnixMillis) {
         self.records += 1;
         let place = self.place_of(expire_at);
         let bucket = match place {
@@ -151,7 +151,7 @@ impl Wheel {
     /// Moves the clock to `now`, forwards or backwards by any distance. Constant work: at most 321
     /// buckets are moved by pointer.
     #[inline]
-    pub fn advance(&mut self, now: UnixMillis) {
+    pub(crate) fn advance(&mut self, now: UnixMillis) {
         let tick = tick_of(now, self.phase);
         if tick != self.tick {
             self.turn_to(tick);
@@ -164,7 +164,7 @@ impl Wheel {
     ///
     /// For each entry that matches and is alive, meaning `now <= expire_at` with this same `now`,
     /// the owner must call [`Wheel::file`] with its expire time.
-    pub fn pop_due(&mut self, now: UnixMillis) -> Option<Record40> {
+    pub(crate) fn pop_due(&mut self, now: UnixMillis) -> Option<Record40> {
         self.advance(now);
         for queue in &mut self.due {
             let Some(bucket) = queue.front_mut() else {
@@ -185,13 +185,13 @@ impl Wheel {
     }
 
     /// Whether [`Wheel::pop_due`] has something to hand out even if the clock stands still.
-    pub fn has_due(&self) -> bool {
+    pub(crate) fn has_due(&self) -> bool {
         self.due.iter().any(|queue| !queue.is_empty())
     }
 
     /// When [`Wheel::pop_due`] has something to hand out: the current tick or an earlier time if it
     /// has now, `None` if the wheel is empty. The owner may sleep until then.
-    pub fn next_due(&self) -> Option<UnixMillis> {
+    pub(crate) fn next_due(&self) -> Option<UnixMillis> {
         if self.has_due() {
             return Some(self.start_of(self.tick));
         }
@@ -211,12 +211,13 @@ impl Wheel {
     }
 
     /// How many records there are, left-over ones included.
-    pub fn record_count(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn record_count(&self) -> usize {
         self.records
     }
 
     /// Allocated bytes, to the byte, without the `Wheel` itself.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let queues: usize = self.due.iter().map(VecDeque::capacity).sum();
         let compaction = self.compaction.as_ref().map_or(0, Compaction::bytes);
         self.bucket_bytes + queues * size_of::<Bucket>() + compaction

@@ -1,6 +1,12 @@
 //! Random operations on a [`Keyspace`] against plain maps with the same clock.
 
 mod model {
+    mod compaction;
     mod concurrent;
+    mod expiry;
+    mod pins;
+    mod scan;
     mod single;
+    mod support;
+    mod watch;
 }

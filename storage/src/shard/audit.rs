@@ -46,7 +46,7 @@ impl Shard {
         for (db, _) in &self.graveyard.dbs {
             db.table.audit(hasher).into_iter().chain(db.pre_images.words()).for_each(|word| census.count(word));
         }
-        census.outside_bytes += self.graveyard.strings.iter().map(|big| outside_bytes(big)).sum::<usize>();
+        census.outside_bytes += self.graveyard.strings.iter().map(outside_bytes).sum::<usize>();
         assert_eq!(census.block_bytes, self.slab.live_bytes() + self.slab.large_bytes(), "blocks");
         assert_eq!(census.outside_bytes, self.outside_bytes, "bytes outside the blocks");
         assert_eq!(self.dataset_bytes(), census.block_bytes + census.outside_bytes);

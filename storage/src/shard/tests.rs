@@ -189,7 +189,7 @@ fn dropped_snapshot_is_cleared_away_by_maintenance() {
     let keyspace = keyspace(4);
     (0..5000).for_each(|n| set(&keyspace, 0, format!("{n}").as_bytes(), b"v", NewExpiry::None));
     let mut snapshot = keyspace.cut(|cut| cut.start_snapshot()).unwrap();
-    (0..7).for_each(|_| drop(snapshot.step(&keyspace, &mut |_, _| {})));
+    (0..7).for_each(|_| _ = snapshot.step(&keyspace, &mut |_, _| {}));
     (0..2500).for_each(|n| set(&keyspace, 0, format!("{n}").as_bytes(), b"w", NewExpiry::At(UnixMillis(NOW + 5))));
     drop(snapshot);
     assert!(keyspace.cut(|cut| cut.start_snapshot()).is_none(), "parities are mixed until then");

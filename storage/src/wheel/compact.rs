@@ -77,7 +77,7 @@ impl Compaction {
 
 impl Wheel {
     /// Whether a pass of [`Wheel::compact`] is worth its cost, given how many keys have a TTL.
-    pub fn needs_compaction(&self, keys_with_ttl: usize) -> bool {
+    pub(crate) fn needs_compaction(&self, keys_with_ttl: usize) -> bool {
         self.records > 2 * keys_with_ttl + LEFTOVER_RECORDS_MIN
     }
 
@@ -88,7 +88,7 @@ impl Wheel {
     /// `expiry_of` answers the *earliest* expire time among the entries that match a record, or
     /// `None` when no entry with an expire time does. If several match, the record comes out at
     /// the earliest time and the owner then files the others again.
-    pub fn compact(
+    pub(crate) fn compact(
         &mut self,
         budget: usize,
         mut expiry_of: impl FnMut(Record40) -> Option<UnixMillis>,

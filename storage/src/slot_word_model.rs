@@ -1,0 +1,203 @@
+//! The slot word under `loom`: readers count hits under the shared lock while others flip the parity, overwrite and
+//! evict under the exclusive one. The same source as the real word, with `loom`'s atomic: every interleaving and every
+//! value that relaxed operations may see is tried.
+
+/// What `slot_word.rs` finds as `super::sync` here.
+mod sync {
+    pub(super) use loom::sync::atomic::AtomicU64;
+
+    pub(super) const IS_MODEL: bool = true;
+}
+
+#[path = "slot_word.rs"]
+#[expect(clippy::duplicate_mod, reason = "compiled a second time, against other atomics")]
+#[expect(dead_code, reason = "the model uses what readers, the snapshot and the evictor use")]
+mod slot_word;
+
+use loom::cell::UnsafeCell;
+use loom::sync::{Arc, RwLock};
+use loom::thread;
+
+use crate::entry::EntryPtr;
+use slot_word::{Kind, SlotWord, Word};
+
+const POSITION: u64 = 0x00a5_0000;
+const ENTRIES: u64 = 2;
+
+/// An entry as the model sees it: reading one that is being freed is a race, which `loom` reports.
+struct Entry {
+    live: UnsafeCell<bool>,
+}
+
+/// A shard with one slot.
+struct Shard {
+    slot: SlotWord,
+    present: bool,
+    parity: bool,
+    shown: u32,
+    pre_images: Vec<Word>,
+}
+
+struct Model {
+    shard: RwLock<Shard>,
+    /// Entry `n` is at address `8 * (n + 1)`.
+    entries: [Entry; ENTRIES as usize],
+}
+
+fn word(entry: u64, parity: bool) -> Word {
+    Word::new(EntryPtr::from_address(8 * (entry + 1)), POSITION, Kind::Raw, true, parity)
+}
+
+impl Model {
+    /// One key, of old parity: a snapshot has just begun.
+    fn new() -> Arc<Self> {
+        let shard = Shard { slot: SlotWord::new(word(0, false)), present: true, parity: true, shown: 0, pre_images: Vec::new() };
+        let entries = [true, false].map(|live| Entry { live: UnsafeCell::new(live) });
+        Arc::new(Self { shard: RwLock::new(shard), entries })
+    }
+
+    fn entry(&self, word: Word) -> &Entry {
+        &self.entries[(word.entry().address() / 8 - 1) as usize]
+    }
+
+    fn assert_live(&self, word: Word) {
+        // SAFETY: the model's lock orders this against `set_live`; `loom` checks that.
+        self.entry(word).live.with(|live| assert!(unsafe { *live }, "a word leads to a live entry"));
+    }
+
+    fn set_live(&self, word: Word, live: bool) {
+        self.entry(word).live.with_mut(|was| {
+            // SAFETY: as in `assert_live`.
+            assert!(unsafe { was.replace(live) } != live, "an entry is made and freed once");
+        });
+    }
+
+    /// `GET`: under the shared lock.
+    fn read(&self) {
+        let shard = self.shard.read().unwrap();
+        if shard.present {
+            let seen = shard.slot.load();
+            shard.slot.touch(seen);
+            self.assert_live(seen);
+            self.assert_live(shard.slot.load());
+        }
+    }
+
+    /// The snapshot's walk.
+    fn flip(&self) {
+        let mut shard = self.shard.write().unwrap();
+        let word = shard.slot.load();
+        if shard.present && word.parity() != shard.parity {
+            self.assert_live(word);
+            let parity = shard.parity;
+            shard.slot.store(word.with_parity(parity));
+            shard.shown += 1;
+        }
+        while let Some(old) = shard.pre_images.pop() {
+            self.assert_live(old);
+            self.set_live(old, false);
+            shard.shown += 1;
+        }
+    }
+
+    fn retire(&self, shard: &mut Shard, old: Word) {
+        if old.parity() == shard.parity {
+            self.set_live(old, false);
+        } else {
+            shard.pre_images.push(old);
+        }
+    }
+
+    /// `SET`: another entry takes the place, the counters stay.
+    fn overwrite(&self) {
+        let mut shard = self.shard.write().unwrap();
+        if shard.present {
+            let (old, new) = (shard.slot.load(), word(1, shard.parity));
+            self.set_live(new, true);
+            self.retire(&mut shard, old);
+            shard.slot.store(old.keeping_counters(new));
+        }
+    }
+
+    fn evict(&self) {
+        let mut shard = self.shard.write().unwrap();
+        if shard.present {
+            shard.present = false;
+            let old = shard.slot.load();
+            self.retire(&mut shard, old);
+        }
+    }
+
+    /// What must hold when all is over: the snapshot showed the key once, and nothing but the hit counter of the word
+    /// was touched by readers.
+    fn check(&self, hits_max: u8) {
+        self.flip();
+        let shard = self.shard.read().unwrap();
+        assert_eq!(shard.shown, 1, "the snapshot shows the key once");
+        let live = self.entries.iter().filter(|entry| {
+            // SAFETY: as in `assert_live`.
+            entry.live.with(|live| unsafe { *live })
+        });
+        assert_eq!(live.count(), usize::from(shard.present), "no entry is lost");
+        if shard.present {
+            let found = shard.slot.load();
+            self.assert_live(found);
+            assert!(found.has_ttl() && found.parity() && found.kind() == Kind::Raw && found.may_be_at(POSITION));
+            assert!(found.frequency() <= hits_max, "hits may be lost, never invented");
+        }
+    }
+}
+
+type Act = fn(&Model);
+
+/// Runs the acts of each thread against each other, and one more reader here.
+fn check(threads: &'static [&'static [Act]], hits_max: u8) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(move || {
+        let model = Model::new();
+        let handles: Vec<_> = threads
+            .iter()
+            .map(|acts| {
+                let model = Arc::clone(&model);
+                thread::spawn(move || acts.iter().for_each(|act| act(&model)))
+            })
+            .collect();
+        model.read();
+        handles.into_iter().for_each(|handle| handle.join().unwrap());
+        model.check(hits_max);
+    });
+}
+
+#[test]
+fn hits_do_not_undo_a_flip() {
+    check(&[&[Model::read, Model::read], &[Model::flip]], 3);
+}
+
+#[test]
+fn hits_do_not_bring_an_evicted_entry_back() {
+    check(&[&[Model::read], &[Model::evict]], 2);
+    check(&[&[Model::flip], &[Model::evict]], 1);
+}
+
+#[test]
+fn touch_flip_overwrite_and_evict_in_any_order() {
+    check(&[&[Model::flip, Model::read], &[Model::overwrite, Model::evict]], 2);
+    check(&[&[Model::overwrite, Model::read], &[Model::evict, Model::flip]], 2);
+}
+
+#[test]
+fn hits_are_counted_to_three() {
+    check(&[&[Model::read, Model::read, Model::read]], 3);
+}
+
+/// The model would notice a reader that counts its hit after it has let go of the lock.
+#[test]
+#[should_panic(expected = "the snapshot shows the key once")]
+fn hit_without_the_lock_is_noticed() {
+    fn read_too_late(model: &Model) {
+        let seen = model.shard.read().unwrap().slot.load();
+        model.shard.read().unwrap().slot.touch(seen);
+    }
+    check(&[&[read_too_late], &[Model::flip]], 3);
+}
