@@ -1,2 +1,6 @@
 //! Decisions without I/O.
 #![forbid(unsafe_code)]
+
+mod replication;
+
+pub use replication::ReplicationState;

@@ -58,6 +58,12 @@ impl<'b> Reply<'b> {
         self.version
     }
 
+    /// Switches to another version from the next value on: `HELLO` answers in the one it chooses.
+    #[inline]
+    pub fn set_version(&mut self, version: Version) {
+        self.version = version;
+    }
+
     /// Bytes in the buffer, with what was there before this reply.
     #[inline]
     pub fn position(&self) -> usize {

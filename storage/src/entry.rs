@@ -22,7 +22,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::big_string::BigString;
-use crate::slot_word::{Kind, Word};
+use crate::slot_word::{SlotWord, Kind, Word};
 use crate::time::UnixMillis;
 use crate::value::StringRef;
 
@@ -340,7 +340,7 @@ impl<'a> EntryView<'a> {
     }
 
     /// Bytes the value occupies outside the entry's block.
-    pub(crate) fn outside_bytes(&self) -> usize {
+    fn outside_bytes(&self) -> usize {
         match self.string() {
             StringRef::Big(big) => big.memory_bytes() + size_of::<BigString>(),
             _ => 0,
@@ -357,6 +357,22 @@ impl<'a> EntryView<'a> {
             }
             Kind::Int | Kind::BigString => at + 8,
         }
+    }
+
+    /// How the value is kept, in Redis's words.
+    pub fn encoding(&self) -> &'static str {
+        /// The longest string that Redis keeps in one block with its header.
+        const EMBEDDED_BYTES_MAX: usize = 44;
+        match self.string() {
+            StringRef::Int(_) => "int",
+            StringRef::Raw(bytes) if self.word.kind() == Kind::Raw && bytes.len() <= EMBEDDED_BYTES_MAX => "embstr",
+            StringRef::Raw(_) | StringRef::Big(_) => "raw",
+        }
+    }
+
+    /// Bytes that the entry takes: key, value, expire time, and the slot in the table.
+    pub fn memory_bytes(&self) -> usize {
+        self.entry_len() + self.outside_bytes() + size_of::<SlotWord>()
     }
 
     /// Seconds since the last access.

@@ -56,6 +56,11 @@ impl Unit<'_> {
 
     /// Exchanges two databases. Needs [`crate::LockPlan::Exclusive`].
     pub fn swap_databases(&mut self, a: DbIndex, b: DbIndex) {
+        self.tally.dirty += 1;
+        // Redis answers OK without touching anything, watched keys included.
+        if a == b {
+            return;
+        }
         for index in 0..self.keyspace().shard_count() as u16 {
             let hasher = self.keyspace().hasher();
             let shard = self.shard_mut(index);
@@ -66,7 +71,6 @@ impl Unit<'_> {
             }
             shard.dbs.swap(a as usize, b as usize);
         }
-        self.tally.dirty += 1;
     }
 
     /// Empties one database or all, in O(1) per shard; memory comes back in the background. Returns how many
@@ -86,19 +90,25 @@ impl Unit<'_> {
         keys
     }
 
-    /// One slice of a shard's housekeeping: removes keys that are due, frees dead memory, compacts sparse
-    /// pages, merges sparse segments. Whether there is more to do now. Keys removed are reported by
+    /// One slice of a shard's housekeeping: removes keys that are due, clears an abandoned snapshot away, frees
+    /// dead memory, compacts sparse pages, merges sparse segments. Whether there is more to do now. Keys removed are reported by
     /// [`Unit::take_removed`] as ever.
     pub fn maintain(&mut self, shard: u16) -> bool {
         let more = self.expire_due(shard);
-        let hasher = self.keyspace().hasher();
+        self.tidy(shard) || more
+    }
+
+    /// [`Unit::maintain`] without the removal of keys that are due.
+    pub fn tidy(&mut self, shard: u16) -> bool {
+        let (keyspace, hasher) = (self.keyspace(), self.keyspace().hasher());
         let shard = self.shard_mut(shard);
+        let unread = keyspace.sweep_abandoned(shard);
         let dead = shard.dig();
         let sparse = shard.compact(COMPACT_BLOCKS, hasher);
-        let doubled = shard.compact_wheels(EXPIRE_RECORDS);
+        let doubled = shard.compact_wheels(EXPIRE_RECORDS, hasher);
         let merging = shard.merge_segments(hasher);
         shard.set_stale();
-        more || dead || sparse || doubled || merging
+        unread || dead || sparse || doubled || merging
     }
 
     /// Removes keys of `shard` that are due, a bounded number of them; whether some are left.

@@ -10,7 +10,7 @@ use crate::hash::{Key, KeyHash, KeyHasher};
 use crate::log::{Log, Ticket};
 use crate::memory::Memory;
 use crate::shard::Shard;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, SnapshotProgress};
 use crate::state::State;
 use crate::table::Table;
 use crate::time::UnixMillis;
@@ -48,7 +48,7 @@ pub struct Keyspace {
     memory: Memory,
     log: Log,
     databases: u32,
-    snapshot_running: AtomicBool,
+    snapshot: Arc<SnapshotProgress>,
 }
 
 impl Keyspace {
@@ -73,7 +73,7 @@ impl Keyspace {
             memory,
             log: Log::new(),
             databases: options.databases,
-            snapshot_running: AtomicBool::new(false),
+            snapshot: Arc::default(),
         }
     }
 
@@ -117,12 +117,6 @@ impl Keyspace {
         State(self.state.load(Ordering::Acquire))
     }
 
-    /// Starts loading what a unit on `hash` touches first. Touches no shard data, so it needs no lock.
-    #[inline]
-    pub fn prefetch(&self, hash: KeyHash) {
-        crate::prefetch::read(&raw const *self.shards[usize::from(hash.shard)]);
-    }
-
     /// Warms the cache for units on `hashes` that follow soon: starts loading what their lookups will read, all
     /// of them side by side where the lookups themselves would wait for one miss after the other. Worth its
     /// cost for a handful of keys or more in a keyspace that is larger than the cache. Takes each shard's lock
@@ -141,14 +135,17 @@ impl Keyspace {
         }
     }
 
-    /// Shards whose next expiry is due at `now`.
+    /// Shards in which [`crate::Unit::expire_due`] has something to do at `now`; none while storage may not take
+    /// keys away.
     pub fn due_shards(&self, now: UnixMillis) -> impl Iterator<Item = u16> {
+        let shards = if self.state().may_expire() { self.shards.len() } else { 0 };
         // Relaxed: the caller takes the shard's lock before it acts, and a stale answer only delays it.
-        let is_due = move |&index: &usize| self.shards[index].next_due.load(Ordering::Relaxed) < now.0;
-        (0..self.shards.len()).filter(is_due).map(|index| index as u16)
+        let is_due = move |&index: &usize| self.shards[index].next_due.load(Ordering::Relaxed) <= now.0;
+        (0..shards).filter(is_due).map(|index| index as u16)
     }
 
-    /// The earliest due expiry of a shard.
+    /// When [`crate::Unit::expire_due`] next has something to do in a shard: at the latest 16 ms after its earliest
+    /// expire time.
     pub fn next_due(&self, shard: u16) -> Option<UnixMillis> {
         let at = self.shards[usize::from(shard)].next_due.load(Ordering::Relaxed);
         (at != i64::MAX).then_some(UnixMillis(at))
@@ -156,7 +153,7 @@ impl Keyspace {
 
     /// Whether a shard has dead memory to free or sparse pages to compact.
     pub fn has_chores(&self, shard: u16) -> bool {
-        self.shards[usize::from(shard)].chores.load(Ordering::Relaxed)
+        self.shards[usize::from(shard)].chores.load(Ordering::Relaxed) || self.snapshot.is_abandoned()
     }
 
     /// Publishes what others may know of a shard without its lock.
@@ -191,6 +188,7 @@ impl Keyspace {
             let shard = self.hasher.hash(key).shard;
             let mut shard = self.shards[usize::from(shard)].lock.write();
             shard.watches.unwatch(db, key, flag);
+            shard.set_stale();
             self.publish(&mut shard);
         }
     }
@@ -207,9 +205,16 @@ impl Keyspace {
         result
     }
 
-    pub(crate) fn snapshot_done(&self) {
-        // Release: pairs with the acquire in `Cut::start_snapshot`, though both hold the shard locks.
-        self.snapshot_running.store(false, Ordering::Release);
+    /// Goes on with a snapshot that nobody reads any more, in one shard; whether there is more to do there.
+    pub(crate) fn sweep_abandoned(&self, shard: &mut Shard) -> bool {
+        if !self.snapshot.is_abandoned() || !shard.is_walked() {
+            return false;
+        }
+        let more = shard.walk_step(&mut |_, _| {});
+        if !more {
+            self.snapshot.shard_done();
+        }
+        more
     }
 }
 
@@ -237,14 +242,14 @@ impl Cut<'_> {
         self.keyspace.log.tail()
     }
 
-    /// Begins a snapshot of exactly what is stored now, or `None` while another one is still running.
+    /// Begins a snapshot of exactly what is stored now, or `None` while another one is still running, or has
+    /// been dropped and is still being cleared away by [`crate::Unit::maintain`].
     pub fn start_snapshot(&mut self) -> Option<Snapshot> {
-        if self.keyspace.snapshot_running.swap(true, Ordering::AcqRel) {
-            return None;
-        }
+        let snapshot = Snapshot::new(&self.keyspace.snapshot, self.shards.len())?;
         self.state = self.state.with_parity(!self.state.parity());
         let parity = self.state.parity();
-        Some(Snapshot::new(self.shards.iter_mut().map(|shard| shard.begin_snapshot(parity)).collect()))
+        self.shards.iter_mut().for_each(|shard| shard.begin_walk(parity));
+        Some(snapshot)
     }
 
     /// The latest instant any unit has seen.

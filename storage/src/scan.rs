@@ -23,7 +23,9 @@ impl Unit<'_> {
     }
 
     fn sum_shards(&mut self, count: impl Fn(&Shard) -> usize) -> u64 {
-        (0..self.keyspace().shard_count() as u16).map(|index| count(self.shard(index)) as u64).sum()
+        let sum = (0..self.keyspace().shard_count() as u16).map(|index| count(self.shard(index)) as u64).sum();
+        self.leave();
+        sum
     }
 
     /// Visits live keys of `db` from `cursor` on and returns the cursor to go on with, 0 at the end. Every
@@ -36,6 +38,8 @@ impl Unit<'_> {
         while (shard as usize) < self.keyspace().shard_count() {
             let visited = self.scan_segment(db, shard as u16, position, left, layout, visit);
             left = left.saturating_sub(visited.keys);
+            // A large COUNT must not keep writers out from one end of the shard to the other.
+            self.leave();
             empty += usize::from(visited.keys == 0);
             (shard, position) = match visited.next {
                 Some(next) => (shard, next),
@@ -45,7 +49,6 @@ impl Unit<'_> {
                 break;
             }
         }
-        self.leave();
         if (shard as usize) < self.keyspace().shard_count() { layout.join(shard, position) } else { 0 }
     }
 
@@ -84,32 +87,42 @@ impl Unit<'_> {
     /// A random live key of `db`, near enough to uniform; `random` yields uniform 64-bit numbers.
     pub fn random_key(&mut self, db: DbIndex, mut random: impl FnMut() -> u64) -> Option<Vec<u8>> {
         /// Draws before a database whose keys are nearly all expired is searched in order.
-        const DRAWS: usize = 100;
+        const DRAWS: usize = 32;
         let lens: Vec<u64> = (0..self.keyspace().shard_count() as u16)
             .map(|index| self.shard(index).db(db).map_or(0, |db| db.table.len()) as u64)
             .collect();
         let total: u64 = lens.iter().sum();
+        let now = self.now();
+        let mut found = None;
         for _ in 0..if total > 0 { DRAWS } else { 0 } {
-            let mut rank = random() % total;
-            let index = lens.iter().position(|&len| rank < len || { rank -= len; false }).unwrap_or(0);
-            let (now, position, nth) = (self.now(), random(), random());
-            let drawn = self.shard(index as u16).draw(db, position, nth).filter(|entry| !entry.is_expired(now));
-            if let Some(key) = drawn.map(|entry| entry.key().to_vec()) {
-                self.leave();
-                return Some(key);
+            let shard = shard_of_rank(&lens, random() % total);
+            let drawn = self.shard(shard).draw(db, &mut random).filter(|entry| !entry.is_expired(now));
+            found = drawn.map(|entry| entry.key().to_vec());
+            if found.is_some() {
+                break;
             }
         }
-        let mut first = None;
-        for shard in 0..self.keyspace().shard_count() as u16 {
-            if first.is_none() && total > 0 {
-                self.for_each_in_shard(db, shard, &mut |entry| {
-                    first.get_or_insert_with(|| entry.key().to_vec());
-                });
-            }
+        if found.is_none() && total > 0 {
+            let occupied = (0..lens.len() as u16).filter(|&shard| lens[usize::from(shard)] > 0);
+            found = occupied.into_iter().find_map(|shard| {
+                let live = self.shard(shard).first_where(db, |entry| !entry.is_expired(now));
+                live.map(|entry| entry.key().to_vec())
+            });
         }
         self.leave();
-        first
+        found
     }
+}
+
+/// The shard that holds the key of this rank.
+fn shard_of_rank(lens: &[u64], mut rank: u64) -> u16 {
+    for (shard, &len) in lens.iter().enumerate() {
+        if rank < len {
+            return shard as u16;
+        }
+        rank -= len;
+    }
+    unreachable!("the rank is below the sum")
 }
 
 struct Visited {

@@ -13,9 +13,10 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::DbIndex;
-use crate::big_string::BigString;
+use crate::big_string::{BigString, CHUNK_BYTES};
 use crate::entry::{EntryMut, EntryPtr, EntryView, Payload, entry_bytes, stamp_of};
 use crate::hash::{Key, KeyHasher};
+use crate::pre_images::PreImages;
 use crate::slab::Slab;
 use crate::slot_word::{Kind, SlotWord, Word};
 use crate::table::{Table, position_of};
@@ -24,6 +25,13 @@ use crate::unit::NewExpiry;
 use crate::value::{NewValue, StringRef};
 use crate::watch::WatchTable;
 use crate::wheel::{Record40, Wheel};
+use walk::Walk;
+
+#[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod tests;
+mod walk;
 
 /// Big strings of at least this many bytes are torn down in the graveyard, not under the deleting unit.
 const GRAVEYARD_STRING_BYTES: usize = 1 << 20;
@@ -46,7 +54,7 @@ pub(crate) struct Db {
     /// Keys that have an expire time.
     pub(crate) with_ttl: usize,
     /// Old versions that the running snapshot has yet to serialise.
-    pub(crate) pre_images: Vec<Word>,
+    pub(crate) pre_images: PreImages,
     /// Where maintenance goes on looking for sparse segments.
     merge_from: u64,
     /// Most keys there have been since maintenance last went through all segments.
@@ -58,7 +66,7 @@ const MERGE_KEYS_MIN: usize = 1024;
 
 impl Db {
     fn new(id: u64) -> Box<Self> {
-        Box::new(Self { id, table: Table::new(), wheel: None, with_ttl: 0, pre_images: Vec::new(), merge_from: 0, keys_peak: 0 })
+        Box::new(Self { id, table: Table::new(), wheel: None, with_ttl: 0, pre_images: PreImages::default(), merge_from: 0, keys_peak: 0 })
     }
 
     /// Whether so many keys have gone that segments are worth merging.
@@ -66,9 +74,14 @@ impl Db {
         self.keys_peak > 2 * self.table.len() + MERGE_KEYS_MIN
     }
 
+    /// Whether the wheel holds many records of keys that are gone.
+    fn has_old_records(&self) -> bool {
+        self.wheel.as_ref().is_some_and(|wheel| wheel.needs_compaction(self.with_ttl))
+    }
+
     fn bytes(&self) -> usize {
         let wheel = self.wheel.as_ref().map_or(0, |wheel| size_of::<Wheel>() + wheel.bytes());
-        size_of::<Self>() + self.table.bytes() + wheel + self.pre_images.capacity() * size_of::<Word>()
+        size_of::<Self>() + self.table.bytes() + wheel + self.pre_images.bytes()
     }
 }
 
@@ -90,8 +103,8 @@ pub(crate) struct Shard {
     pub(crate) parity: bool,
     /// Databases flushed while a snapshot still had to walk them.
     pub(crate) detached: Vec<Box<Db>>,
-    /// Whether a snapshot is walking this shard.
-    pub(crate) snapshot_running: bool,
+    /// What a snapshot has yet to show of this shard.
+    walk: Option<Walk>,
     graveyard: Graveyard,
     clock: AtomicI64,
     outside_bytes: usize,
@@ -122,7 +135,7 @@ impl Shard {
             watches: WatchTable::default(),
             parity: false,
             detached: Vec::new(),
-            snapshot_running: false,
+            walk: None,
             graveyard: Graveyard::default(),
             clock: AtomicI64::new(0),
             outside_bytes: 0,
@@ -134,16 +147,17 @@ impl Shard {
     /// The latest instant any unit has seen in this shard.
     #[inline]
     pub(crate) fn clock(&self) -> UnixMillis {
-        // Relaxed: the lock orders it; under the shared lock a lost update leaves an older instant that
-        // another reader of the same millisecond saw as well.
+        // Relaxed: the lock orders it; under the shared lock it only ever grows.
         UnixMillis(self.clock.load(Ordering::Relaxed))
     }
 
     /// Moves the shard's clock forward, never back.
     #[inline]
     pub(crate) fn advance_clock(&self, now: UnixMillis) {
+        // Once per millisecond at most, so the dearer operation does not matter: with a plain store, of two
+        // readers the one with the older instant could win, and a key that was gone would come back.
         if self.clock() < now {
-            self.clock.store(now.0, Ordering::Relaxed);
+            self.clock.fetch_max(now.0, Ordering::Relaxed);
         }
     }
 
@@ -203,7 +217,7 @@ impl Shard {
         !self.graveyard.dbs.is_empty()
             || !self.graveyard.strings.is_empty()
             || self.slab.needs_compaction()
-            || self.dbs.iter().flatten().any(|db| db.has_shrunk())
+            || self.dbs.iter().flatten().any(|db| db.has_shrunk() || db.has_old_records())
     }
 
     /// The entry of `key`, expired or not.
@@ -262,11 +276,23 @@ impl Shard {
         Some((entries, segment.end()))
     }
 
-    /// The `nth` entry, modulo their number, of the segment that covers `position`.
-    pub(crate) fn draw(&self, db: DbIndex, position: u64, nth: u64) -> Option<EntryView<'_>> {
-        let len = self.db(db)?.table.segment(position).len() as u64;
-        let (mut entries, _) = self.entries_at(db, position)?;
-        entries.nth(nth.checked_rem(len)? as usize)
+    /// A random entry, expired or not.
+    pub(crate) fn draw(&self, db: DbIndex, random: impl FnMut() -> u64) -> Option<EntryView<'_>> {
+        let word = self.db(db)?.table.draw(random)?;
+        // SAFETY: words in the table own live entries, and `&self` keeps them so.
+        Some(unsafe { EntryView::new(word) })
+    }
+
+    /// The first entry in order of position for which `wanted` holds.
+    pub(crate) fn first_where(&self, db: DbIndex, wanted: impl Fn(&EntryView<'_>) -> bool) -> Option<EntryView<'_>> {
+        let mut position = Some(0);
+        while let Some((mut entries, end)) = position.and_then(|at| self.entries_at(db, at)) {
+            if let Some(found) = entries.find(&wanted) {
+                return Some(found);
+            }
+            position = end;
+        }
+        None
     }
 
     /// Stores `value` at `key`, whatever was there. An expired key counts as absent but is not reported.
@@ -435,6 +461,17 @@ impl Shard {
         unsafe { self.slab.free(word.entry().block()) };
     }
 
+    /// Frees the entry, but leaves what it owns outside its block to further steps of [`Shard::dig`]: a segment
+    /// of big strings is too much for one.
+    fn free_later(&mut self, word: Word) {
+        if word.kind() == Kind::BigString {
+            // SAFETY: the word has left its table, and the entry is freed right below.
+            self.graveyard.strings.push(unsafe { EntryMut::new(word) }.take_big());
+        }
+        // SAFETY: the word has left the table and every queue, so this is the block's only owner.
+        unsafe { self.slab.free(word.entry().block()) };
+    }
+
     /// Drops what the entry owns outside its block.
     fn release_outside(&mut self, word: Word) {
         if word.kind() != Kind::BigString {
@@ -547,7 +584,7 @@ impl Shard {
         let Some(database) = self.dbs[db as usize].take() else { return 0 };
         let keys = database.table.len() as u64;
         self.published.stale = true;
-        if self.snapshot_running {
+        if self.walk.as_ref().is_some_and(|walk| walk.owes(database.id)) {
             self.detached.push(database);
         } else {
             self.bury(database);
@@ -562,23 +599,29 @@ impl Shard {
 
     /// Frees a bounded part of what is dead; whether anything is left.
     pub(crate) fn dig(&mut self) -> bool {
-        if let Some(big) = self.graveyard.strings.last_mut() {
+        let mut chunks = GRAVEYARD_CHUNKS;
+        while chunks > 0 && let Some(big) = self.graveyard.strings.last_mut() {
             let before = outside_bytes(big);
-            let done = big.drop_some(GRAVEYARD_CHUNKS);
+            let dropped = big.len().div_ceil(CHUNK_BYTES).clamp(1, chunks);
+            let done = big.drop_some(dropped);
             let after = if done { 0 } else { outside_bytes(big) };
             self.outside_bytes = self.outside_bytes + after - before;
+            chunks -= dropped;
             if done {
                 self.graveyard.strings.pop();
             }
-        } else if let Some((mut database, from)) = self.graveyard.dbs.pop() {
-            for word in std::mem::take(&mut database.pre_images) {
+        }
+        if chunks == GRAVEYARD_CHUNKS
+            && let Some((mut database, from)) = self.graveyard.dbs.pop()
+        {
+            while let Some(word) = database.pre_images.pop() {
                 self.free(word);
             }
             let mut words = Vec::new();
             if let Some(next) = database.table.drain_at(from, |word| words.push(word)) {
                 self.graveyard.dbs.push((database, next));
             }
-            words.into_iter().for_each(|word| self.free(word));
+            words.into_iter().for_each(|word| self.free_later(word));
         }
         !self.graveyard.dbs.is_empty() || !self.graveyard.strings.is_empty()
     }
@@ -627,7 +670,7 @@ impl Shard {
         for _ in 0..records {
             let Some(database) = self.dbs[db as usize].as_mut() else { return false };
             let Some(record) = database.wheel.as_mut().and_then(|wheel| wheel.pop_due(now)) else { return false };
-            for word in database.table.matches(record).filter(|word| word.has_ttl()).collect::<smallvec::SmallVec<[_; 4]>>() {
+            for word in database.table.matches(record, hasher).filter(|word| word.has_ttl()).collect::<smallvec::SmallVec<[_; 4]>>() {
                 self.expire_or_refile(db, word, record, now, hasher, &mut gone);
             }
         }
@@ -665,12 +708,12 @@ impl Shard {
 
     /// One slice of throwing out records of keys that are gone, in each database whose wheel holds too many;
     /// whether there is more to do.
-    pub(crate) fn compact_wheels(&mut self, records: usize) -> bool {
+    pub(crate) fn compact_wheels(&mut self, records: usize, hasher: &KeyHasher) -> bool {
         let mut more = false;
         for db in self.dbs.iter_mut().flatten() {
             let Db { wheel: Some(wheel), table, with_ttl, .. } = &mut **db else { continue };
             if wheel.needs_compaction(*with_ttl) {
-                more |= !wheel.compact(records, |record| earliest_expiry(table, record));
+                more |= !wheel.compact(records, |record| earliest_expiry(table, record, hasher));
             }
         }
         more
@@ -685,59 +728,6 @@ impl Shard {
             }
         }
         self.dbs.iter().flatten().any(|db| db.has_shrunk())
-    }
-}
-
-impl Shard {
-    /// Enters the epoch of `parity`; the databases as they stand, by identity and number.
-    pub(crate) fn begin_snapshot(&mut self, parity: bool) -> Vec<(u64, DbIndex)> {
-        self.parity = parity;
-        self.snapshot_running = true;
-        let numbered = self.dbs.iter().enumerate();
-        numbered.filter_map(|(number, db)| Some((db.as_ref()?.id, number as DbIndex))).collect()
-    }
-
-    /// Leaves the snapshot: what was kept for it alone is dead.
-    pub(crate) fn end_snapshot(&mut self) {
-        self.snapshot_running = false;
-        for database in std::mem::take(&mut self.detached) {
-            self.bury(database);
-        }
-        self.published.stale = true;
-    }
-
-    /// The database object with this identity, numbered or detached.
-    fn db_by_id(&mut self, id: u64) -> Option<&mut Box<Db>> {
-        self.dbs.iter_mut().flatten().chain(&mut self.detached).find(|db| db.id == id)
-    }
-
-    /// Shows `visit` every old-parity entry of the segment at `position` and of the pre-image queue, and
-    /// moves them into the current epoch. Returns where the next step begins, or `None` after the last.
-    pub(crate) fn snapshot_segment(
-        &mut self,
-        id: u64,
-        position: u64,
-        visit: &mut dyn FnMut(EntryView<'_>),
-    ) -> Option<u64> {
-        let parity = self.parity;
-        let db = self.db_by_id(id)?;
-        let segment = db.table.segment_mut(position);
-        for slot in segment.words_mut() {
-            let word = slot.load();
-            if word.parity() != parity {
-                // SAFETY: words in the table own live entries, and the shard is borrowed exclusively.
-                visit(unsafe { EntryView::new(word) });
-                slot.store(word.with_parity(parity));
-            }
-        }
-        let next = segment.end();
-        for word in std::mem::take(&mut db.pre_images) {
-            // SAFETY: a queued word owns its entry until it is freed here.
-            visit(unsafe { EntryView::new(word) });
-            self.free(word);
-        }
-        self.published.stale = true;
-        next
     }
 }
 
@@ -787,9 +777,9 @@ pub(crate) fn payload_of(value: NewValue<'_>) -> Payload<'_> {
 }
 
 /// The earliest expire time among the keys that `record` may stand for.
-fn earliest_expiry(table: &Table, record: Record40) -> Option<UnixMillis> {
+fn earliest_expiry(table: &Table, record: Record40, hasher: &KeyHasher) -> Option<UnixMillis> {
     // SAFETY: words in the table own live entries, and it is borrowed.
-    table.matches(record).filter_map(|word| unsafe { EntryView::new(word) }.expire_at()).min()
+    table.matches(record, hasher).filter_map(|word| unsafe { EntryView::new(word) }.expire_at()).min()
 }
 
 fn outside_bytes(big: &BigString) -> usize {

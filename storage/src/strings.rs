@@ -15,7 +15,7 @@ impl Unit<'_> {
     /// `WrongType`, `NotInteger`, or `Overflow` when the sum leaves the range of an `i64`.
     pub fn incr(&mut self, db: DbIndex, key: &Key<'_>, delta: i64) -> Result<i64, StoreError> {
         let (now, hasher) = (self.now(), self.keyspace().hasher());
-        let before = self.find(db, key).map(|entry| (entry.word().kind(), entry.string().integer()));
+        let before = self.find_to_change(db, key).map(|entry| (entry.word().kind(), entry.string().integer()));
         let (value, kind) = match before {
             None => (delta, None),
             Some((kind, Some(old))) => (old.checked_add(delta).ok_or(StoreError::Overflow)?, Some(kind)),
@@ -97,7 +97,7 @@ impl Unit<'_> {
     }
 
     fn string_len(&mut self, db: DbIndex, key: &Key<'_>) -> Result<Option<u64>, StoreError> {
-        Ok(self.string(db, key)?.map(|string| string.len()))
+        Ok(self.string_to_change(db, key)?.map(|string| string.len()))
     }
 
     /// Makes the string at `key` `total` bytes long (never shorter than it is) and puts `bytes` at `offset`.

@@ -22,6 +22,10 @@ use crate::prefetch;
 use crate::slot_word::{SlotWord, Word};
 use crate::wheel::Record40;
 
+#[cfg(test)]
+mod audit;
+mod draw;
+
 const FANOUT_BITS: u32 = 6;
 const FANOUT: usize = 1 << FANOUT_BITS;
 /// Buckets of the largest segment; seven eighths of them hold keys.
@@ -33,7 +37,8 @@ const SEGMENT_KEYS_REBUILD: usize = SEGMENT_KEYS_MAX * 7 / 8;
 /// Two buddies that both hold at most this many keys become one segment again.
 const SEGMENT_KEYS_MERGE: usize = SEGMENT_KEYS_MAX / 4;
 /// Deeper prefixes do not exist: positions that agree in so many bits share one segment, whatever its size.
-const DEPTH_MAX: u32 = 60;
+/// A wheel's record (40 bits) and a `SCAN` cursor (39 with one slot per shard) must be able to name a segment.
+const DEPTH_MAX: u32 = 39;
 /// Low position bits that the in-segment hash does not see, because [`Record40`]s do not hold them.
 const RECORD_SHIFT: u32 = 24;
 
@@ -114,7 +119,10 @@ impl Segment {
     fn prefetch_entry(&self, position: u64) {
         let mut candidates = self.words.iter_hash(bucket_hash(position)).map(SlotWord::load);
         if let Some(word) = candidates.find(|word| word.may_be_at(position)) {
-            prefetch::read(word.entry().block().as_ptr());
+            // Most entries span two lines.
+            let entry = word.entry().block().as_ptr();
+            prefetch::read(entry);
+            prefetch::read(entry.wrapping_add(64));
         }
     }
 }
@@ -255,10 +263,12 @@ impl Table {
         self.segment_mut(position).words.find_mut(hash, |slot| slot.load().entry() == entry)
     }
 
-    /// Every word whose position may have the given 40 top bits; false matches are possible.
-    pub(crate) fn matches(&self, record: Record40) -> impl Iterator<Item = Word> {
+    /// Every word whose position has the record's bits. The table alone would also offer words that share seven
+    /// bits of hash: a wheel that believed it would file records for keys it does not stand for, without end.
+    pub(crate) fn matches(&self, record: Record40, hasher: &KeyHasher) -> impl Iterator<Item = Word> {
         let position = record.position();
-        self.segment(position).words.iter_hash(bucket_hash(position)).map(SlotWord::load)
+        let candidates = self.segment(position).words.iter_hash(bucket_hash(position)).map(SlotWord::load);
+        candidates.filter(move |&word| record.matches(position_of(word, hasher)))
     }
 
     /// Adds a key that is known to be absent.
@@ -380,7 +390,8 @@ impl Table {
 
     fn shrink(&mut self, position: u64, hasher: &KeyHasher) {
         let segment = self.segment_mut(position);
-        if segment.words.capacity() < 4 * segment.len().max(4) {
+        // Not `capacity`, which counts no room that tombstones take.
+        if segment.words.num_buckets() < 4 * segment.len().max(4) {
             return;
         }
         let before = segment.bytes();

@@ -253,7 +253,11 @@ impl<'e> Unit<'e> {
     /// Expired keys that this unit saw but, holding a shared lock, could not remove. The same worker owes
     /// each an [`Unit::expire_if_due`] before the session's next command.
     pub fn take_stale(&mut self) -> Vec<(DbIndex, Box<[u8]>)> {
-        self.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.stale))
+        let mut stale = self.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.stale));
+        // Once per key, but not by looking through the list each time: one MGET may name a million.
+        stale.sort_unstable();
+        stale.dedup();
+        stale
     }
 
     /// Whether [`Unit::take_removed`] or [`Unit::take_stale`] has something to say.
@@ -338,8 +342,11 @@ impl<'e> Unit<'e> {
         self.one.as_ref().map(|(_, guard)| guard.shard()).expect("just locked")
     }
 
-    /// Lets go of the shard that a roaming unit visits.
+    /// Lets go of the shard that a roaming unit visits; what a unit has declared it keeps.
     pub(crate) fn leave(&mut self) {
+        if self.mode != Mode::Roaming {
+            return;
+        }
         if let Some((_, Guard::Write(mut shard))) = self.one.take() {
             self.keyspace.publish(&mut shard);
         }
@@ -353,6 +360,20 @@ impl<'e> Unit<'e> {
                 let is_write = |at: usize| matches!(&self.rare, Some(rare) if matches!(rare.many[at].1, Guard::Write(_)));
                 self.covers(index, true) || self.place(index).is_ok_and(is_write)
             }
+        }
+    }
+
+    /// Brings the keyspace's memory counters up to date: shards keep small changes to themselves. Visits every shard,
+    /// so it needs [`LockPlan::Roaming`] or [`LockPlan::Exclusive`].
+    pub fn publish_memory(&mut self) {
+        let keyspace = self.keyspace;
+        for index in 0..keyspace.shard_count() as u16 {
+            let shard = self.shard_mut(index);
+            shard.set_stale();
+            keyspace.publish(shard);
+        }
+        if self.mode == Mode::Roaming {
+            self.leave();
         }
     }
 
@@ -371,6 +392,23 @@ impl<'e> Unit<'e> {
                 None
             }
         }
+    }
+
+    /// The live entry of `key`, looked up in order to change it: counts the access but no hit or miss.
+    #[inline]
+    pub fn find_to_change(&mut self, db: DbIndex, key: &Key<'_>) -> Option<EntryView<'_>> {
+        let (found, now) = (self.lookup(db, key)?, self.now);
+        // SAFETY: nothing has happened in the shard since the word was read under its lock.
+        Some(unsafe { self.shard(key.hash.shard).resolve_and_touch(found, now) })
+    }
+
+    /// The live string at `key`, looked up in order to change it.
+    ///
+    /// # Errors
+    /// `WrongType` when `key` holds something else.
+    #[inline]
+    pub fn string_to_change(&mut self, db: DbIndex, key: &Key<'_>) -> Result<Option<StringRef<'_>>, StoreError> {
+        Ok(self.find_to_change(db, key).map(|entry| entry.string()))
     }
 
     /// The word of the live entry of `key`, found with one walk of the table.
@@ -413,7 +451,7 @@ impl<'e> Unit<'e> {
         }
         if self.is_exclusive(key.hash.shard) {
             self.remove_expired(db, key);
-        } else if !self.rare().stale.iter().any(|(other, stale)| *other == db && **stale == *key.bytes) {
+        } else {
             self.rare().stale.push((db, key.bytes.into()));
         }
     }
@@ -486,7 +524,9 @@ impl<'e> Unit<'e> {
     /// Marks `flag` from now on whenever `key` changes. Needs the shard exclusively.
     pub fn watch(&mut self, db: DbIndex, key: &Key<'_>, flag: &Arc<WatchFlag>) {
         self.live(db, key);
-        self.shard_mut(key.hash.shard).watches.watch(db, key.bytes, flag);
+        let shard = self.shard_mut(key.hash.shard);
+        shard.watches.watch(db, key.bytes, flag);
+        shard.set_stale();
     }
 }
 

@@ -1,0 +1,20 @@
+//! The commands of the group "server", each from its own file.
+
+use super::{
+    Command, catalog, config, debug, info, latency, lolwut, memory, monitor, process, slowlog,
+};
+
+pub(super) const COMMANDS: &[Command] = &[
+    catalog::COMMAND,
+    config::CONFIG,
+    debug::DEBUG,
+    info::INFO,
+    latency::LATENCY,
+    lolwut::LOLWUT,
+    memory::MEMORY,
+    monitor::MONITOR,
+    process::ROLE,
+    process::SHUTDOWN,
+    process::TIME,
+    slowlog::SLOWLOG,
+];

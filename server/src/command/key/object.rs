@@ -1,0 +1,91 @@
+//! `OBJECT`: how a value is kept.
+
+use crate::command::Arity::{AtLeast, Exactly};
+use crate::command::KeySpec::{NoKeys, One};
+use crate::command::args::Args;
+use crate::command::{Command, CommandError, CommandResult, Context, Flags, KeyAccess};
+
+pub(super) const OBJECT: Command = Command::container("OBJECT", SUBCOMMANDS);
+
+const SUBCOMMANDS: &[Command] = &[
+    Command::new("ENCODING", Exactly(3), One(2), Flags::READ, encoding)
+        .with_access(&[KeyAccess::READ_META]),
+    Command::new("FREQ", Exactly(3), One(2), Flags::READ, frequency)
+        .with_access(&[KeyAccess::READ_META]),
+    Command::new(
+        "HELP",
+        Exactly(2),
+        NoKeys,
+        Flags::LOADING.and(Flags::STALE),
+        help,
+    ),
+    Command::new("IDLETIME", Exactly(3), One(2), Flags::READ, idle_time)
+        .with_access(&[KeyAccess::READ_META]),
+    Command::new("REFCOUNT", Exactly(3), One(2), Flags::READ, reference_count)
+        .with_access(&[KeyAccess::READ_META]),
+];
+
+/// `OBJECT ENCODING key`, in Redis's words.
+fn encoding(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    let key = ctx.key(args, 2);
+    match ctx
+        .unit
+        .peek(ctx.session.db, &key)
+        .map(|entry| entry.encoding())
+    {
+        Some(encoding) => ctx.reply.bulk(encoding.as_bytes()),
+        None => ctx.reply.null(),
+    }
+    Ok(())
+}
+
+/// `OBJECT FREQ key`: only policies that count accesses can answer.
+fn frequency(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    let key = ctx.key(args, 2);
+    if ctx.unit.peek(ctx.session.db, &key).is_none() {
+        ctx.reply.null();
+        return Ok(());
+    }
+    Err(CommandError::Line(
+        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching \
+         between policies at runtime LRU and LFU data will take some time to adjust.",
+    ))
+}
+
+/// `OBJECT IDLETIME key`: seconds since the last access.
+fn idle_time(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    let (key, now) = (ctx.key(args, 2), ctx.now());
+    match ctx
+        .unit
+        .peek(ctx.session.db, &key)
+        .map(|entry| entry.idle_seconds(now))
+    {
+        Some(seconds) => ctx.reply.integer(seconds.into()),
+        None => ctx.reply.null(),
+    }
+    Ok(())
+}
+
+/// `OBJECT REFCOUNT key`: a value belongs to one key.
+fn reference_count(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    let key = ctx.key(args, 2);
+    match ctx.unit.peek(ctx.session.db, &key).is_some() {
+        true => ctx.reply.integer(1),
+        false => ctx.reply.null(),
+    }
+    Ok(())
+}
+
+/// `OBJECT HELP`.
+fn help(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
+    ctx.reply.help(
+        "OBJECT",
+        &[
+            ("ENCODING <key>", &["How the value is kept in memory."]),
+            ("FREQ <key>", &["How often the key has been used lately, on a logarithmic scale; LFU policies only."]),
+            ("IDLETIME <key>", &["Seconds since the key was last used."]),
+            ("REFCOUNT <key>", &["How many keys share the value: always one."]),
+        ],
+    );
+    Ok(())
+}

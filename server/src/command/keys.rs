@@ -1,0 +1,207 @@
+//! Where a command's keys stand among its arguments.
+
+use smallvec::SmallVec;
+use storage::KeyHash;
+
+use super::Args;
+
+/// Where keys stand. Argument 0 is the command's name; negative positions count from the end, as in
+/// Redis (`-1` is the last argument).
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum KeySpec {
+    /// Nowhere.
+    NoKeys,
+    /// One key at this argument.
+    One(u16),
+    /// Every `step`-th argument from `first` to `last`.
+    Range {
+        /// The first key.
+        first: u16,
+        /// The last argument that may be a key.
+        last: i16,
+        /// Distance from key to key.
+        step: u16,
+    },
+    /// Argument `at` says how many keys follow from `first` on, `step` apart.
+    NumKeys {
+        /// The argument that holds the count.
+        at: u16,
+        /// The first key.
+        first: u16,
+        /// Distance from key to key.
+        step: u16,
+    },
+    /// One key after the word `word`, which is looked for from argument `from` on.
+    AfterWord {
+        /// The word, in upper case.
+        word: &'static str,
+        /// Where the search begins.
+        from: u16,
+    },
+    /// The first half of what follows the word `word` (`XREAD … STREAMS k k id id`).
+    HalfAfterWord {
+        /// The word, in upper case.
+        word: &'static str,
+        /// Where the search begins.
+        from: u16,
+    },
+    /// The keys of all these specs.
+    All(&'static [KeySpec]),
+    /// A function that names the key positions.
+    Custom(fn(Args<'_>, &mut KeyPositions)),
+}
+
+/// Argument numbers of keys.
+pub(crate) type KeyPositions = SmallVec<[u32; 8]>;
+
+/// A key's argument number and its hash.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyAt {
+    /// The argument.
+    pub(crate) arg: u32,
+    /// Where the key lives.
+    pub(crate) hash: KeyHash,
+}
+
+/// How a command uses a key, in the words of `COMMAND INFO`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyAccess(pub(crate) &'static [&'static str]);
+
+impl KeyAccess {
+    /// Read, and its content is returned.
+    pub(crate) const READ: KeyAccess = KeyAccess(&["RO", "access"]);
+    /// Read, but nothing of its content is returned.
+    pub(crate) const READ_META: KeyAccess = KeyAccess(&["RO"]);
+    /// Changed depending on its content, which is returned.
+    pub(crate) const UPDATE: KeyAccess = KeyAccess(&["RW", "access", "update"]);
+    /// Changed depending on its content.
+    pub(crate) const CHANGE: KeyAccess = KeyAccess(&["RW", "update"]);
+    /// Overwritten whatever it was.
+    pub(crate) const OVERWRITE: KeyAccess = KeyAccess(&["OW", "update"]);
+    /// Removed.
+    pub(crate) const REMOVE: KeyAccess = KeyAccess(&["RM", "delete"]);
+    /// Read and taken away.
+    pub(crate) const TAKEN: KeyAccess = KeyAccess(&["RW", "access", "delete"]);
+    /// Written only if nothing is there.
+    pub(crate) const INSERT: KeyAccess = KeyAccess(&["OW", "insert"]);
+    /// A channel, which counts as a key for slots only.
+    pub(crate) const CHANNEL: KeyAccess = KeyAccess(&["not_key"]);
+}
+
+impl KeySpec {
+    /// Calls `found` with the argument number of every key of `args`, in the spec's order.
+    #[inline]
+    pub(crate) fn each(&self, args: Args<'_>, found: &mut impl FnMut(usize)) {
+        match *self {
+            KeySpec::NoKeys => {}
+            KeySpec::One(at) => {
+                if usize::from(at) < args.len() {
+                    found(usize::from(at));
+                }
+            }
+            KeySpec::Range { first, last, step } => {
+                each_in_range(args.len(), first.into(), last, step.into(), found);
+            }
+            ref rare => rare.each_rare(args, found),
+        }
+    }
+
+    #[cold]
+    fn each_rare(&self, args: Args<'_>, found: &mut dyn FnMut(usize)) {
+        match *self {
+            KeySpec::NoKeys | KeySpec::One(_) | KeySpec::Range { .. } => {}
+            KeySpec::NumKeys { at, first, step } => {
+                let Some(count) = args.get(at.into()).and_then(parse_count) else {
+                    return;
+                };
+                let positions = (usize::from(first)..args.len()).step_by(step.into());
+                positions.take(count).for_each(found);
+            }
+            KeySpec::AfterWord { word, from } => {
+                if let Some(at) = position_of(args, word, from)
+                    && at + 1 < args.len()
+                {
+                    found(at + 1);
+                }
+            }
+            KeySpec::HalfAfterWord { word, from } => {
+                let Some(at) = position_of(args, word, from) else {
+                    return;
+                };
+                let rest = args.len() - at - 1;
+                (at + 1..at + 1 + rest / 2).for_each(found);
+            }
+            KeySpec::All(specs) => {
+                for spec in specs {
+                    // Through `dyn`, so that the recursion does not nest closure types without end.
+                    spec.each_dyn(args, found);
+                }
+            }
+            KeySpec::Custom(name) => {
+                let mut positions = KeyPositions::new();
+                name(args, &mut positions);
+                let within = positions
+                    .iter()
+                    .map(|&p| p as usize)
+                    .filter(|&p| p < args.len());
+                within.for_each(found);
+            }
+        }
+    }
+
+    fn each_dyn(&self, args: Args<'_>, found: &mut dyn FnMut(usize)) {
+        self.each(args, &mut |at| found(at));
+    }
+
+    /// `(first, last, step)` as the old form of `COMMAND INFO` gives them; zeros when there is none.
+    pub(crate) fn legacy_range(&self) -> (i64, i64, i64) {
+        match *self {
+            KeySpec::One(at) => (at.into(), at.into(), 1),
+            KeySpec::Range { first, last, step } => (first.into(), last.into(), step.into()),
+            KeySpec::All(specs) => legacy_range_of_all(specs),
+            _ => (0, 0, 0),
+        }
+    }
+}
+
+/// Redis joins specs that touch into one range and otherwise reports the first.
+fn legacy_range_of_all(specs: &[KeySpec]) -> (i64, i64, i64) {
+    let mut joined = (0, 0, 0);
+    for spec in specs {
+        let next = spec.legacy_range();
+        if joined == (0, 0, 0) {
+            joined = next;
+        } else if joined.1 + 1 == next.0 && joined.2 == next.2 {
+            joined.1 = next.1;
+        }
+    }
+    joined
+}
+
+fn each_in_range(
+    count: usize,
+    first: usize,
+    last: i16,
+    step: usize,
+    found: &mut impl FnMut(usize),
+) {
+    let end = if last < 0 {
+        count as i64 + i64::from(last)
+    } else {
+        i64::from(last)
+    };
+    let mut at = first;
+    while (at as i64) <= end && at < count {
+        found(at);
+        at += step;
+    }
+}
+
+fn position_of(args: Args<'_>, word: &str, from: u16) -> Option<usize> {
+    (usize::from(from)..args.len()).find(|&at| args.is(at, word))
+}
+
+/// A key count in plain decimal; anything else names no key, and the command answers the error.
+fn parse_count(digits: &[u8]) -> Option<usize> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}

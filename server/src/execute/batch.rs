@@ -1,0 +1,298 @@
+//! Parsing ahead: several requests at a time, so that their keys are hashed and prefetched before the first runs.
+
+use protocol::{ArgSpan, Limits, Progress, ProtocolError};
+
+use crate::command::Args;
+use crate::command::keys::KeyAt;
+use crate::command::table::Lookup;
+use crate::server::Server;
+use crate::session::{Close, Session};
+
+use super::{Executor, Flow};
+
+/// Most requests parsed ahead.
+const REQUESTS_MAX: usize = 32;
+/// Scratch buffers above these sizes are given back after the batch.
+const SPANS_KEPT: usize = 4096;
+
+/// Requests parsed but not yet run; a worker keeps one and uses it again and again.
+#[derive(Default)]
+pub(crate) struct Batch {
+    requests: Vec<Request>,
+    spans: Vec<ArgSpan>,
+    keys: Vec<KeyAt>,
+}
+
+/// One parsed request.
+struct Request {
+    /// Where it begins in the input; its spans count from here.
+    start: usize,
+    end: usize,
+    spans_end: usize,
+    keys_end: usize,
+    lookup: Lookup,
+}
+
+/// How far a run through an input got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Consumed {
+    /// Bytes of the input that are done with.
+    pub(crate) bytes: usize,
+    /// Whether what is left may hold whole requests: something other than missing bytes stopped the run.
+    pub(crate) stopped: bool,
+}
+
+/// Why parsing stopped.
+enum ParseEnd {
+    /// The batch is full or the input used up.
+    Enough,
+    /// The last request is not all there.
+    Incomplete,
+    /// A request with quotes, whose arguments do not stand in the input.
+    Quoted {
+        consumed: usize,
+        args: Vec<Vec<u8>>,
+    },
+    Malformed(ProtocolError),
+}
+
+impl Batch {
+    fn clear(&mut self) {
+        self.requests.clear();
+        self.spans.clear();
+        self.keys.clear();
+        if self.spans.capacity() > SPANS_KEPT {
+            self.spans = Vec::new();
+        }
+        if self.keys.capacity() > SPANS_KEPT {
+            self.keys = Vec::new();
+        }
+    }
+
+    /// Parses from `input[from..]` until there is no more or the batch is full.
+    fn fill(
+        &mut self,
+        server: &Server,
+        session: &mut Session,
+        limits: &Limits,
+        input: &[u8],
+        from: usize,
+    ) -> ParseEnd {
+        self.clear();
+        let mut start = from;
+        // Commands before authentication may change the limits of those behind them.
+        let max = if limits.authenticated {
+            REQUESTS_MAX
+        } else {
+            1
+        };
+        while start < input.len() && self.requests.len() < max {
+            let first_span = self.spans.len();
+            match session
+                .parser
+                .parse(&input[start..], limits, &mut self.spans)
+            {
+                Ok(Progress::Complete { consumed }) => {
+                    let end = start + consumed;
+                    self.add(server, input, start, end, first_span);
+                    start = end;
+                }
+                Ok(Progress::Incomplete) => return ParseEnd::Incomplete,
+                Ok(Progress::Inline { consumed, args }) => {
+                    return ParseEnd::Quoted { consumed, args };
+                }
+                Err(error) => return ParseEnd::Malformed(error),
+            }
+        }
+        ParseEnd::Enough
+    }
+
+    /// Starts loading what the lookups of several keys will read, so that they do not wait one after the other.
+    #[inline]
+    fn warm(&self, server: &Server, session: &Session) {
+        if self.keys.len() > 1 {
+            server.keyspace.warm(session.db, self.keys.iter().map(|key| key.hash));
+        }
+    }
+
+    /// Looks the command up and the keys' places, as early as possible before it runs.
+    #[inline]
+    fn add(&mut self, server: &Server, input: &[u8], start: usize, end: usize, first_span: usize) {
+        let args = Args::new(&input[start..], &self.spans[first_span..]);
+        let lookup = if args.len() == 0 {
+            Lookup::Unknown
+        } else {
+            server.find_command(args)
+        };
+        add_keys(server, &lookup, args, &mut self.keys);
+        self.requests.push(Request {
+            start,
+            end,
+            spans_end: self.spans.len(),
+            keys_end: self.keys.len(),
+            lookup,
+        });
+    }
+}
+
+#[inline]
+fn add_keys(server: &Server, lookup: &Lookup, args: Args<'_>, keys: &mut Vec<KeyAt>) {
+    if let Lookup::Known(command) = lookup
+        && command.row.arity.admits(args.len())
+    {
+        let hasher = server.keyspace.hasher();
+        command.row.keys.each(args, &mut |arg| {
+            let hash = hasher.hash(args.at(arg));
+            keys.push(KeyAt {
+                arg: arg as u32,
+                hash,
+            });
+        });
+    }
+}
+
+impl Executor<'_, '_> {
+    /// Runs the whole requests in `input`, in order, until it ends or something stops the run.
+    pub(crate) fn run(&mut self, input: &[u8], limits: &Limits, batch: &mut Batch) -> Consumed {
+        let mut bytes = 0;
+        loop {
+            let limits = Limits {
+                authenticated: !self.auth_required(),
+                ..*limits
+            };
+            let end = batch.fill(self.server, self.session, &limits, input, bytes);
+            batch.warm(self.server, self.session);
+            let consumed = self.run_batch(input, bytes, batch);
+            self.release();
+            if consumed.stopped {
+                // The parser may know of a later, incomplete request; the next run begins at this one.
+                self.session.parser.reset();
+                return consumed;
+            }
+            bytes = consumed.bytes;
+            match end {
+                ParseEnd::Enough if bytes < input.len() => {}
+                ParseEnd::Enough | ParseEnd::Incomplete => {
+                    return Consumed {
+                        bytes,
+                        stopped: false,
+                    };
+                }
+                ParseEnd::Quoted { consumed, args } => {
+                    if let Some(stopped) = self.run_quoted(&args) {
+                        let bytes = if stopped == Flow::Sliced {
+                            bytes + consumed
+                        } else {
+                            bytes
+                        };
+                        return Consumed {
+                            bytes,
+                            stopped: true,
+                        };
+                    }
+                    bytes += consumed;
+                }
+                ParseEnd::Malformed(error) => {
+                    self.refuse_protocol(error);
+                    return Consumed {
+                        bytes: input.len(),
+                        stopped: true,
+                    };
+                }
+            }
+        }
+    }
+
+    fn run_batch(&mut self, input: &[u8], from: usize, batch: &Batch) -> Consumed {
+        let (mut bytes, mut spans, mut keys) = (from, 0, 0);
+        for request in &batch.requests {
+            let args = Args::new(
+                &input[request.start..],
+                &batch.spans[spans..request.spans_end],
+            );
+            let keys_of_it = &batch.keys[keys..request.keys_end];
+            (spans, keys) = (request.spans_end, request.keys_end);
+            // An empty request (`*0`, an empty line) asks for nothing and gets nothing.
+            let flow = if args.len() == 0 {
+                Flow::Next
+            } else {
+                self.run_one(&request.lookup, args, keys_of_it)
+            };
+            match flow {
+                Flow::Next => bytes = request.end,
+                Flow::Sliced => {
+                    return Consumed {
+                        bytes: request.end,
+                        stopped: true,
+                    };
+                }
+                Flow::Close | Flow::Parked(_) => {
+                    return Consumed {
+                        bytes,
+                        stopped: true,
+                    };
+                }
+            }
+            if self.output_is_full() {
+                return Consumed {
+                    bytes,
+                    stopped: true,
+                };
+            }
+        }
+        Consumed {
+            bytes,
+            stopped: false,
+        }
+    }
+
+    /// Runs one request; the way for requests of every origin.
+    fn run_one(&mut self, lookup: &Lookup, args: Args<'_>, keys: &[KeyAt]) -> Flow {
+        if self.session.close != Close::No || self.session.is_killed() {
+            return Flow::Close;
+        }
+        let flow = self.run_command(lookup, args, keys);
+        if let Flow::Parked(why) = flow {
+            self.session.parked = Some(why);
+        }
+        flow
+    }
+
+    /// An inline request with quotes: its arguments become a request of their own.
+    #[cold]
+    fn run_quoted(&mut self, args: &[Vec<u8>]) -> Option<Flow> {
+        let mut spans = Vec::with_capacity(args.len());
+        let mut start = 0;
+        for arg in args {
+            spans.push(ArgSpan {
+                start,
+                len: arg.len(),
+            });
+            start += arg.len();
+        }
+        let bytes = args.concat();
+        let args = Args::new(&bytes, &spans);
+        if args.len() == 0 {
+            return None;
+        }
+        let lookup = self.server.find_command(args);
+        let mut keys = Vec::new();
+        add_keys(self.server, &lookup, args, &mut keys);
+        let flow = self.run_one(&lookup, args, &keys);
+        self.release();
+        (flow != Flow::Next).then_some(flow)
+    }
+
+    #[cold]
+    fn refuse_protocol(&mut self, error: ProtocolError) {
+        tracing::debug!(
+            "Protocol error ({error}) from client {}",
+            self.session.client.addr
+        );
+        self.outbox
+            .reply(self.session.version)
+            .protocol_error(error);
+        self.count_error("ERR");
+        self.session.close_after_reply();
+    }
+}

@@ -1,0 +1,184 @@
+//! `EXEC`: all queued commands as one unit.
+
+use smallvec::SmallVec;
+use storage::{LockPlan, Unit};
+
+use crate::command::context::Park;
+use crate::command::table::Registered;
+use crate::command::{Args, CommandError, Flags};
+use crate::pubsub::HeldStripes;
+use crate::session::{Transaction, Watches};
+
+use super::admit::pauses;
+use super::{Executor, Flow};
+
+impl<'e> Executor<'_, 'e> {
+    /// Runs the queue, or says why not.
+    pub(super) fn run_exec(&mut self, command: &'static Registered, args: Args<'_>) -> Flow {
+        let started = self.stopwatch.last();
+        let failed = match self.try_exec() {
+            Ok(()) => false,
+            Err(ExecStop::Parked(why)) => return Flow::Parked(why),
+            Err(ExecStop::Error(error)) => {
+                self.reply_error(&error);
+                true
+            }
+        };
+        self.stopwatch.lap();
+        let nanos = self.stopwatch.last().duration_since(started).as_nanos() as u64;
+        self.account(command, args, nanos, failed);
+        let flow = self.follow_up();
+        if !self.worker.woken.is_empty() {
+            self.deliver_to_itself();
+        }
+        flow
+    }
+
+    fn try_exec(&mut self) -> Result<(), ExecStop> {
+        let Some(transaction) = self.session.transaction.as_deref() else {
+            return Err(CommandError::ExecWithoutMulti.into());
+        };
+        if transaction.doomed {
+            let watches = self.end_transaction();
+            self.unwatch(watches);
+            return Err(CommandError::ExecAborted.into());
+        }
+        let flags = transaction.flags();
+        let plan = self.plan_of_transaction(transaction);
+        let mut unit = Unit::begin(&self.server.keyspace, plan, self.now);
+        let mut stripes = self.stripes_of_transaction();
+        if pauses(unit.state().pause(), flags) {
+            return Err(ExecStop::Parked(Park::Paused));
+        }
+        // From here on the transaction is over, whatever comes.
+        let transaction = self.session.transaction.take().unwrap_or_default();
+        let watches = self.session.watches.take();
+        if watches
+            .as_deref()
+            .is_some_and(|watches| self.is_spoiled(&mut unit, watches))
+        {
+            self.outbox.reply(self.session.version).null_array();
+        } else {
+            self.run_queue(&mut unit, &mut stripes, &transaction);
+        }
+        if unit.owes() {
+            self.settle_removed(&mut unit);
+        }
+        self.settle(&mut unit, &mut stripes, true);
+        self.count_tally(&mut unit);
+        let stale = unit.take_stale();
+        drop(unit);
+        drop(stripes);
+        self.unwatch(watches);
+        if !stale.is_empty() {
+            self.expire_stale(stale);
+        }
+        Ok(())
+    }
+
+    fn run_queue(
+        &mut self,
+        unit: &mut Unit<'e>,
+        stripes: &mut HeldStripes<'e>,
+        transaction: &Transaction,
+    ) {
+        self.outbox
+            .reply(self.session.version)
+            .array(transaction.len());
+        for queued in transaction.iter() {
+            let command = queued.command;
+            let flags = command.row.flags;
+            if flags.has(Flags::WRITE) && !flags.has(Flags::STORES_NO_ARGUMENT) {
+                self.build_long_values(queued.args);
+            }
+            self.tools
+                .effects
+                .begin(queued.keys.first().map_or(0, |key| key.hash.shard));
+            let result = self.call(unit, stripes, command, queued.args, queued.keys, true);
+            let nanos = self.stopwatch.lap();
+            self.account(command, queued.args, nanos, result.is_err());
+        }
+    }
+
+    /// The locks of all queued commands and of all watched keys.
+    fn plan_of_transaction(&self, transaction: &Transaction) -> LockPlan {
+        let flags = transaction.flags();
+        if flags.has(Flags::UNDECLARED) {
+            return LockPlan::Exclusive;
+        }
+        let watched = self
+            .session
+            .watches
+            .as_deref()
+            .into_iter()
+            .flat_map(Watches::iter);
+        let hasher = self.server.keyspace.hasher();
+        let shards: SmallVec<[u16; 8]> = transaction
+            .key_shards()
+            .chain(watched.map(|(_, key)| hasher.hash(key).shard))
+            .collect();
+        match shards.split_first() {
+            None => LockPlan::Nothing,
+            Some((first, rest)) if rest.iter().all(|shard| shard == first) => {
+                LockPlan::Write(*first)
+            }
+            Some(_) => LockPlan::WriteMany(shards),
+        }
+    }
+
+    /// The stripes that the queue needs: those it publishes to, or all of them if it also subscribes, or if events of
+    /// its keys go to channels that nobody can foretell.
+    fn stripes_of_transaction(&self) -> HeldStripes<'e> {
+        let pubsub = &self.server.pubsub;
+        let Some(transaction) = self.session.transaction.as_deref() else {
+            return pubsub.lock_none();
+        };
+        if !transaction.flags().has(Flags::PUBLISHES) {
+            return pubsub.lock_none();
+        }
+        let publishes_only = transaction
+            .iter()
+            .map(|queued| queued.command.row.flags)
+            .all(|flags| !flags.has(Flags::PUBSUB) || flags.has(Flags::PUBLISHES));
+        if publishes_only && !self.tools.events.any_enabled() {
+            let publishing = transaction
+                .iter()
+                .filter(|queued| queued.command.row.flags.has(Flags::PUBLISHES));
+            return pubsub.lock(publishing.filter_map(|queued| queued.args.get(1)));
+        }
+        pubsub.lock_all()
+    }
+
+    /// Whether a watched key has changed; one that expired since counts.
+    fn is_spoiled(&mut self, unit: &mut Unit<'e>, watches: &Watches) -> bool {
+        for (db, key) in watches.iter() {
+            unit.expire_if_due(db, &self.server.keyspace.key(key));
+        }
+        watches.flag().is_dirty()
+    }
+
+    /// Ends the transaction without running it; the watches are the caller's to end once no lock is held.
+    pub(super) fn end_transaction(&mut self) -> Option<Box<Watches>> {
+        self.session.transaction = None;
+        self.session.watches.take()
+    }
+
+    /// Ends watches, one shard lock at a time.
+    pub(super) fn unwatch(&mut self, watches: Option<Box<Watches>>) {
+        if let Some(watches) = watches {
+            self.server.unwatch(&watches);
+        }
+    }
+}
+
+/// Why a transaction did not run.
+enum ExecStop {
+    Error(CommandError),
+    Parked(Park),
+}
+
+impl From<CommandError> for ExecStop {
+    fn from(error: CommandError) -> Self {
+        ExecStop::Error(error)
+    }
+}

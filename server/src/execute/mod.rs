@@ -1,0 +1,124 @@
+//! From parsed requests to replies: which command, whether it may run, its unit, and everything that hangs off the
+//! unit's end (effects, events, statistics, slow log).
+
+mod admit;
+mod batch;
+mod exec;
+mod settle;
+mod unit;
+
+use std::time::Instant;
+
+use storage::big_string::BigString;
+use storage::{Unit, UnixMillis};
+
+use crate::clock::Stopwatch;
+use crate::command::context::{After, Park};
+use crate::config::Config;
+use crate::effects::Effects;
+use crate::notify::Events;
+use crate::output::Outbox;
+use crate::server::Server;
+use crate::session::Session;
+use crate::worker::WorkerState;
+use crate::worker::sessions::Sessions;
+
+pub(crate) use batch::{Batch, Consumed};
+
+/// Runs requests of one session during one turn.
+pub(crate) struct Executor<'t, 'e> {
+    pub(crate) server: &'e Server,
+    pub(crate) config: &'t Config,
+    pub(crate) session: &'t mut Session,
+    pub(crate) worker: &'t mut WorkerState,
+    /// The worker's other sessions; the running one is not among them.
+    pub(crate) sessions: &'t mut Sessions,
+    pub(crate) outbox: &'t mut Outbox,
+    pub(crate) tools: &'t mut Tools,
+    /// Wall clock at the start of the turn.
+    pub(crate) now: UnixMillis,
+    pub(crate) stopwatch: Stopwatch,
+    /// A lock hold that the next command may share.
+    held: Option<Held<'e>>,
+}
+
+/// What a worker keeps for running commands, so that nothing is allocated per command.
+#[derive(Default)]
+pub(crate) struct Tools {
+    pub(crate) effects: Effects,
+    pub(crate) events: Events,
+    pub(crate) after: After,
+    pub(crate) built: Vec<(usize, BigString)>,
+    /// A unit has appended to the log: wake its sequencer at the end of the turn.
+    pub(crate) log_appended: bool,
+}
+
+/// A running unit, perhaps kept open for the next command on the same shard.
+struct Held<'e> {
+    unit: Unit<'e>,
+    /// The shard, if it is one that the unit may have changed.
+    written: Option<u16>,
+    commands: u32,
+    since: Instant,
+}
+
+/// What becomes of the requests behind the one that ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// They follow.
+    Next,
+    /// The session ends; nothing more runs.
+    Close,
+    /// The request itself has to wait and will be tried again.
+    Parked(Park),
+    /// The request goes on in slices; those behind it wait.
+    Sliced,
+}
+
+impl<'t, 'e> Executor<'t, 'e> {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of a worker that one turn borrows"
+    )]
+    pub(crate) fn new(
+        server: &'e Server,
+        config: &'t Config,
+        session: &'t mut Session,
+        worker: &'t mut WorkerState,
+        sessions: &'t mut Sessions,
+        outbox: &'t mut Outbox,
+        tools: &'t mut Tools,
+        now: UnixMillis,
+    ) -> Self {
+        let stopwatch = Stopwatch::start();
+        Self {
+            server,
+            config,
+            session,
+            worker,
+            sessions,
+            outbox,
+            tools,
+            now,
+            stopwatch,
+            held: None,
+        }
+    }
+
+    /// Lets go of a lock hold that was kept for a next command.
+    #[inline]
+    fn release(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.leave(held);
+        }
+    }
+
+    /// Ends a unit.
+    #[inline]
+    fn leave(&mut self, held: Held<'e>) {
+        drop(held.unit);
+        if let Some(shard) = held.written {
+            self.worker.note_written(self.server, shard, self.now);
+        }
+    }
+}

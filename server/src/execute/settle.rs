@@ -1,0 +1,301 @@
+//! The end of a unit and of a command: removed keys, effects, events, statistics, slow log, and what was put off until
+//! the locks are gone.
+
+use std::any::Any;
+
+use storage::{DbIndex, LockPlan, Unit};
+
+use crate::command::table::{Lookup, Registered};
+use crate::command::{Args, CommandError, Flags};
+use crate::monitor;
+use crate::output::OutboxMark;
+use crate::pubsub::HeldStripes;
+use crate::session::ReplyMode;
+use crate::slowlog;
+
+use super::{Executor, Flow};
+
+impl<'e> Executor<'_, 'e> {
+    /// Ends a unit's work, its locks still held: effects take their tickets, events are published.
+    #[inline]
+    pub(super) fn settle(
+        &mut self,
+        unit: &mut Unit<'e>,
+        stripes: &mut HeldStripes<'e>,
+        atomic: bool,
+    ) {
+        if self.tools.effects.append(unit, atomic) {
+            self.tools.log_appended = true;
+        }
+        if !self.tools.events.is_empty() {
+            self.tools
+                .events
+                .publish(stripes, &self.server.inboxes, &mut self.worker.woken);
+        }
+    }
+
+    /// Effects and events of keys that storage removed on its own.
+    #[cold]
+    pub(super) fn settle_removed(&mut self, unit: &mut Unit<'e>) {
+        for removed in unit.take_removed() {
+            self.tools.effects.push_removed(&removed, unit.state());
+            self.tools.events.push_removed(&removed);
+        }
+    }
+
+    /// Deletes keys that a reader found expired, each in a unit of its own.
+    #[cold]
+    pub(super) fn expire_stale(&mut self, stale: Vec<(DbIndex, Box<[u8]>)>) {
+        self.release();
+        for (db, key) in stale {
+            let key = self.server.keyspace.key(&key);
+            let plan = LockPlan::Write(key.hash.shard);
+            let mut unit = Unit::begin(&self.server.keyspace, plan, self.now);
+            self.tools.effects.begin(key.hash.shard);
+            unit.expire_if_due(db, &key);
+            self.settle_removed(&mut unit);
+            let mut stripes = self.server.pubsub.lock_none();
+            self.settle(&mut unit, &mut stripes, false);
+            self.count_tally(&mut unit);
+        }
+    }
+
+    /// What commands put off until the locks are gone.
+    #[inline]
+    pub(super) fn follow_up(&mut self) -> Flow {
+        if self.tools.after.actions.is_empty() && self.tools.after.slices.is_none() {
+            return Flow::Next;
+        }
+        self.follow_up_now()
+    }
+
+    #[cold]
+    fn follow_up_now(&mut self) -> Flow {
+        self.release();
+        for action in std::mem::take(&mut self.tools.after.actions) {
+            action(self.server);
+        }
+        match self.tools.after.slices.take() {
+            Some(slices) => {
+                self.session.slices = Some(slices);
+                Flow::Sliced
+            }
+            None => Flow::Next,
+        }
+    }
+
+    /// Moves a unit's counters into the worker's.
+    #[inline]
+    pub(super) fn count_tally(&mut self, unit: &mut Unit<'e>) {
+        let tally = std::mem::take(&mut unit.tally);
+        let stats = self.server.stats.worker(self.worker.index);
+        if tally.hits > 0 {
+            stats.hits.add(tally.hits);
+        }
+        if tally.misses > 0 {
+            stats.misses.add(tally.misses);
+        }
+        if tally.dirty > 0 {
+            stats.dirty.add(tally.dirty);
+        }
+        if tally.expired > 0 {
+            stats.expired.add(tally.expired);
+        }
+    }
+
+    /// Statistics of a command that ran, and whoever wants to hear of it.
+    #[inline]
+    pub(super) fn account(
+        &mut self,
+        command: &'static Registered,
+        args: Args<'_>,
+        nanos: u64,
+        failed: bool,
+    ) {
+        let stats = self.server.stats.worker(self.worker.index);
+        stats.commands.add(1);
+        let of_command = stats.command(command.id);
+        of_command.record(nanos, self.config.latency_tracking);
+        if failed {
+            of_command.failed.add(1);
+        }
+        if nanos >= self.worker.slow_nanos {
+            self.note_slow(command, args, nanos);
+        }
+        if self.server.monitors.any()
+            && !command.row.flags.any(Flags::SKIP_MONITOR.and(Flags::ADMIN))
+        {
+            let redacted = redacted_arguments(command, args);
+            monitor::feed(
+                self.server,
+                self.session,
+                args,
+                &redacted,
+                &mut self.worker.woken,
+            );
+        }
+    }
+
+    #[cold]
+    fn note_slow(&mut self, command: &'static Registered, args: Args<'_>, nanos: u64) {
+        // The store's, not the turn's: the command may have been the CONFIG SET that changed it.
+        let config = self.server.config.get();
+        let micros = nanos / 1_000;
+        let at_seconds = self.now.0 / 1_000;
+        let threshold_us = config.slowlog_log_slower_than_us;
+        let is_logged = threshold_us >= 0 && micros >= threshold_us as u64;
+        if is_logged && !command.row.flags.has(Flags::SKIP_SLOWLOG) && config.slowlog_max_len > 0 {
+            let client = &self.session.client;
+            let mut short = slowlog::shorten(args);
+            for at in redacted_arguments(command, args) {
+                if let Some(arg) = short.get_mut(at) {
+                    *arg = b"(redacted)"[..].into();
+                }
+            }
+            let max = config.slowlog_max_len;
+            self.server.slowlog.add(
+                short,
+                at_seconds,
+                micros,
+                &client.addr,
+                client.names().name,
+                max,
+            );
+        }
+        let threshold_ms = config.latency_monitor_threshold_ms;
+        let millis = nanos / 1_000_000;
+        if threshold_ms > 0 && millis >= threshold_ms as u64 {
+            let fast = command.row.flags.has(Flags::FAST);
+            self.server.latency.add(
+                if fast { "fast-command" } else { "command" },
+                at_seconds,
+                millis,
+            );
+        }
+    }
+
+    /// A request that did not run gets its error, and its transaction is doomed.
+    #[cold]
+    pub(super) fn reject(&mut self, lookup: &Lookup, error: CommandError) {
+        let stats = self.server.stats.worker(self.worker.index);
+        let mut error = error;
+        if let Lookup::Known(command) = lookup {
+            stats.command(command.id).rejected.add(1);
+            if command.is_exec {
+                let watches = self.end_transaction();
+                self.unwatch(watches);
+                error = CommandError::ExecRefused(Box::new(error));
+            }
+        }
+        if let Some(transaction) = &mut self.session.transaction {
+            transaction.doom();
+        }
+        self.reply_error(&error);
+    }
+
+    /// Writes an error reply and counts it.
+    #[cold]
+    pub(super) fn reply_error(&mut self, error: &CommandError) {
+        let line = error.line();
+        self.outbox.reply(self.session.version).error(&line);
+        let prefix_end = line
+            .iter()
+            .position(|&byte| byte == b' ')
+            .unwrap_or(line.len());
+        self.count_error(&String::from_utf8_lossy(&line[..prefix_end]));
+    }
+
+    /// Counts an error reply by its prefix.
+    pub(super) fn count_error(&mut self, prefix: &str) {
+        self.server
+            .stats
+            .worker(self.worker.index)
+            .errors
+            .lock()
+            .count(prefix);
+    }
+
+    /// What a panic inside a command leaves: an error reply, a log line, and a log of effects that is no longer to be
+    /// trusted if data had begun to change.
+    #[cold]
+    pub(super) fn contain_panic(
+        &mut self,
+        unit: &mut Unit<'e>,
+        command: &'static Registered,
+        panic: &(dyn Any + Send),
+        actions_before: usize,
+    ) -> CommandError {
+        let text = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("unknown cause");
+        let text = format!("Command '{}' panicked: {text}", command.full_name);
+        self.settle_removed(unit);
+        self.tools.after.actions.truncate(actions_before);
+        self.tools.after.slices = None;
+        self.tools.after.park = None;
+        if unit.tally.dirty > 0 {
+            self.server.mark_log_diverged();
+        }
+        let diverged = if unit.tally.dirty > 0 {
+            "; the log of effects has diverged"
+        } else {
+            ""
+        };
+        // Nothing is logged under a lock.
+        self.tools
+            .after
+            .actions
+            .push(Box::new(move |_| tracing::error!("{text}{diverged}")));
+        CommandError::Internal(command.full_name.as_str().into())
+    }
+
+    /// `CLIENT REPLY OFF` and `SKIP`: takes the reply back.
+    #[cold]
+    pub(super) fn apply_reply_mode(&mut self, mark: OutboxMark) {
+        match self.session.reply_mode {
+            ReplyMode::On => {}
+            ReplyMode::Off => self.outbox.truncate(mark),
+            ReplyMode::SkipThis => {
+                self.outbox.truncate(mark);
+                self.session.reply_mode = ReplyMode::On;
+            }
+            // `CLIENT REPLY SKIP` has just run; it has no reply of its own.
+            ReplyMode::SkipNext => self.session.reply_mode = ReplyMode::SkipThis,
+        }
+    }
+
+    /// Messages that this session sent to itself come right behind the reply. Everything older in the inbox goes out
+    /// with them, because the order of a channel is the order of the inbox.
+    #[inline]
+    pub(super) fn deliver_to_itself(&mut self) {
+        if self.session.subscription_count() > 0 || self.session.monitor {
+            self.release();
+            crate::worker::deliver::messages(
+                self.server,
+                self.config,
+                self.worker,
+                self.sessions,
+                Some((&mut *self.session, &mut *self.outbox)),
+            );
+        }
+    }
+}
+
+/// Arguments that must not appear in logs: passwords.
+fn redacted_arguments(command: &Registered, args: Args<'_>) -> Vec<usize> {
+    match command.full_name.as_str() {
+        "auth" => (1..args.len()).collect(),
+        "hello" => {
+            let auth = (2..args.len()).find(|&at| args.is(at, "AUTH"));
+            auth.map_or(Vec::new(), |at| vec![at + 1, at + 2])
+        }
+        "config|set" => (2..args.len())
+            .step_by(2)
+            .filter(|&at| crate::config::is_sensitive(args.at(at)))
+            .map(|at| at + 1)
+            .collect(),
+        _ => Vec::new(),
+    }
+}

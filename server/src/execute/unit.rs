@@ -1,0 +1,270 @@
+//! One command as a unit of its own: its locks, its run, and what follows before the next command.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use smallvec::SmallVec;
+use storage::big_string::BigString;
+use storage::{BIG_STRING_MIN_BYTES, LockPlan, Unit};
+
+use crate::command::context::{Context, Park};
+use crate::command::keys::KeyAt;
+use crate::command::table::{Lookup, Registered};
+use crate::command::{Args, CommandResult, Flags};
+use crate::pubsub::HeldStripes;
+use crate::session::ReplyMode;
+
+use super::admit::{Refusal, pauses};
+use super::{Executor, Flow, Held};
+
+/// Consecutive commands that share one lock hold, at most.
+const HELD_COMMANDS_MAX: u32 = 32;
+/// And for how long, at most.
+const HELD_TIME_MAX: Duration = Duration::from_micros(50);
+
+/// What a command locks; the common cases without a [`LockPlan`]'s list.
+#[derive(Clone, Debug)]
+pub(super) enum Plan {
+    /// One shard; `exclusively` unless the command only reads.
+    One { shard: u16, exclusively: bool },
+    /// Anything else.
+    Other(LockPlan),
+}
+
+/// The plan of a command that is a unit of its own.
+#[inline]
+pub(super) fn plan_of(command: &Registered, keys: &[KeyAt]) -> Plan {
+    let flags = command.row.flags;
+    if let Some((first, rest)) = keys.split_first()
+        && !flags.any(Flags::PUBSUB.and(Flags::UNDECLARED))
+    {
+        let exclusively = !flags.has(Flags::READ);
+        let shard = first.hash.shard;
+        if rest.iter().all(|key| key.hash.shard == shard) {
+            return Plan::One { shard, exclusively };
+        }
+        let shards: SmallVec<[u16; 8]> = keys.iter().map(|key| key.hash.shard).collect();
+        return Plan::Other(if exclusively {
+            LockPlan::WriteMany(shards)
+        } else {
+            LockPlan::ReadMany(shards)
+        });
+    }
+    Plan::Other(match flags {
+        _ if !flags.has(Flags::UNDECLARED) => LockPlan::Nothing,
+        _ if flags.any(Flags::READ.and(Flags::ROAMING)) => LockPlan::Roaming,
+        _ => LockPlan::Exclusive,
+    })
+}
+
+impl<'e> Executor<'_, 'e> {
+    /// Runs, queues or refuses one request.
+    #[inline]
+    pub(super) fn run_command(&mut self, lookup: &Lookup, args: Args<'_>, keys: &[KeyAt]) -> Flow {
+        let mark = self.outbox.mark();
+        let flow = match self.admit(lookup, args) {
+            Ok(command) => self.run_admitted(command, args, keys),
+            Err(Refusal::Park(why)) => Flow::Parked(why),
+            Err(Refusal::Error(error)) => {
+                self.release();
+                self.reject(lookup, error);
+                Flow::Next
+            }
+        };
+        if self.session.reply_mode != ReplyMode::On {
+            self.apply_reply_mode(mark);
+        }
+        flow
+    }
+
+    #[inline]
+    fn run_admitted(
+        &mut self,
+        command: &'static Registered,
+        args: Args<'_>,
+        keys: &[KeyAt],
+    ) -> Flow {
+        self.session.last_command = command.id;
+        if let Some(transaction) = &mut self.session.transaction
+            && !command.row.flags.has(Flags::NEVER_QUEUED)
+        {
+            transaction.push(command, args, keys);
+            self.outbox.reply(self.session.version).simple("QUEUED");
+            return Flow::Next;
+        }
+        if command.is_exec {
+            self.release();
+            return self.run_exec(command, args);
+        }
+        let flow = self.run_alone(command, args, keys);
+        if !self.worker.woken.is_empty() {
+            self.deliver_to_itself();
+        }
+        flow
+    }
+
+    /// One command, one unit.
+    #[inline]
+    fn run_alone(&mut self, command: &'static Registered, args: Args<'_>, keys: &[KeyAt]) -> Flow {
+        let flags = command.row.flags;
+        let plan = plan_of(command, keys);
+        if flags.has(Flags::WRITE) && !flags.has(Flags::STORES_NO_ARGUMENT) {
+            self.build_long_values(args);
+        }
+        let shared = self.take_held(&plan);
+        let mut stripes = if flags.has(Flags::PUBLISHES) {
+            self.server.pubsub.lock(args.get(1).into_iter())
+        } else {
+            self.server.pubsub.lock_none()
+        };
+        let is_fresh = shared.is_none();
+        let mut held = shared.unwrap_or_else(|| self.enter(&plan));
+        if is_fresh && pauses(held.unit.state().pause(), flags) {
+            return Flow::Parked(Park::Paused);
+        }
+        let mark = self.outbox.mark();
+        self.tools
+            .effects
+            .begin(keys.first().map_or(0, |key| key.hash.shard));
+        let result = self.call(&mut held.unit, &mut stripes, command, args, keys, false);
+        if self.tools.after.park.is_some() {
+            self.outbox.truncate(mark);
+            return Flow::Parked(self.tools.after.park.take().unwrap_or(Park::Paused));
+        }
+        self.settle(&mut held.unit, &mut stripes, false);
+        let stale = if held.unit.owes() {
+            held.unit.take_stale()
+        } else {
+            Vec::new()
+        };
+        let nanos = self.stopwatch.lap();
+        drop(stripes);
+        self.keep_or_release(held, &plan, flags);
+        self.account(command, args, nanos, result.is_err());
+        if !stale.is_empty() {
+            self.expire_stale(stale);
+        }
+        self.follow_up()
+    }
+
+    /// The held unit, if this command may share it.
+    #[inline]
+    fn take_held(&mut self, plan: &Plan) -> Option<Held<'e>> {
+        let held = self.held.take()?;
+        match plan {
+            Plan::One { shard, exclusively } if held.unit.covers(*shard, *exclusively) => {
+                Some(held)
+            }
+            _ => {
+                self.leave(held);
+                None
+            }
+        }
+    }
+
+    /// A new unit with the plan's locks.
+    #[inline]
+    fn enter(&mut self, plan: &Plan) -> Held<'e> {
+        let (plan, written) = match plan {
+            Plan::One {
+                shard,
+                exclusively: true,
+            } => (LockPlan::Write(*shard), Some(*shard)),
+            Plan::One {
+                shard,
+                exclusively: false,
+            } => (LockPlan::Read(*shard), None),
+            Plan::Other(plan) => (plan.clone(), None),
+        };
+        let unit = Unit::begin(&self.server.keyspace, plan, self.now);
+        Held {
+            unit,
+            written,
+            commands: 0,
+            since: self.stopwatch.last(),
+        }
+    }
+
+    /// Keeps a one-shard unit for the next command, unless it was held long enough.
+    #[inline]
+    fn keep_or_release(&mut self, mut held: Held<'e>, plan: &Plan, flags: Flags) {
+        held.commands += 1;
+        let may_keep = matches!(plan, Plan::One { .. })
+            && held.commands < HELD_COMMANDS_MAX
+            && !flags.has(Flags::BLOCKING)
+            && self.stopwatch.last().duration_since(held.since) < HELD_TIME_MAX;
+        if may_keep {
+            self.held = Some(held);
+        } else {
+            self.leave(held);
+        }
+    }
+
+    /// Runs the command's function. An error becomes the reply; so does a panic.
+    #[inline]
+    pub(super) fn call(
+        &mut self,
+        unit: &mut Unit<'e>,
+        stripes: &mut HeldStripes<'e>,
+        command: &'static Registered,
+        args: Args<'_>,
+        keys: &[KeyAt],
+        in_exec: bool,
+    ) -> CommandResult {
+        let mark = self.outbox.mark();
+        let db = self.session.db;
+        let actions_before = self.tools.after.actions.len();
+        let reply = self.outbox.reply(self.session.version);
+        let mut ctx = Context {
+            unit,
+            reply,
+            session: self.session,
+            server: self.server,
+            config: self.config,
+            worker: self.worker,
+            effects: &mut self.tools.effects,
+            events: &mut self.tools.events,
+            after: &mut self.tools.after,
+            built: &mut self.tools.built,
+            stripes,
+            keys,
+            command,
+            in_exec,
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| (command.row.run)(&mut ctx, args)));
+        let result = match outcome {
+            Ok(Ok(())) => {
+                let changed = unit.tally.dirty > 0;
+                if unit.owes() {
+                    self.settle_removed(unit);
+                }
+                self.tools.effects.end(db, args, changed, unit.state());
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                self.outbox.truncate(mark);
+                self.reply_error(&error);
+                Err(error)
+            }
+            Err(panic) => {
+                self.outbox.truncate(mark);
+                let error = self.contain_panic(unit, command, &*panic, actions_before);
+                self.reply_error(&error);
+                Err(error)
+            }
+        };
+        self.count_tally(unit);
+        self.tools.built.clear();
+        result
+    }
+
+    /// Long arguments become values before any lock is taken.
+    #[inline]
+    pub(super) fn build_long_values(&mut self, args: Args<'_>) {
+        for (at, arg) in args.iter().enumerate().skip(1) {
+            if arg.len() >= BIG_STRING_MIN_BYTES {
+                self.tools.built.push((at, BigString::from_bytes(arg)));
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! `# CPU`: processor time of the process.
+
+use storage::Unit;
+
+use super::text::Text;
+use crate::server::Server;
+
+/// Ticks per second of the times in `/proc`.
+fn ticks_per_second() -> f64 {
+    rustix::param::clock_ticks_per_second() as f64
+}
+
+/// User and system time, of the process and of its children that have ended, in ticks; `None` where the system does not
+/// tell.
+fn ticks() -> Option<[u64; 4]> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    parse(&stat)
+}
+
+/// Fields 14 to 17 of `/proc/PID/stat`. The name of the process, which may hold anything, ends at the last bracket.
+fn parse(stat: &str) -> Option<[u64; 4]> {
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut fields = rest.split(' ').skip(11).map(|field| field.parse().ok());
+    let mut next = || fields.next().flatten();
+    Some([next()?, next()?, next()?, next()?])
+}
+
+pub(super) fn write(text: &mut Text, _server: &Server, _unit: &mut Unit<'_>) {
+    let [user, system, user_children, system_children] = ticks().unwrap_or_default();
+    let seconds = |ticks: u64| format!("{:.6}", ticks as f64 / ticks_per_second());
+    text.field("used_cpu_sys", seconds(system));
+    text.field("used_cpu_user", seconds(user));
+    text.field("used_cpu_sys_children", seconds(system_children));
+    text.field("used_cpu_user_children", seconds(user_children));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_the_process_does_not_confuse() {
+        let stat = "7 (a) b) S 1 7 7 0 -1 4194560 98 0 0 0 12 34 5 6 20 0 1 0 100 0";
+        assert_eq!(parse(stat), Some([12, 34, 5, 6]));
+        assert_eq!(parse("7 (x) S 1"), None);
+    }
+}

@@ -1,0 +1,364 @@
+//! Replies on their way to the socket: bytes, and long strings spliced in without copying.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::ops::{Deref, DerefMut};
+
+use protocol::{Deferred, Reply, Version};
+use storage::StringRef;
+use storage::big_string::BigString;
+
+/// What one turn of a session writes. The worker owns one and uses it for all its sessions.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    /// Reply bytes, long strings left out.
+    pub(crate) bytes: Vec<u8>,
+    /// The long strings, ascending by place.
+    pub(crate) splices: Vec<Splice>,
+}
+
+/// A long string that belongs in front of `bytes[at]`.
+#[derive(Debug)]
+pub(crate) struct Splice {
+    at: usize,
+    value: BigString,
+}
+
+/// An outbox above this size gives its memory back after the turn.
+const OUTBOX_KEPT_BYTES: usize = 64 * 1024;
+
+impl Outbox {
+    /// Whether there is nothing to send.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Bytes to send, long strings included.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+            + self
+                .splices
+                .iter()
+                .map(|splice| splice.value.len())
+                .sum::<usize>()
+    }
+
+    /// Empties it, keeping a moderate buffer.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        if self.bytes.capacity() > OUTBOX_KEPT_BYTES {
+            self.bytes = Vec::new();
+        }
+        self.splices.clear();
+    }
+
+    /// Where the next reply will begin; [`Outbox::truncate`] takes back what follows.
+    #[inline]
+    pub(crate) fn mark(&self) -> OutboxMark {
+        OutboxMark {
+            bytes: self.bytes.len(),
+            splices: self.splices.len(),
+        }
+    }
+
+    /// Drops everything written since `mark`.
+    pub(crate) fn truncate(&mut self, mark: OutboxMark) {
+        self.bytes.truncate(mark.bytes);
+        self.splices.truncate(mark.splices);
+    }
+
+    /// A writer for one reply in `version`'s dialect.
+    #[inline]
+    pub(crate) fn reply(&mut self, version: Version) -> Output<'_> {
+        Output {
+            reply: Reply::new(&mut self.bytes, version),
+            splices: &mut self.splices,
+        }
+    }
+}
+
+/// See [`Outbox::mark`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutboxMark {
+    bytes: usize,
+    splices: usize,
+}
+
+/// The reply writer of one command: [`Reply`] plus strings that may be too long to copy.
+#[derive(Debug)]
+pub(crate) struct Output<'o> {
+    reply: Reply<'o>,
+    splices: &'o mut Vec<Splice>,
+}
+
+impl<'o> Deref for Output<'o> {
+    type Target = Reply<'o>;
+
+    #[inline]
+    fn deref(&self) -> &Reply<'o> {
+        &self.reply
+    }
+}
+
+impl DerefMut for Output<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.reply
+    }
+}
+
+/// The place of a collection header, see [`Output::begin_deferred`].
+#[derive(Debug)]
+#[must_use = "without its header the reply is broken"]
+pub(crate) struct DeferredHeader {
+    header: Deferred,
+    splices: usize,
+}
+
+impl Output<'_> {
+    /// A stored string as a bulk string. A long one is pinned, not copied.
+    #[inline]
+    pub(crate) fn string(&mut self, value: StringRef<'_>) {
+        match value {
+            StringRef::Raw(bytes) => self.reply.bulk(bytes),
+            StringRef::Int(integer) => self.reply.bulk_integer(integer),
+            StringRef::Big(value) => self.big_string(value.clone()),
+        }
+    }
+
+    /// A long string as a bulk string, sent from where it lies.
+    #[cold]
+    pub(crate) fn big_string(&mut self, value: BigString) {
+        self.reply.bulk_header(value.len());
+        self.splices.push(Splice {
+            at: self.reply.position(),
+            value,
+        });
+        self.reply.crlf();
+    }
+
+    /// An empty array.
+    pub(crate) fn empty_array(&mut self) {
+        self.reply.array(0);
+    }
+
+    /// Like [`Reply::begin_deferred`].
+    pub(crate) fn begin_deferred(&mut self) -> DeferredHeader {
+        DeferredHeader {
+            header: self.reply.begin_deferred(),
+            splices: self.splices.len(),
+        }
+    }
+
+    /// Like [`Reply::end_deferred_array`]; long strings in between move along.
+    pub(crate) fn end_deferred_array(&mut self, begun: DeferredHeader, len: usize) {
+        let shift = self.reply.end_deferred_array(begun.header, len);
+        self.shift_splices(begun.splices, shift);
+    }
+
+    /// Like [`Reply::end_deferred_set`].
+    pub(crate) fn end_deferred_set(&mut self, begun: DeferredHeader, len: usize) {
+        let shift = self.reply.end_deferred_set(begun.header, len);
+        self.shift_splices(begun.splices, shift);
+    }
+
+    /// Like [`Reply::end_deferred_map`].
+    pub(crate) fn end_deferred_map(&mut self, begun: DeferredHeader, len: usize) {
+        let shift = self.reply.end_deferred_map(begun.header, len);
+        self.shift_splices(begun.splices, shift);
+    }
+
+    fn shift_splices(&mut self, from: usize, shift: usize) {
+        for splice in &mut self.splices[from..] {
+            splice.at += shift;
+        }
+    }
+}
+
+/// Output that the socket has not taken yet.
+#[derive(Debug, Default)]
+pub(crate) struct PendingOutput {
+    segments: VecDeque<Segment>,
+    /// Bytes of the first segment that have been sent.
+    sent: usize,
+    /// Bytes still to send.
+    len: usize,
+}
+
+#[derive(Debug)]
+enum Segment {
+    Bytes(Vec<u8>),
+    Long(BigString),
+}
+
+/// A new segment begins when the last one is longer than this, so that sent bytes are freed soon.
+const SEGMENT_BYTES_MAX: usize = 64 * 1024;
+/// Most slices handed to one `writev`.
+pub(crate) const SLICES_MAX: usize = 64;
+
+impl PendingOutput {
+    /// Bytes still to send.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether everything has been sent.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Segments that wait (`oll` of `CLIENT LIST`).
+    pub(crate) fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Adds bytes.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.len += bytes.len();
+        match self.segments.back_mut() {
+            Some(Segment::Bytes(last)) if last.len() < SEGMENT_BYTES_MAX => {
+                last.extend_from_slice(bytes)
+            }
+            _ => self.segments.push_back(Segment::Bytes(bytes.to_vec())),
+        }
+    }
+
+    /// Adds everything in `outbox`, whose first `skip` bytes (only if it has no splices) are sent
+    /// already, and empties it.
+    pub(crate) fn take(&mut self, outbox: &mut Outbox, skip: usize) {
+        let mut from = skip;
+        for splice in outbox.splices.drain(..) {
+            self.push(&outbox.bytes[from..splice.at]);
+            from = splice.at;
+            self.len += splice.value.len();
+            self.segments.push_back(Segment::Long(splice.value));
+        }
+        self.push(&outbox.bytes[from..]);
+        outbox.clear();
+    }
+
+    /// Fills `slices` with what comes next and returns how many were used.
+    pub(crate) fn slices<'s>(&'s self, slices: &mut [IoSlice<'s>; SLICES_MAX]) -> usize {
+        let mut used = 0;
+        let mut skip = self.sent;
+        let mut add = |bytes: &'s [u8]| {
+            let skipped = skip.min(bytes.len());
+            skip -= skipped;
+            if skipped < bytes.len() && used < SLICES_MAX {
+                slices[used] = IoSlice::new(&bytes[skipped..]);
+                used += 1;
+            }
+            used < SLICES_MAX
+        };
+        'segments: for segment in &self.segments {
+            match segment {
+                Segment::Bytes(bytes) => {
+                    if !add(bytes) {
+                        break;
+                    }
+                }
+                Segment::Long(value) => {
+                    for chunk in value.read_range(0..value.len()) {
+                        if !add(chunk) {
+                            break 'segments;
+                        }
+                    }
+                }
+            }
+        }
+        used
+    }
+
+    /// Notes that `count` more bytes were sent and frees segments that are done.
+    pub(crate) fn advance(&mut self, count: usize) {
+        self.len -= count;
+        self.sent += count;
+        while let Some(first) = self.segments.front() {
+            let len = match first {
+                Segment::Bytes(bytes) => bytes.len(),
+                Segment::Long(value) => value.len(),
+            };
+            if self.sent < len {
+                return;
+            }
+            self.sent -= len;
+            self.segments.pop_front();
+        }
+        // The queue's own memory goes too: a session that caught up holds no buffer.
+        self.segments = VecDeque::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(pending: &mut PendingOutput, step: usize) -> Vec<u8> {
+        let mut all = Vec::new();
+        while !pending.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let used = pending.slices(&mut slices);
+            let flat: Vec<u8> = slices[..used]
+                .iter()
+                .flat_map(|slice| slice.to_vec())
+                .collect();
+            let count = flat.len().min(step);
+            all.extend_from_slice(&flat[..count]);
+            pending.advance(count);
+        }
+        all
+    }
+
+    #[test]
+    fn long_strings_come_out_in_place_whatever_the_socket_takes() {
+        let long = vec![b'x'; 200_000];
+        let value = BigString::from_bytes(&long);
+        let mut expected = b"*2\r\n$200000\r\n".to_vec();
+        expected.extend_from_slice(&long);
+        expected.extend_from_slice(b"\r\n:7\r\n");
+        for step in [1_000, 65_536, 70_001, usize::MAX] {
+            let mut outbox = Outbox::default();
+            let mut reply = outbox.reply(Version::Resp2);
+            let header = reply.begin_deferred();
+            reply.string(StringRef::Big(&value));
+            reply.integer(7);
+            reply.end_deferred_array(header, 2);
+            assert_eq!(outbox.len(), expected.len());
+            let mut pending = PendingOutput::default();
+            pending.take(&mut outbox, 0);
+            assert!(outbox.is_empty());
+            assert_eq!(pending.len(), expected.len());
+            assert!(drain(&mut pending, step) == expected, "step {step}");
+            assert_eq!(pending.segments(), 0);
+        }
+    }
+
+    #[test]
+    fn a_partly_sent_outbox_goes_on_where_the_socket_stopped() {
+        let mut outbox = Outbox::default();
+        outbox.reply(Version::Resp2).bulk(b"hello");
+        let mut pending = PendingOutput::default();
+        pending.take(&mut outbox, 3);
+        pending.push(b"+later\r\n");
+        assert_eq!(drain(&mut pending, 2), b"\nhello\r\n+later\r\n");
+    }
+
+    #[test]
+    fn truncating_to_a_mark_takes_splices_back() {
+        let mut outbox = Outbox::default();
+        outbox.reply(Version::Resp2).ok();
+        let mark = outbox.mark();
+        outbox
+            .reply(Version::Resp2)
+            .string(StringRef::Big(&BigString::from_bytes(&[b'x'; 9000])));
+        outbox.truncate(mark);
+        assert_eq!((outbox.len(), outbox.splices.len()), (5, 0));
+    }
+}

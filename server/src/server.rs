@@ -1,0 +1,429 @@
+//! The server: what all workers share, how it starts and how it stops.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use cluster::ReplicationState;
+use crossbeam_utils::CachePadded;
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use storage::{Cut, Keyspace, KeyspaceOptions, Pause, UnixMillis};
+use tokio::sync::Notify;
+
+use crate::clock::unix_now;
+use crate::command::Args;
+use crate::command::table::{CommandTable, Lookup, Registered, table};
+use crate::config::{Config, ConfigStore, Loaded};
+use crate::latency::LatencyMonitor;
+use crate::listen::{self, BindError, ListenControl, PortZero};
+use crate::logging::Logging;
+use crate::monitor::Monitors;
+use crate::pubsub::PubSub;
+use crate::session::{ClientEntry, Clients, Watches};
+use crate::shutdown::Shutdown;
+use crate::slowlog::SlowLog;
+use crate::stats::Stats;
+use crate::worker;
+use crate::worker::inbox::{Event, Inbox};
+use crate::worker::set::WorkerSet;
+
+/// What all threads share. Everything in here is either unchanging, a keyspace lock's business, or behind a leaf lock.
+pub(crate) struct Server {
+    /// All data.
+    pub(crate) keyspace: Keyspace,
+    /// The configuration in force.
+    pub(crate) config: Arc<ConfigStore>,
+    /// One inbox per worker.
+    pub(crate) inboxes: Box<[CachePadded<Inbox>]>,
+    /// One board per worker.
+    pub(crate) boards: Box<[CachePadded<WorkerBoard>]>,
+    /// All counters.
+    pub(crate) stats: Stats,
+    /// All connections.
+    pub(crate) clients: Clients,
+    /// All channels.
+    pub(crate) pubsub: PubSub,
+    /// Who monitors.
+    pub(crate) monitors: Monitors,
+    /// `SLOWLOG`.
+    pub(crate) slowlog: SlowLog,
+    /// `LATENCY`.
+    pub(crate) latency: LatencyMonitor,
+    /// How the server goes down.
+    pub(crate) shutdown: Shutdown,
+    /// The listening sockets.
+    pub(crate) listening: ListenControl,
+    /// When the server started.
+    pub(crate) started_at: UnixMillis,
+    /// The same on the monotonic clock.
+    pub(crate) started: Instant,
+    /// 40 hex digits, new at each start.
+    pub(crate) run_id: String,
+    /// Which history of changes the data belongs to.
+    pub(crate) replication: Mutex<ReplicationState>,
+    /// Whether expired keys are removed in the background (`DEBUG SET-ACTIVE-EXPIRE`).
+    pub(crate) active_expiry: AtomicBool,
+    /// The running log, in a process that has one.
+    pub(crate) logging: OnceLock<Logging>,
+    /// Until when `CLIENT PAUSE` is in force, in Unix milliseconds; 0 when it is not.
+    paused_until_ms: Mutex<i64>,
+    /// Tells the accepting thread, which ends pauses, that one has begun.
+    pub(crate) pause_begun: Notify,
+    renamed: Option<Renamed>,
+}
+
+/// Lower-case names to the commands they now stand for; `None` for names that no longer count.
+type Renamed = HashMap<Box<[u8]>, Option<&'static Registered>, RandomState>;
+
+/// What others read of a worker.
+#[derive(Debug, Default)]
+pub(crate) struct WorkerBoard {
+    /// Connections it has or is about to get.
+    pub(crate) connections: AtomicUsize,
+    /// When its cron ran last, in Unix milliseconds.
+    pub(crate) alive_at_ms: AtomicI64,
+}
+
+impl Server {
+    fn new(loaded: Loaded) -> Self {
+        let config = Arc::new(ConfigStore::new(loaded));
+        let current = config.get();
+        let workers = current.threads as usize;
+        let started_at = unix_now();
+        let seed = foldhash_seed();
+        let keyspace = Keyspace::new(KeyspaceOptions {
+            shards: current.shards as usize,
+            databases: current.databases,
+            seed,
+            maxmemory_bytes: current.maxmemory_bytes,
+        });
+        let board = || {
+            let board = WorkerBoard::default();
+            board.alive_at_ms.store(started_at.0, Ordering::Relaxed);
+            CachePadded::new(board)
+        };
+        Self {
+            keyspace,
+            inboxes: (0..workers).map(|_| CachePadded::default()).collect(),
+            boards: (0..workers).map(|_| board()).collect(),
+            stats: Stats::new(workers, table().registered_count()),
+            clients: Clients::default(),
+            pubsub: PubSub::default(),
+            monitors: Monitors::new(workers),
+            slowlog: SlowLog::default(),
+            latency: LatencyMonitor::default(),
+            shutdown: Shutdown::default(),
+            listening: ListenControl::default(),
+            started_at,
+            started: Instant::now(),
+            run_id: random_hex(),
+            replication: Mutex::new(ReplicationState::new(random_hex())),
+            active_expiry: AtomicBool::new(true),
+            logging: OnceLock::new(),
+            paused_until_ms: Mutex::new(0),
+            pause_begun: Notify::new(),
+            renamed: renamed_commands(&current),
+            config,
+        }
+    }
+
+    /// The command that a request names, renaming taken into account.
+    #[inline]
+    pub(crate) fn find_command(&self, args: Args<'_>) -> Lookup {
+        match &self.renamed {
+            None => table().lookup(args),
+            Some(renamed) => find_renamed(renamed, args),
+        }
+    }
+
+    /// The cut of the keyspace, with all channel stripes held too. Never to be called while a unit runs; commands use
+    /// `Context::after_unit`.
+    pub(crate) fn cut<R>(&self, with: impl FnOnce(&mut Cut<'_>) -> R) -> R {
+        self.keyspace.cut(|cut| {
+            let _stripes = self.pubsub.lock_all();
+            with(cut)
+        })
+    }
+
+    /// Wakes all workers in `workers`.
+    pub(crate) fn wake(&self, workers: &WorkerSet) {
+        workers
+            .iter()
+            .for_each(|worker| self.inboxes[worker].wake());
+    }
+
+    /// Sends every worker the event that `make` makes.
+    pub(crate) fn send_to_all(&self, make: impl Fn() -> Event) {
+        self.inboxes.iter().for_each(|inbox| inbox.send(make()));
+    }
+
+    /// Whether some worker has so many messages waiting that publishers must wait.
+    #[inline]
+    pub(crate) fn inbox_is_full(&self) -> bool {
+        self.inboxes.iter().any(|inbox| inbox.is_full())
+    }
+
+    /// Has a client's session end. Its flag is looked at before each command; the event wakes it if it is idle.
+    pub(crate) fn kill(&self, client: &ClientEntry) {
+        // Relaxed: see `Session::is_killed`.
+        client.killed.store(true, Ordering::Relaxed);
+        self.inboxes[usize::from(client.worker)].send(Event::Kill(client.session, client.id));
+    }
+
+    /// Ends watches, one shard lock at a time.
+    pub(crate) fn unwatch(&self, watches: &Watches) {
+        self.keyspace.unwatch(watches.flag(), watches.iter());
+    }
+
+    /// `CLIENT PAUSE`: of this and an earlier pause that still lasts, the stronger mode and the later end count, as in
+    /// Redis. To be called without any unit.
+    pub(crate) fn pause(&self, mode: Pause, until_ms: i64) {
+        self.cut(|cut| {
+            // Within the cut, so that the end of the earlier pause cannot come in between and be the end of this one.
+            let mut paused_until_ms = self.paused_until_ms.lock();
+            let now_ms = unix_now().0;
+            let is_stronger = *paused_until_ms > now_ms && cut.state().pause() == Pause::All;
+            let until_ms = until_ms.max(*paused_until_ms);
+            if until_ms > now_ms {
+                *paused_until_ms = until_ms;
+                let mode = if is_stronger { Pause::All } else { mode };
+                cut.set_state(cut.state().with_pause(mode));
+            }
+        });
+        self.pause_begun.notify_one();
+    }
+
+    /// `CLIENT UNPAUSE`. To be called without any unit.
+    pub(crate) fn unpause(&self) {
+        self.end_pause(i64::MAX);
+    }
+
+    /// Ends a pause whose time has come; returns whether there may be one left.
+    pub(crate) fn end_pause_if_due(&self) -> bool {
+        let until_ms = *self.paused_until_ms.lock();
+        let now_ms = unix_now().0;
+        if until_ms != 0 && until_ms <= now_ms {
+            self.end_pause(now_ms);
+        }
+        until_ms != 0
+    }
+
+    /// Ends the pause unless it lasts beyond `now_ms`, and has those whom it held back try again.
+    fn end_pause(&self, now_ms: i64) {
+        let is_over = self.cut(|cut| {
+            let mut paused_until_ms = self.paused_until_ms.lock();
+            let is_over = *paused_until_ms <= now_ms;
+            if is_over {
+                *paused_until_ms = 0;
+                cut.set_state(cut.state().with_pause(Pause::Off));
+            }
+            is_over
+        });
+        if is_over {
+            self.send_to_all(|| Event::Unpark);
+        }
+    }
+
+    /// A panic has left the log of effects behind the data: what follows it must start over from the data.
+    #[cold]
+    pub(crate) fn mark_log_diverged(&self) {
+        // Nothing follows the log across a restart or over the network yet, so there is nothing else to start over.
+        self.change_replication_id();
+        self.stats.log_divergences.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection that was assigned to `worker` is gone.
+    pub(crate) fn connection_gone(&self, worker: usize) {
+        self.boards[worker]
+            .connections
+            .fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The worker that a new connection goes to: the one with the fewest.
+    pub(crate) fn assign_connection(&self) -> usize {
+        // Relaxed: one thread assigns, and a count that is one off costs nothing.
+        let load = |worker: &usize| self.boards[*worker].connections.load(Ordering::Relaxed);
+        let worker = (0..self.boards.len()).min_by_key(load).unwrap_or(0);
+        self.boards[worker]
+            .connections
+            .fetch_add(1, Ordering::Relaxed);
+        worker
+    }
+}
+
+/// `rename-command` in force: new names, and old ones that no longer count.
+fn renamed_commands(config: &Config) -> Option<Renamed> {
+    if config.rename_commands.is_empty() {
+        return None;
+    }
+    let mut renamed = Renamed::default();
+    for (old, new) in &config.rename_commands {
+        let Some(command) = table().find(old) else {
+            continue;
+        };
+        renamed.insert(old.to_ascii_lowercase().into(), None);
+        if !new.is_empty() {
+            renamed.insert(new.to_ascii_lowercase().into(), Some(command));
+        }
+    }
+    Some(renamed)
+}
+
+#[cold]
+fn find_renamed(renamed: &Renamed, args: Args<'_>) -> Lookup {
+    match renamed.get(&args.at(0).to_ascii_lowercase()[..]) {
+        Some(Some(command)) => CommandTable::lookup_in(command, args),
+        Some(None) => Lookup::Unknown,
+        None => table().lookup(args),
+    }
+}
+
+/// A seed that differs from process to process, so that nobody can choose keys that collide.
+fn foldhash_seed() -> u64 {
+    use std::hash::BuildHasher;
+    foldhash::quality::RandomState::default().hash_one(std::process::id())
+}
+
+/// 40 random hex digits.
+pub(crate) fn random_hex() -> String {
+    use std::hash::BuildHasher;
+    let state = std::hash::RandomState::new();
+    let words = (0..3u64).map(|at| format!("{:016x}", state.hash_one((at, unix_now().0))));
+    words.collect::<String>()[..40].to_owned()
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address could not be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// Neither TCP nor a unix socket is configured.
+    #[error("Configured to not listen anywhere, exiting.")]
+    NowhereToListen,
+    /// The system gave us no thread or no event queue.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A server that runs in threads of its own; dropping it without [`RunningServer::stop`] leaves it running.
+pub struct RunningServer {
+    server: Arc<Server>,
+    accepting: JoinHandle<()>,
+    addresses: Vec<SocketAddr>,
+}
+
+/// Starts a server: binds the listeners, starts the workers, accepts connections.
+///
+/// # Errors
+/// [`StartError`] when an address cannot be bound or a thread not started; nothing is left running then.
+pub fn start(loaded: Loaded) -> Result<RunningServer, StartError> {
+    start_with(loaded, PortZero::IsOff)
+}
+
+/// Like [`start`], but with `port` 0 it listens on a free port ([`RunningServer::addresses`]), for tests.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_on_free_port(loaded: Loaded) -> Result<RunningServer, StartError> {
+    start_with(loaded, PortZero::IsAny)
+}
+
+fn start_with(loaded: Loaded, port_zero: PortZero) -> Result<RunningServer, StartError> {
+    let config = loaded.config.clone();
+    let listeners = listen::bind_all(&config, port_zero, &[])?;
+    if listeners.is_empty() {
+        return Err(StartError::NowhereToListen);
+    }
+    let addresses = listeners
+        .iter()
+        .filter_map(listen::Listener::address)
+        .collect();
+    crate::panic::install_hook();
+    let server = Arc::new(Server::new(loaded));
+    let mut workers = Vec::new();
+    for index in 0..config.threads as usize {
+        match worker::spawn(Arc::clone(&server), index) {
+            Ok(worker) => workers.push(worker),
+            Err(error) => {
+                server.send_to_all(|| Event::Drain);
+                return Err(StartError::Thread(error));
+            }
+        }
+    }
+    let accepting =
+        listen::spawn(Arc::clone(&server), listeners, workers).map_err(StartError::Thread)?;
+    Ok(RunningServer {
+        server,
+        accepting,
+        addresses,
+    })
+}
+
+impl RunningServer {
+    /// The TCP addresses listened on at the start, with the real ports.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The data, for tests that look at it from inside.
+    pub fn keyspace(&self) -> &Keyspace {
+        &self.server.keyspace
+    }
+
+    /// Hands over the running log, so that `CONFIG SET loglevel` can change it.
+    pub fn set_logging(&self, logging: Logging) {
+        // Set once per process, before anybody can ask for it.
+        let _ = self.server.logging.set(logging);
+    }
+
+    /// Changes the state word and the like; all units stand still meanwhile.
+    pub fn cut<R>(&self, with: impl FnOnce(&mut Cut<'_>) -> R) -> R {
+        self.server.cut(with)
+    }
+
+    /// What may ask the server to stop from another thread.
+    pub fn stopper(&self) -> Stopper {
+        Stopper {
+            server: Arc::clone(&self.server),
+        }
+    }
+
+    /// Stops the server: no new connections, running commands end, output is sent.
+    pub fn stop(self) {
+        self.stopper().stop();
+        self.wait();
+    }
+
+    /// Waits until the server has stopped.
+    pub fn wait(self) {
+        if self.accepting.join().is_err() {
+            tracing::error!("The accepting thread has panicked");
+        }
+    }
+}
+
+/// See [`RunningServer::stopper`].
+#[derive(Clone)]
+pub struct Stopper {
+    server: Arc<Server>,
+}
+
+impl Stopper {
+    /// Waits until the server is down, whoever asked for it.
+    pub async fn stopped(&self) {
+        self.server.shutdown.finished().await;
+    }
+
+    /// Asks the server to stop; returns at once.
+    pub fn stop(&self) {
+        self.server.shutdown.request();
+    }
+}
+
+/// How long the sessions get to send their output when the server goes down.
+pub(crate) const DRAIN_TIME_MAX: Duration = Duration::from_secs(3);

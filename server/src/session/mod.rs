@@ -1,0 +1,338 @@
+//! Sessions: what the server knows of one connection.
+
+pub(crate) mod registry;
+pub(crate) mod transaction;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use hashbrown::HashSet;
+use protocol::{RequestParser, Version};
+use storage::DbIndex;
+
+use crate::command::context::{Park, Slices};
+use crate::output::PendingOutput;
+
+pub(crate) use registry::{ClientEntry, ClientFlags, ClientNames, Clients};
+pub(crate) use transaction::{Transaction, Watches};
+
+/// The state of one connection; owned by its worker. An idle session holds no buffers, and what few
+/// sessions need sits behind a box.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// What other threads may see and say: identity, `CLIENT LIST` fields, the kill flag.
+    pub(crate) client: Arc<ClientEntry>,
+    /// The selected database.
+    pub(crate) db: DbIndex,
+    /// The dialect chosen with `HELLO`.
+    pub(crate) version: Version,
+    /// Whether the client may use more than the commands flagged `NO_AUTH`.
+    pub(crate) authenticated: bool,
+    /// `CLIENT REPLY`.
+    pub(crate) reply_mode: ReplyMode,
+    /// `CLIENT NO-EVICT`.
+    pub(crate) no_evict: bool,
+    /// `CLIENT NO-TOUCH`.
+    pub(crate) no_touch: bool,
+    /// Receives `MONITOR` lines.
+    pub(crate) monitor: bool,
+    /// `CLIENT CAPA redirect` was sent.
+    pub(crate) capa_redirect: bool,
+    /// How the session is to end, if it is.
+    pub(crate) close: Close,
+    /// The command table id of the last command, `u16::MAX` before the first.
+    pub(crate) last_command: u16,
+    /// When it was last active, in Unix milliseconds.
+    pub(crate) active_at_ms: u64,
+    /// The transaction between `MULTI` and its end.
+    pub(crate) transaction: Option<Box<Transaction>>,
+    /// Watched keys.
+    pub(crate) watches: Option<Box<Watches>>,
+    /// Channels and patterns.
+    pub(crate) subscriptions: Option<Box<Subscriptions>>,
+    /// Bytes of requests that have not arrived whole or not been executed yet.
+    pub(crate) input: Vec<u8>,
+    /// Whether `input` may hold whole requests: something other than missing bytes stopped the last run.
+    pub(crate) has_requests: bool,
+    /// What the parser knows of the request at the front of `input`.
+    pub(crate) parser: RequestParser,
+    /// What the socket has not taken yet.
+    pub(crate) pending: PendingOutput,
+    /// Since when `pending` is above the soft limit, in Unix milliseconds.
+    pub(crate) soft_limit_since_ms: Option<u64>,
+    /// The rest of a long command.
+    pub(crate) slices: Option<Box<dyn Slices>>,
+    /// Why the request at the front of `input` waits.
+    pub(crate) parked: Option<Park>,
+    /// What wakes the connection's task.
+    pub(crate) waker: Option<std::task::Waker>,
+}
+
+/// `CLIENT REPLY`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ReplyMode {
+    /// Replies are sent.
+    #[default]
+    On,
+    /// No replies are sent.
+    Off,
+    /// The next command's reply is not sent.
+    SkipNext,
+    /// This command's reply is not sent.
+    SkipThis,
+}
+
+/// How a session ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Close {
+    /// Not at all.
+    #[default]
+    No,
+    /// Once everything written so far is sent; no further command runs.
+    AfterReply,
+    /// At once.
+    Now,
+}
+
+/// The kinds of subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ChannelKind {
+    /// `SUBSCRIBE`.
+    Channel,
+    /// `PSUBSCRIBE`.
+    Pattern,
+    /// `SSUBSCRIBE`.
+    Shard,
+}
+
+/// What a session is subscribed to.
+#[derive(Debug, Default)]
+pub(crate) struct Subscriptions {
+    /// Channels.
+    pub(crate) channels: HashSet<Arc<[u8]>, foldhash::fast::RandomState>,
+    /// Patterns.
+    pub(crate) patterns: HashSet<Arc<[u8]>, foldhash::fast::RandomState>,
+    /// Shard channels.
+    pub(crate) shard_channels: HashSet<Arc<[u8]>, foldhash::fast::RandomState>,
+}
+
+impl Subscriptions {
+    /// The set of one kind.
+    pub(crate) fn of(&self, kind: ChannelKind) -> &HashSet<Arc<[u8]>, foldhash::fast::RandomState> {
+        match kind {
+            ChannelKind::Channel => &self.channels,
+            ChannelKind::Pattern => &self.patterns,
+            ChannelKind::Shard => &self.shard_channels,
+        }
+    }
+
+    /// The set of one kind.
+    pub(crate) fn of_mut(
+        &mut self,
+        kind: ChannelKind,
+    ) -> &mut HashSet<Arc<[u8]>, foldhash::fast::RandomState> {
+        match kind {
+            ChannelKind::Channel => &mut self.channels,
+            ChannelKind::Pattern => &mut self.patterns,
+            ChannelKind::Shard => &mut self.shard_channels,
+        }
+    }
+
+    /// The count that a (p)(un)subscribe reply carries: shard channels are counted apart.
+    pub(crate) fn count_for(&self, kind: ChannelKind) -> usize {
+        match kind {
+            ChannelKind::Shard => self.shard_channels.len(),
+            _ => self.channels.len() + self.patterns.len(),
+        }
+    }
+
+    /// All kinds together.
+    pub(crate) fn total(&self) -> usize {
+        self.channels.len() + self.patterns.len() + self.shard_channels.len()
+    }
+}
+
+impl Session {
+    /// A fresh session. `authenticated` when no password is set.
+    pub(crate) fn new(client: Arc<ClientEntry>, authenticated: bool, now_ms: u64) -> Self {
+        Self {
+            client,
+            db: 0,
+            version: Version::Resp2,
+            authenticated,
+            reply_mode: ReplyMode::On,
+            no_evict: false,
+            no_touch: false,
+            monitor: false,
+            capa_redirect: false,
+            close: Close::No,
+            last_command: u16::MAX,
+            active_at_ms: now_ms,
+            transaction: None,
+            watches: None,
+            subscriptions: None,
+            input: Vec::new(),
+            has_requests: false,
+            parser: RequestParser::default(),
+            pending: PendingOutput::default(),
+            soft_limit_since_ms: None,
+            slices: None,
+            parked: None,
+            waker: None,
+        }
+    }
+
+    /// The connection's number, unique in the process.
+    #[inline]
+    pub(crate) fn id(&self) -> u64 {
+        self.client.id
+    }
+
+    /// Whether `MULTI` has begun and not ended.
+    #[inline]
+    pub(crate) fn in_transaction(&self) -> bool {
+        self.transaction.is_some()
+    }
+
+    /// How many channels, patterns and shard channels the session listens to.
+    #[inline]
+    pub(crate) fn subscription_count(&self) -> usize {
+        self.subscriptions
+            .as_ref()
+            .map_or(0, |subscriptions| subscriptions.total())
+    }
+
+    /// Whether the session may only use the commands of subscribers.
+    #[inline]
+    pub(crate) fn is_resp2_subscriber(&self) -> bool {
+        self.subscriptions.is_some()
+            && self.version == Version::Resp2
+            && self.subscription_count() > 0
+    }
+
+    /// Whether somebody asked for the session's end (`CLIENT KILL`, an output limit).
+    #[inline]
+    pub(crate) fn is_killed(&self) -> bool {
+        // Relaxed: the flag carries no data; it is seen by the next command at the latest.
+        self.client.killed.load(Ordering::Relaxed)
+    }
+
+    /// Has the session end once its reply is sent.
+    pub(crate) fn close_after_reply(&mut self) {
+        if self.close == Close::No {
+            self.close = Close::AfterReply;
+        }
+    }
+
+    /// What the client's output-buffer limit calls it.
+    pub(crate) fn is_subscriber(&self) -> bool {
+        self.subscription_count() > 0
+    }
+
+    /// Wakes the connection's task, so that it sends what is pending or notices its end.
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Copies to the registry what `CLIENT LIST` shows; once per turn, before its output is sent.
+    pub(crate) fn publish(&self) {
+        let client = &self.client;
+        // Relaxed throughout: each field is a figure of its own.
+        client.db.store(self.db, Ordering::Relaxed);
+        client
+            .active_at_ms
+            .store(self.active_at_ms, Ordering::Relaxed);
+        client
+            .last_command
+            .store(self.last_command, Ordering::Relaxed);
+        client
+            .pending_bytes
+            .store(self.pending.len(), Ordering::Relaxed);
+        client
+            .input_bytes
+            .store(self.input.len(), Ordering::Relaxed);
+        let input_free = self.input.capacity() - self.input.len();
+        client.input_free_bytes.store(input_free, Ordering::Relaxed);
+        if self.has_rare_state() || client.rare.load(Ordering::Relaxed) {
+            self.publish_rare();
+        }
+    }
+
+    /// Brings up to date what sending has changed since [`Session::publish`].
+    #[inline]
+    pub(crate) fn publish_unsent(&self) {
+        if self.client.pending_bytes.load(Ordering::Relaxed) != self.pending.len() {
+            self.publish();
+        }
+    }
+
+    fn has_rare_state(&self) -> bool {
+        self.transaction.is_some()
+            || self.watches.is_some()
+            || self.subscriptions.is_some()
+            || self.version != Version::Resp2
+            || self.monitor
+            || self.no_evict
+            || self.no_touch
+            || self.close != Close::No
+            || !self.pending.is_empty()
+            || self.parked.is_some()
+    }
+
+    #[cold]
+    fn publish_rare(&self) {
+        let client = &self.client;
+        client.rare.store(self.has_rare_state(), Ordering::Relaxed);
+        client.flags.store(self.flags().0, Ordering::Relaxed);
+        client.version.store(
+            if self.version == Version::Resp3 { 3 } else { 2 },
+            Ordering::Relaxed,
+        );
+        client
+            .pending_segments
+            .store(self.pending.segments(), Ordering::Relaxed);
+        let transaction = self.transaction.as_deref();
+        let queued = transaction.map_or(-1, |transaction| transaction.len() as i64);
+        client.queued.store(queued, Ordering::Relaxed);
+        client
+            .queued_bytes
+            .store(transaction.map_or(0, Transaction::bytes), Ordering::Relaxed);
+        client.watched.store(
+            self.watches.as_deref().map_or(0, Watches::len),
+            Ordering::Relaxed,
+        );
+        let counts = self.subscriptions.as_deref().map_or((0, 0, 0), |all| {
+            (
+                all.channels.len(),
+                all.patterns.len(),
+                all.shard_channels.len(),
+            )
+        });
+        client.channels.store(counts.0, Ordering::Relaxed);
+        client.patterns.store(counts.1, Ordering::Relaxed);
+        client.shard_channels.store(counts.2, Ordering::Relaxed);
+    }
+
+    fn flags(&self) -> ClientFlags {
+        let mut flags = ClientFlags::default();
+        flags.set(ClientFlags::MONITOR, self.monitor);
+        flags.set(ClientFlags::PUBSUB, self.subscription_count() > 0);
+        flags.set(ClientFlags::MULTI, self.in_transaction());
+        let dirty = self
+            .watches
+            .as_deref()
+            .is_some_and(|watches| watches.flag().is_dirty());
+        flags.set(ClientFlags::DIRTY_CAS, dirty);
+        flags.set(
+            ClientFlags::CLOSE_AFTER_REPLY,
+            self.close == Close::AfterReply,
+        );
+        flags.set(ClientFlags::CLOSE_NOW, self.close == Close::Now);
+        flags.set(ClientFlags::NO_EVICT, self.no_evict);
+        flags.set(ClientFlags::NO_TOUCH, self.no_touch);
+        flags.set(ClientFlags::BLOCKED, self.parked.is_some());
+        flags
+    }
+}

@@ -1,0 +1,202 @@
+//! Background work on shards: keys that are due, dead memory, sparse pages. It comes in short slices between which ready
+//! sessions run.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use storage::{LockPlan, Unit, UnixMillis};
+
+use crate::effects::Effects;
+use crate::execute::Tools;
+use crate::notify::Events;
+use crate::server::Server;
+
+use super::set::WorkerSet;
+use super::{Worker, WorkerState, with_worker};
+
+/// Longest stretch of background work before sessions get their turn.
+const SLICE: Duration = Duration::from_micros(100);
+/// A worker that has not been seen for this long is stuck; others do its shards' work meanwhile.
+const STUCK_MS: i64 = 500;
+/// A key that has been due for this long has been overlooked by its shard's worker, which then is idle and slow to look.
+const OVERDUE_MS: i64 = 15;
+/// Keys due within this time make the cron tick fast.
+const SOON_MS: i64 = 1_000;
+
+/// Does what there is to do now, slice by slice.
+pub(super) async fn run() {
+    while with_worker(Worker::background_slice) {
+        tokio::task::yield_now().await;
+    }
+    with_worker(Worker::set_pace);
+}
+
+impl Worker {
+    /// One slice; whether there is more.
+    fn background_slice(&mut self) -> bool {
+        let server = Rc::clone(&self.server);
+        let now = Self::now();
+        let started = Instant::now();
+        // Relaxed, here and below: a switch for tests; the slice after the next one at the latest obeys it.
+        let expires = server.active_expiry.load(Ordering::Relaxed);
+        let shards = 0..server.keyspace.shard_count() as u16;
+        let mut more = false;
+        for shard in shards {
+            let is_due = expires && server.keyspace.next_due(shard).is_some_and(|at| at < now);
+            if (!is_due && !server.keyspace.has_chores(shard)) || !self.cares_for(shard, now) {
+                continue;
+            }
+            if started.elapsed() > SLICE {
+                more = true;
+                break;
+            }
+            more |= self.maintain(&server, shard, now);
+        }
+        self.after_units();
+        more
+    }
+
+    /// Housekeeping of one shard; whether there is more.
+    fn maintain(&mut self, server: &Server, shard: u16, now: UnixMillis) -> bool {
+        let mut unit = Unit::begin(&server.keyspace, LockPlan::Write(shard), now);
+        let expires = server.active_expiry.load(Ordering::Relaxed);
+        let more = if expires {
+            unit.maintain(shard)
+        } else {
+            unit.tidy(shard)
+        };
+        let tools = &mut self.tools;
+        let appended = settle(
+            server,
+            &mut unit,
+            shard,
+            &mut tools.effects,
+            &mut tools.events,
+            &mut self.state.woken,
+        );
+        tools.log_appended |= appended;
+        let expired = std::mem::take(&mut unit.tally).expired;
+        server.stats.worker(self.state.index).expired.add(expired);
+        more
+    }
+
+    /// Whether the shard's background work is this worker's now.
+    fn cares_for(&self, shard: u16, now: UnixMillis) -> bool {
+        let workers = self.server.boards.len();
+        let owner = usize::from(shard) % workers;
+        if owner == self.state.index {
+            return true;
+        }
+        // Relaxed: a moment's disagreement about who is stuck does no harm, shards have locks.
+        if now.0 <= self.state.soon_until_ms
+            && self
+                .server
+                .keyspace
+                .next_due(shard)
+                .is_some_and(|at| at.0 + OVERDUE_MS < now.0)
+        {
+            return true;
+        }
+        let is_stuck = |worker: usize| {
+            now.0
+                - self.server.boards[worker]
+                    .alive_at_ms
+                    .load(Ordering::Relaxed)
+                > STUCK_MS
+        };
+        is_stuck(owner)
+            && (owner + 1..owner + workers)
+                .map(|next| next % workers)
+                .find(|&next| !is_stuck(next))
+                == Some(self.state.index)
+    }
+
+    /// Ticks fast while keys are about to expire, be it in its own shards or where it has set such a key itself: the
+    /// owner of that shard may be idle and not know.
+    fn set_pace(&mut self) {
+        let now = Self::now();
+        let soon = UnixMillis(now.0 + SOON_MS);
+        let keyspace = &self.server.keyspace;
+        if now.0 > self.state.soon_until_ms {
+            self.state.soon_until_ms = 0;
+        }
+        let mut shards = 0..keyspace.shard_count() as u16;
+        self.ticking = shards.any(|shard| {
+            keyspace.next_due(shard).is_some_and(|at| at < soon) && self.cares_for(shard, now)
+        });
+        self.ticking |= self.state.soon_until_ms > 0;
+    }
+
+    /// Has the cron tick fast if a command of this turn has set a key that expires soon.
+    #[inline]
+    pub(super) fn heed_deadlines(&mut self) {
+        if self.state.soon_until_ms > 0 && !self.ticking {
+            self.ticking = true;
+            self.cron_wake.notify_one();
+        }
+    }
+}
+
+impl WorkerState {
+    /// Notes that this worker has changed `shard`, for [`Worker::heed_deadlines`]. To be called without its lock.
+    #[inline]
+    pub(crate) fn note_written(&mut self, server: &Server, shard: u16, now: UnixMillis) {
+        if let Some(due) = server.keyspace.next_due(shard)
+            && due.0 < now.0 + SOON_MS
+        {
+            self.soon_until_ms = self.soon_until_ms.max(due.0 + OVERDUE_MS);
+        }
+    }
+}
+
+/// Removes everything that has expired, in all shards, because memory is short. Takes one shard lock at a time.
+pub(crate) fn expire_everything_due(
+    server: &Server,
+    worker: &mut WorkerState,
+    tools: &mut Tools,
+    now: UnixMillis,
+) {
+    for shard in server.keyspace.due_shards(now) {
+        let mut unit = Unit::begin(&server.keyspace, LockPlan::Write(shard), now);
+        while unit.expire_due(shard) {}
+        let appended = settle(
+            server,
+            &mut unit,
+            shard,
+            &mut tools.effects,
+            &mut tools.events,
+            &mut worker.woken,
+        );
+        tools.log_appended |= appended;
+        server
+            .stats
+            .worker(worker.index)
+            .expired
+            .add(std::mem::take(&mut unit.tally).expired);
+    }
+}
+
+/// Effects and events of keys that storage removed, under the unit's locks; whether the log got something.
+fn settle(
+    server: &Server,
+    unit: &mut Unit<'_>,
+    shard: u16,
+    effects: &mut Effects,
+    events: &mut Events,
+    woken: &mut WorkerSet,
+) -> bool {
+    if !unit.owes() {
+        return false;
+    }
+    effects.begin(shard);
+    for removed in unit.take_removed() {
+        effects.push_removed(&removed, unit.state());
+        events.push_removed(&removed);
+    }
+    let appended = effects.append(unit, false);
+    if !events.is_empty() {
+        events.publish(&mut server.pubsub.lock_none(), &server.inboxes, woken);
+    }
+    appended
+}

@@ -1,0 +1,117 @@
+//! What a worker does by the clock: statistics, idle clients, soft output limits, keys that are due.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::session::Close;
+
+use super::{Worker, background, limits, with_worker};
+
+/// The usual pace.
+const PERIOD: Duration = Duration::from_millis(100);
+/// The pace while keys may expire within the next second.
+const TICK: Duration = Duration::from_millis(10);
+
+/// The worker's cron task; never ends.
+pub(super) async fn run() {
+    let wake = with_worker(|worker| Rc::clone(&worker.cron_wake));
+    let mut clock = CronClock::default();
+    loop {
+        let period = if with_worker(|worker| worker.ticking) {
+            TICK
+        } else {
+            PERIOD
+        };
+        tokio::select! {
+            () = tokio::time::sleep(period) => {}
+            () = wake.notified() => {}
+        }
+        with_worker(|worker| worker.cron(&mut clock));
+        background::run().await;
+    }
+}
+
+/// When the cron's slower parts ran last, and what the counters were then.
+#[derive(Default)]
+struct CronClock {
+    sampled_at_ms: i64,
+    checked_at_ms: i64,
+    commands: u64,
+    read_bytes: u64,
+    written_bytes: u64,
+}
+
+impl Worker {
+    fn cron(&mut self, clock: &mut CronClock) {
+        let now = Self::now();
+        // Relaxed: others only compare it with their clock.
+        self.server.boards[self.state.index]
+            .alive_at_ms
+            .store(now.0, Ordering::Relaxed);
+        let elapsed_ms = now.0 - clock.sampled_at_ms;
+        if !(0..100).contains(&elapsed_ms) {
+            self.sample(clock, elapsed_ms);
+            clock.sampled_at_ms = now.0;
+        }
+        if !(0..1_000).contains(&(now.0 - clock.checked_at_ms)) {
+            clock.checked_at_ms = now.0;
+            self.check_sessions(now.0);
+        }
+    }
+
+    /// Rates since the last sample, smoothed a little so that a poll of INFO shows a trend and not the last tenth of a
+    /// second.
+    fn sample(&mut self, clock: &mut CronClock, elapsed_ms: i64) {
+        let stats = self.server.stats.worker(self.state.index);
+        let pairs = [
+            (
+                &stats.commands,
+                &stats.commands_per_second,
+                &mut clock.commands,
+            ),
+            (
+                &stats.read_bytes,
+                &stats.read_bytes_per_second,
+                &mut clock.read_bytes,
+            ),
+            (
+                &stats.written_bytes,
+                &stats.written_bytes_per_second,
+                &mut clock.written_bytes,
+            ),
+        ];
+        for (counter, rate, last) in pairs {
+            let now = counter.get();
+            let per_second =
+                now.saturating_sub(*last) * 1_000 / elapsed_ms.clamp(1, i64::MAX) as u64;
+            *last = now;
+            rate.set((rate.get() * 7 + per_second).div_ceil(8));
+            if per_second == 0 && rate.get() <= 8 {
+                rate.set(0);
+            }
+        }
+    }
+
+    /// Idle clients and soft limits.
+    fn check_sessions(&mut self, now_ms: i64) {
+        let (server, settings) = (Rc::clone(&self.server), Rc::clone(&self.settings));
+        let timeout_ms = u64::from(settings.timeout_seconds) * 1_000;
+        let mut pending_bytes = 0;
+        for session in self.sessions.iter_mut() {
+            pending_bytes += session.pending.len();
+            limits::enforce_output_limit(&server, &settings, session);
+            let idle_ms = (now_ms.max(0) as u64).saturating_sub(session.active_at_ms);
+            // Subscribers and monitors are silent by nature, and parked sessions wait for us.
+            let may_idle = session.is_subscriber() || session.monitor || session.parked.is_some();
+            if timeout_ms > 0 && idle_ms > timeout_ms && !may_idle {
+                tracing::debug!("Closing idle client");
+                session.close = Close::Now;
+            }
+            if session.close == Close::Now {
+                session.wake();
+            }
+        }
+        self.state.pending_bytes = pending_bytes;
+    }
+}

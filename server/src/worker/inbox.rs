@@ -1,0 +1,141 @@
+//! What reaches a worker from other threads.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::Worker;
+use super::stream::NewConnection;
+use crate::pubsub::Message;
+
+/// Most bytes of messages that wait for one worker; publishers park above it.
+pub(crate) const INBOX_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// One worker's queue of events.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    queue: Mutex<Queue>,
+    bytes: AtomicUsize,
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    events: VecDeque<(u64, Event)>,
+    next_number: u64,
+}
+
+/// Something for a worker to do.
+pub(crate) enum Event {
+    /// Serve this connection.
+    Connection(Box<NewConnection>),
+    /// Hand a published message to the subscribers.
+    Message(Arc<Message>),
+    /// Hand a line to the sessions that monitor.
+    Monitor(Arc<[u8]>),
+    /// Look at the kill flag of this session; the second number is the client's id.
+    Kill(u32, u64),
+    /// The configuration has changed.
+    ConfigChanged,
+    /// Parked sessions may try again.
+    Unpark,
+    /// The server is going down: finish what runs, send what is pending, close.
+    Drain,
+    /// Run this on the worker.
+    Run(Box<dyn FnOnce(&mut Worker) + Send>),
+}
+
+impl Event {
+    fn size(&self) -> usize {
+        match self {
+            Event::Message(message) => message.size(),
+            Event::Monitor(line) => line.len(),
+            _ => 0,
+        }
+    }
+}
+
+impl Inbox {
+    /// Adds an event without waking the worker.
+    pub(crate) fn push(&self, event: Event) {
+        // Relaxed: a bound that publishers look at before they begin, not exact to the message.
+        self.bytes.fetch_add(event.size(), Ordering::Relaxed);
+        let mut queue = self.queue.lock();
+        let number = queue.next_number;
+        queue.next_number += 1;
+        queue.events.push_back((number, event));
+    }
+
+    /// Adds an event and wakes the worker.
+    pub(crate) fn send(&self, event: Event) {
+        self.push(event);
+        self.wake();
+    }
+
+    /// Wakes the worker.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// The number that the next event will get.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.queue.lock().next_number
+    }
+
+    /// Waits until somebody wakes the worker.
+    pub(crate) async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Takes all events, in order, with their numbers.
+    pub(crate) fn take(&self) -> VecDeque<(u64, Event)> {
+        let events = std::mem::take(&mut self.queue.lock().events);
+        let bytes: usize = events.iter().map(|(_, event)| event.size()).sum();
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        events
+    }
+
+    /// Puts events back in front that somebody took out of turn.
+    pub(crate) fn put_back(&self, events: VecDeque<(u64, Event)>) {
+        if events.is_empty() {
+            return;
+        }
+        let bytes: usize = events.iter().map(|(_, event)| event.size()).sum();
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let mut queue = self.queue.lock();
+        let later = std::mem::replace(&mut queue.events, events);
+        queue.events.extend(later);
+    }
+
+    /// Whether publishers must wait.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) > INBOX_BYTES_MAX
+    }
+
+    /// Bytes of messages that wait.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_keep_their_order_and_numbers_when_put_back() {
+        let inbox = Inbox::default();
+        inbox.push(Event::ConfigChanged);
+        inbox.push(Event::Unpark);
+        let taken = inbox.take();
+        inbox.push(Event::Drain);
+        inbox.put_back(taken);
+        let numbers: Vec<u64> = inbox.take().into_iter().map(|(number, _)| number).collect();
+        assert_eq!(numbers, [0, 1, 2]);
+        assert_eq!((inbox.next_number(), inbox.bytes()), (3, 0));
+    }
+}

@@ -1,0 +1,316 @@
+//! Workers: each is one OS thread that owns its connections from accept to close and runs their commands itself.
+//!
+//! A worker is a single-threaded tokio runtime. What it owns lies in a thread-local [`Worker`]; a connection's task
+//! holds only the socket and the session's number, and borrows the worker for each turn. So nothing of a session is
+//! behind a lock or a reference count, and tasks can be spawned on the runtime's own queue.
+
+pub(crate) mod background;
+mod connection;
+mod cron;
+pub(crate) mod deliver;
+pub(crate) mod inbox;
+pub(crate) mod limits;
+pub(crate) mod sessions;
+pub(crate) mod set;
+pub(crate) mod stream;
+mod turn;
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+
+use protocol::Limits;
+use storage::UnixMillis;
+use tokio::sync::Notify;
+
+use crate::clock::unix_now;
+use crate::config::{Config, ConfigView};
+use crate::execute::{Batch, Tools};
+use crate::output::Outbox;
+use crate::pubsub::local::LocalSubscribers;
+use crate::server::Server;
+use crate::session::{ChannelKind, Close, Session};
+
+use inbox::Event;
+use sessions::Sessions;
+use set::WorkerSet;
+
+/// A worker's own state that commands may use.
+pub(crate) struct WorkerState {
+    /// Which worker it is.
+    pub(crate) index: usize,
+    /// Who listens to what among its sessions.
+    pub(crate) subscribers: LocalSubscribers,
+    /// Workers whose inbox got something during this turn; woken at its end.
+    pub(crate) woken: WorkerSet,
+    /// Commands that took at least this long concern the slow log or the latency monitor.
+    pub(crate) slow_nanos: u64,
+    /// Output that waits in all its sessions; brought up to date by the cron.
+    pub(crate) pending_bytes: usize,
+    /// Until when keys that this worker has set expire soon, in Unix milliseconds; 0: none.
+    pub(crate) soon_until_ms: i64,
+    random: u64,
+}
+
+impl WorkerState {
+    /// Takes over from when on a command concerns the slow log or the latency monitor.
+    pub(crate) fn heed_thresholds(&mut self, config: &Config) {
+        let slow_log = u64::try_from(config.slowlog_log_slower_than_us)
+            .map_or(u64::MAX, |micros| micros.saturating_mul(1_000));
+        let latency = match config.latency_monitor_threshold_ms {
+            ..=0 => u64::MAX,
+            millis => (millis as u64).saturating_mul(1_000_000),
+        };
+        self.slow_nanos = slow_log.min(latency);
+    }
+
+    /// A random number, good enough to pick keys with.
+    pub(crate) fn random(&mut self) -> u64 {
+        // SplitMix64: a counter through a mixing function.
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+}
+
+/// Everything a worker owns.
+pub(crate) struct Worker {
+    /// Shared with all; the inner count is the other threads', the outer one this thread's own, so that a turn can
+    /// keep the server alive without touching memory that other threads write.
+    server: Rc<Arc<Server>>,
+    config: ConfigView,
+    settings: Rc<Config>,
+    limits: Limits,
+    state: WorkerState,
+    sessions: Sessions,
+    tools: Tools,
+    batch: Batch,
+    outbox: Outbox,
+    /// What the running session's socket is read into, unless the session awaits a long request.
+    read_buffer: Vec<u8>,
+    /// The server is going down.
+    draining: bool,
+    /// Wakes the cron ahead of time.
+    cron_wake: Rc<Notify>,
+    /// A key may expire within the next second: the cron looks every 10 ms.
+    ticking: bool,
+}
+
+thread_local! {
+    static WORKER: RefCell<Option<Box<Worker>>> = const { RefCell::new(None) };
+}
+
+/// Runs `action` on this thread's worker.
+///
+/// # Panics
+/// Outside a worker thread, and inside another `with_worker`: bugs of ours.
+fn with_worker<R>(action: impl FnOnce(&mut Worker) -> R) -> R {
+    WORKER.with_borrow_mut(|worker| action(worker.as_mut().expect("runs on a worker's thread")))
+}
+
+/// Starts worker `index`.
+pub(crate) fn spawn(server: Arc<Server>, index: usize) -> io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()?;
+    std::thread::Builder::new()
+        .name(format!("nuthatch-{index}"))
+        .spawn(move || {
+            WORKER.set(Some(Box::new(Worker::new(server, index))));
+            runtime.block_on(run());
+            // Sessions' tasks go first, then what they refer to.
+            drop(runtime);
+            WORKER.set(None);
+        })
+}
+
+/// The worker's main task: its inbox, until the server has gone down.
+async fn run() {
+    let server = with_worker(|worker| Arc::clone(&worker.server));
+    let inbox = &server.inboxes[with_worker(|worker| worker.state.index)];
+    let cron = cron::run();
+    let events = async {
+        while with_worker(|worker| worker.handle_events()) {
+            inbox.woken().await;
+        }
+    };
+    tokio::select! {
+        () = events => {}
+        () = cron => {}
+    }
+}
+
+impl Worker {
+    fn new(server: Arc<Server>, index: usize) -> Self {
+        let config = ConfigView::new(Arc::clone(&server.config));
+        let seed = unix_now().0 as u64 ^ (index as u64) << 56 ^ u64::from(std::process::id()) << 32;
+        let mut worker = Self {
+            settings: Rc::new((*config).clone()),
+            config,
+            limits: Limits::default(),
+            state: WorkerState {
+                index,
+                subscribers: LocalSubscribers::default(),
+                woken: WorkerSet::default(),
+                slow_nanos: u64::MAX,
+                pending_bytes: 0,
+                soon_until_ms: 0,
+                random: seed,
+            },
+            sessions: Sessions::default(),
+            tools: Tools::default(),
+            batch: Batch::default(),
+            outbox: Outbox::default(),
+            read_buffer: Vec::with_capacity(turn::READ_BYTES_MAX),
+            draining: false,
+            cron_wake: Rc::default(),
+            ticking: false,
+            server: Rc::new(server),
+        };
+        worker.adopt_config();
+        worker
+    }
+
+    /// Takes over a changed configuration.
+    #[cold]
+    fn adopt_config(&mut self) {
+        self.settings = Rc::new((*self.config).clone());
+        let config = &self.settings;
+        let bulk_len_max = usize::try_from(config.proto_max_bulk_len_bytes).unwrap_or(usize::MAX);
+        self.limits = Limits {
+            bulk_len_max,
+            ..Limits::default()
+        };
+        self.tools.events.set_enabled(config.notify_keyspace_events);
+        self.state.heed_thresholds(config);
+    }
+
+    #[inline]
+    fn refresh_config(&mut self) {
+        if self.config.refresh() {
+            self.adopt_config();
+        }
+    }
+
+    /// Deals with everything in the inbox; `false` when the worker is to end.
+    fn handle_events(&mut self) -> bool {
+        self.refresh_config();
+        let server = Rc::clone(&self.server);
+        for (number, event) in server.inboxes[self.state.index].take() {
+            match event {
+                Event::Connection(connection) => connection::start(self, *connection),
+                Event::Message(message) => {
+                    let settings = Rc::clone(&self.settings);
+                    let (state, sessions) = (&mut self.state, &mut self.sessions);
+                    deliver::one_message(
+                        &server, &settings, state, sessions, &mut None, number, &message,
+                    );
+                }
+                Event::Monitor(line) => {
+                    let settings = Rc::clone(&self.settings);
+                    let (state, sessions) = (&mut self.state, &mut self.sessions);
+                    deliver::one_line(&server, &settings, state, sessions, &mut None, &line);
+                }
+                Event::Kill(session, id) => self.kill(session, id),
+                Event::ConfigChanged => self.refresh_config(),
+                Event::Unpark => self.unpark(),
+                Event::Drain => self.drain(),
+                Event::Run(action) => action(self),
+            }
+        }
+        !(self.draining && self.sessions.len() == 0)
+    }
+
+    fn kill(&mut self, session: u32, id: u64) {
+        if let Some(session) = self.sessions.get_mut(session)
+            && session.id() == id
+        {
+            session.wake();
+        }
+    }
+
+    /// Has the cron look after this worker's shards now (`MEMORY PURGE`).
+    pub(crate) fn look_after_shards(&mut self) {
+        self.cron_wake.notify_one();
+    }
+
+    /// Has parked sessions try again.
+    fn unpark(&mut self) {
+        self.sessions
+            .iter_mut()
+            .filter(|session| session.parked.is_some())
+            .for_each(|session| session.wake());
+    }
+
+    /// Has every session end once its output is sent.
+    fn drain(&mut self) {
+        self.draining = true;
+        for session in self.sessions.iter_mut() {
+            session.close_after_reply();
+            session.wake();
+        }
+    }
+
+    /// Wakes the workers that got something during a turn; this one included, if it did.
+    #[inline]
+    fn wake_others(&mut self) {
+        if !self.state.woken.is_empty() {
+            let woken = std::mem::take(&mut self.state.woken);
+            self.server.wake(&woken);
+        }
+    }
+
+    /// What a turn or a background slice leaves to be done once all locks are gone.
+    #[inline]
+    fn after_units(&mut self) {
+        if self.tools.log_appended {
+            self.tools.log_appended = false;
+            self.server.keyspace.log().wake_if_needed();
+        }
+        self.wake_others();
+        self.heed_deadlines();
+    }
+
+    /// Forgets a session: subscriptions, watches, its place.
+    fn end_session(&mut self, index: u32, mut session: Box<Session>) {
+        let server = Rc::clone(&self.server);
+        if let Some(subscriptions) = session.subscriptions.take() {
+            let worker = self.state.index as u16;
+            for kind in [
+                ChannelKind::Channel,
+                ChannelKind::Pattern,
+                ChannelKind::Shard,
+            ] {
+                for name in subscriptions.of(kind) {
+                    server.pubsub.lock_none().unsubscribe(kind, name, worker);
+                    self.state.subscribers.remove(kind, name, index);
+                }
+            }
+        }
+        if let Some(watches) = session.watches.take() {
+            server.unwatch(&watches);
+        }
+        if session.monitor {
+            server.monitors.remove(self.state.index as u16);
+        }
+        session.close = Close::Now;
+        server.clients.remove(session.id());
+        server.boards[self.state.index]
+            .connections
+            .fetch_sub(1, Ordering::Relaxed);
+        self.sessions.free(index);
+        if self.draining && self.sessions.len() == 0 {
+            server.inboxes[self.state.index].wake();
+        }
+    }
+
+    fn now() -> UnixMillis {
+        unix_now()
+    }
+}

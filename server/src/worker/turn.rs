@@ -1,0 +1,359 @@
+//! One turn of a session: send what waits, read once, run all whole requests, write once.
+
+use std::io;
+use std::io::IoSlice;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::command::context::{SliceContext, SliceProgress};
+use crate::execute::{Consumed, Executor};
+use crate::output::SLICES_MAX;
+use crate::session::{Close, Session};
+
+use super::stream::Stream;
+use super::{Worker, limits};
+
+/// Most bytes of one read, unless a long argument is awaited.
+pub(super) const READ_BYTES_MAX: usize = 16 * 1024;
+/// Most bytes of one read of a long argument.
+const LONG_READ_BYTES_MAX: usize = 1024 * 1024;
+/// An incomplete request up to this size goes back into the worker's buffer for the next read, so that a connection
+/// that stays idle with half a request holds just that half.
+const CARRIED_BYTES_MAX: usize = 4 * 1024;
+/// Output above this is sent before more is read.
+const PENDING_BYTES_MAX: usize = 1024 * 1024;
+/// Most `writev` calls of one turn.
+const WRITES_MAX: usize = 16;
+
+/// How a turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// The session waits for its socket, or to be woken.
+    Waits,
+    /// It could go on, but others come first.
+    Yields,
+    /// It is over.
+    Ended,
+}
+
+impl Worker {
+    /// Gives the session its turn.
+    pub(super) fn turn(&mut self, index: u32, stream: &mut Stream, cx: &mut Context<'_>) -> Turn {
+        let Some(mut session) = self.sessions.take(index) else {
+            return Turn::Ended;
+        };
+        if !session
+            .waker
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
+            session.waker = Some(cx.waker().clone());
+        }
+        let turn = self
+            .turn_of(&mut session, stream, cx)
+            .unwrap_or(Turn::Ended);
+        self.after_units();
+        if turn == Turn::Ended {
+            self.end_session(index, session);
+        } else {
+            session.publish_unsent();
+            self.sessions.put(index, session);
+        }
+        turn
+    }
+
+    /// The turn itself; an error of the socket ends the session.
+    fn turn_of(
+        &mut self,
+        session: &mut Session,
+        stream: &mut Stream,
+        cx: &mut Context<'_>,
+    ) -> io::Result<Turn> {
+        if session.is_killed() || session.close == Close::Now {
+            return Ok(Turn::Ended);
+        }
+        if !session.pending.is_empty() {
+            self.send_pending(session, stream, cx)?;
+        }
+        if session.close == Close::AfterReply {
+            return Ok(if session.pending.is_empty() {
+                Turn::Ended
+            } else {
+                Turn::Waits
+            });
+        }
+        if session.pending.len() > PENDING_BYTES_MAX {
+            return Ok(Turn::Waits);
+        }
+        self.refresh_config();
+        let stopped = if session.slices.is_some() {
+            self.run_slice(session)
+        } else if session.has_requests {
+            self.run_waiting(session)
+        } else {
+            match self.read(session, stream, cx)? {
+                Some(stopped) => stopped,
+                None => return Ok(Turn::Ended),
+            }
+        };
+        // Before the reply leaves, so that whoever has it finds in CLIENT LIST what it says.
+        session.publish();
+        self.send(session, stream, cx)?;
+        if session.close == Close::AfterReply && session.pending.is_empty() {
+            return Ok(Turn::Ended);
+        }
+        if session.close == Close::Now || session.is_killed() {
+            return Ok(Turn::Ended);
+        }
+        self.wait(session, stream, cx, stopped)
+    }
+
+    /// What the session waits for next.
+    fn wait(
+        &mut self,
+        session: &mut Session,
+        stream: &mut Stream,
+        cx: &mut Context<'_>,
+        stopped: bool,
+    ) -> io::Result<Turn> {
+        if session.parked.is_some() || session.close != Close::No {
+            return Ok(Turn::Waits);
+        }
+        if session.pending.len() > PENDING_BYTES_MAX {
+            // The socket will wake it.
+            return Ok(Turn::Waits);
+        }
+        if stopped || session.slices.is_some() {
+            return Ok(Turn::Yields);
+        }
+        Ok(match stream.poll_readable(cx)? {
+            Poll::Ready(()) => Turn::Yields,
+            Poll::Pending => Turn::Waits,
+        })
+    }
+
+    /// One read and all whole requests. `None`: the peer has closed. Otherwise whether requests were left.
+    fn read(
+        &mut self,
+        session: &mut Session,
+        stream: &mut Stream,
+        cx: &mut Context<'_>,
+    ) -> io::Result<Option<bool>> {
+        if session.input.len() > CARRIED_BYTES_MAX {
+            return self.read_long(session, stream, cx);
+        }
+        let mut buffer = std::mem::take(&mut self.read_buffer);
+        buffer.clear();
+        buffer.extend_from_slice(&session.input);
+        let read = stream.poll_read(cx, &mut buffer, READ_BYTES_MAX);
+        let outcome = match read {
+            Poll::Pending => Ok(Some(false)),
+            Poll::Ready(Ok(0)) => Ok(None),
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Ready(Ok(count)) => {
+                self.count_read(count);
+                session.input = Vec::new();
+                let consumed = self.run(session, &buffer);
+                Ok(Some(self.keep_rest(session, &buffer, consumed)))
+            }
+        };
+        self.read_buffer = buffer;
+        outcome
+    }
+
+    /// A read behind the part of a long request that has arrived. The buffer grows with what arrives, never with what
+    /// was announced.
+    #[cold]
+    fn read_long(
+        &mut self,
+        session: &mut Session,
+        stream: &mut Stream,
+        cx: &mut Context<'_>,
+    ) -> io::Result<Option<bool>> {
+        let arrived = session.input.len();
+        let missing = session.parser.bytes_needed().saturating_sub(arrived);
+        let most = arrived.clamp(READ_BYTES_MAX, LONG_READ_BYTES_MAX);
+        // Not a byte beyond the request, so that the next ones come through the worker's buffer again.
+        let max = missing.clamp(1, most);
+        session.input.reserve(max);
+        match stream.poll_read(cx, &mut session.input, max)? {
+            Poll::Pending => Ok(Some(false)),
+            Poll::Ready(0) => Ok(None),
+            Poll::Ready(count) => {
+                self.count_read(count);
+                if session.input.len() < arrived + missing {
+                    limits::enforce_query_limit(&self.server, &self.settings, session);
+                    return Ok(Some(false));
+                }
+                Ok(Some(self.run_waiting(session)))
+            }
+        }
+    }
+
+    /// Runs the requests that wait in the session's own buffer; whether some were left again.
+    fn run_waiting(&mut self, session: &mut Session) -> bool {
+        session.parked = None;
+        let mut input = std::mem::take(&mut session.input);
+        let consumed = self.run(session, &input);
+        if consumed.bytes == 0 {
+            session.input = input;
+        } else if consumed.bytes < input.len() {
+            if input.len() - consumed.bytes > input.len() / 2 {
+                input.drain(..consumed.bytes);
+                session.input = input;
+            } else {
+                session.input = input[consumed.bytes..].to_vec();
+            }
+        }
+        session.has_requests = consumed.stopped && !session.input.is_empty();
+        limits::enforce_query_limit(&self.server, &self.settings, session);
+        session.has_requests
+    }
+
+    fn run(&mut self, session: &mut Session, input: &[u8]) -> Consumed {
+        let now = Self::now();
+        session.active_at_ms = now.0.max(0) as u64;
+        let (server, settings) = (Rc::clone(&self.server), Rc::clone(&self.settings));
+        let mut batch = std::mem::take(&mut self.batch);
+        let mut executor = Executor::new(
+            &server,
+            &settings,
+            session,
+            &mut self.state,
+            &mut self.sessions,
+            &mut self.outbox,
+            &mut self.tools,
+            now,
+        );
+        let consumed = executor.run(input, &self.limits, &mut batch);
+        self.batch = batch;
+        consumed
+    }
+
+    /// Moves what was not consumed of the worker's buffer into the session's own.
+    #[inline]
+    fn keep_rest(&mut self, session: &mut Session, buffer: &[u8], consumed: Consumed) -> bool {
+        let rest = &buffer[consumed.bytes..];
+        session.has_requests = consumed.stopped && !rest.is_empty();
+        if !rest.is_empty() || session.transaction.is_some() {
+            session.input = rest.to_vec();
+            limits::enforce_query_limit(&self.server, &self.settings, session);
+        }
+        session.has_requests
+    }
+
+    /// The next piece of a long command.
+    #[cold]
+    fn run_slice(&mut self, session: &mut Session) -> bool {
+        let Some(mut slices) = session.slices.take() else {
+            return false;
+        };
+        let server = Rc::clone(&self.server);
+        let version = session.version;
+        let mark = self.outbox.mark();
+        let mut ctx = SliceContext {
+            server: &server,
+            reply: self.outbox.reply(version),
+            session,
+            worker: &mut self.state,
+            now: Self::now(),
+        };
+        match slices.next(&mut ctx) {
+            SliceProgress::More => session.slices = Some(slices),
+            SliceProgress::Done if session.reply_mode != crate::session::ReplyMode::On => {
+                self.outbox.truncate(mark);
+            }
+            SliceProgress::Done => {}
+        }
+        session.slices.is_some() || session.has_requests
+    }
+
+    /// Sends the turn's output, or keeps what the socket does not take.
+    #[inline]
+    fn send(
+        &mut self,
+        session: &mut Session,
+        stream: &mut Stream,
+        cx: &mut Context<'_>,
+    ) -> io::Result<()> {
+        if self.outbox.is_empty() {
+            return Ok(());
+        }
+        if !session.pending.is_empty() || !self.outbox.splices.is_empty() {
+            session.pending.take(&mut self.outbox, 0);
+            self.send_pending(session, stream, cx)?;
+            self.note_pending(session);
+            return Ok(());
+        }
+        let written = stream.poll_write(cx, &self.outbox.bytes);
+        self.server.stats.worker(self.state.index).writes.add(1);
+        match written {
+            Poll::Ready(Ok(count)) => {
+                self.server
+                    .stats
+                    .worker(self.state.index)
+                    .written_bytes
+                    .add(count as u64);
+                if count == self.outbox.bytes.len() {
+                    self.outbox.clear();
+                    return Ok(());
+                }
+                session.pending.take(&mut self.outbox, count);
+                self.send_pending(session, stream, cx)?;
+            }
+            Poll::Ready(Err(error)) => {
+                self.outbox.clear();
+                return Err(error);
+            }
+            Poll::Pending => session.pending.take(&mut self.outbox, 0),
+        }
+        self.note_pending(session);
+        Ok(())
+    }
+
+    #[cold]
+    fn note_pending(&mut self, session: &mut Session) {
+        self.state.pending_bytes += session.pending.len();
+        limits::enforce_output_limit(&self.server, &self.settings, session);
+    }
+
+    /// Sends as much of what waits as the socket takes.
+    #[cold]
+    fn send_pending(
+        &mut self,
+        session: &mut Session,
+        stream: &mut Stream,
+        cx: &mut Context<'_>,
+    ) -> io::Result<()> {
+        let stats = self.server.stats.worker(self.state.index);
+        for _ in 0..WRITES_MAX {
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let used = session.pending.slices(&mut slices);
+            if used == 0 {
+                break;
+            }
+            match stream.poll_write_vectored(cx, &slices[..used])? {
+                Poll::Ready(count) => {
+                    stats.writes.add(1);
+                    stats.written_bytes.add(count as u64);
+                    session.pending.advance(count);
+                }
+                Poll::Pending => return Ok(()),
+            }
+        }
+        if session.pending.is_empty() {
+            session.soft_limit_since_ms = None;
+        } else {
+            // Enough for one turn, though the socket would take more.
+            cx.waker().wake_by_ref();
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn count_read(&self, count: usize) {
+        let stats = self.server.stats.worker(self.state.index);
+        stats.reads.add(1);
+        stats.read_bytes.add(count as u64);
+    }
+}

@@ -1,0 +1,154 @@
+//! A server inside the test's process and a client that speaks raw bytes.
+
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use nuthatch_server::config::{Config, Loaded};
+use nuthatch_server::{RunningServer, start_on_free_port};
+
+/// How long a client waits for bytes before the test fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server on a free port with two workers.
+pub struct TestServer {
+    running: Option<RunningServer>,
+    pub address: SocketAddr,
+}
+
+impl TestServer {
+    pub fn start() -> Self {
+        Self::start_with(|_| {})
+    }
+
+    pub fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config {
+            port: 0,
+            threads: 2,
+            ..Config::default()
+        };
+        config.bind = vec!["127.0.0.1".to_owned()];
+        change(&mut config);
+        let loaded = Loaded {
+            config,
+            file: None,
+            warnings: Vec::new(),
+        };
+        let running = start_on_free_port(loaded).unwrap();
+        let address = running.addresses()[0];
+        Self {
+            running: Some(running),
+            address,
+        }
+    }
+
+    pub fn client(&self) -> TestClient {
+        TestClient::connect(self.address)
+    }
+
+    pub fn running(&self) -> &RunningServer {
+        self.running.as_ref().unwrap()
+    }
+
+    pub fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop();
+        }
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+pub struct TestClient {
+    pub stream: TcpStream,
+}
+
+impl TestClient {
+    pub fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream }
+    }
+
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Fails unless exactly these bytes come next.
+    #[track_caller]
+    pub fn expect(&mut self, expected: impl AsRef<[u8]>) {
+        let expected = expected.as_ref();
+        let mut got = Vec::new();
+        let mut piece = vec![0; 64 * 1024];
+        while got.len() < expected.len() && expected.starts_with(&got) {
+            let room = (expected.len() - got.len()).min(piece.len());
+            match self.stream.read(&mut piece[..room]) {
+                Ok(0) => break,
+                Ok(count) => got.extend_from_slice(&piece[..count]),
+                Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&got)),
+            }
+        }
+        if got != expected {
+            let shown = |bytes: &[u8]| {
+                String::from_utf8_lossy(&bytes[..bytes.len().min(2000)]).into_owned()
+            };
+            panic!("expected {:?}\n     got {:?}", shown(expected), shown(&got));
+        }
+    }
+
+    /// Sends one request of these arguments and expects this reply.
+    #[track_caller]
+    pub fn call(&mut self, args: &[&str], reply: &str) {
+        self.send(request(args));
+        self.expect(reply);
+    }
+
+    /// Fails unless the server closes the connection now.
+    #[track_caller]
+    pub fn expect_end(&mut self) {
+        let mut rest = Vec::new();
+        let mut piece = [0; 4096];
+        loop {
+            match self.stream.read(&mut piece) {
+                Ok(0) => break,
+                Ok(count) => rest.extend_from_slice(&piece[..count]),
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => break,
+                Err(error) => panic!("{error} instead of the end"),
+            }
+        }
+        assert!(
+            rest.is_empty(),
+            "{:?} instead of the end",
+            String::from_utf8_lossy(&rest)
+        );
+    }
+
+    pub fn close_write(&self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+}
+
+/// A request as an array of bulk strings.
+pub fn request(args: &[&str]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    protocol::encode_command(&mut bytes, args.iter().map(|arg| arg.as_bytes()));
+    bytes
+}
+
+/// Tries until `condition` holds; fails after a while.
+#[track_caller]
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(std::time::Instant::now() < deadline, "never: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

@@ -1,0 +1,16 @@
+//! Integration tests: the built server, real clients, real bytes.
+
+mod bitmaps;
+mod chaos;
+mod client;
+mod commands;
+mod connection;
+mod keys;
+mod limits;
+mod newer;
+mod process;
+mod protocol;
+mod pubsub;
+mod server;
+mod strings;
+mod transactions;
