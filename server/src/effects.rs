@@ -47,12 +47,6 @@ impl Effects {
         }
     }
 
-    /// Logs nothing for the running command.
-    #[inline]
-    pub(crate) fn suppress(&mut self) {
-        self.choice = Choice::Explicit;
-    }
-
     /// Logs the running command as sent.
     #[inline]
     pub(crate) fn force_verbatim(&mut self) {

@@ -34,16 +34,6 @@ impl Outbox {
         self.bytes.is_empty()
     }
 
-    /// Bytes to send, long strings included.
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
-            + self
-                .splices
-                .iter()
-                .map(|splice| splice.value.len())
-                .sum::<usize>()
-    }
-
     /// Empties it, keeping a moderate buffer.
     #[inline]
     pub(crate) fn clear(&mut self) {
@@ -139,11 +129,6 @@ impl Output<'_> {
         self.reply.crlf();
     }
 
-    /// An empty array.
-    pub(crate) fn empty_array(&mut self) {
-        self.reply.array(0);
-    }
-
     /// Like [`Reply::begin_deferred`].
     pub(crate) fn begin_deferred(&mut self) -> DeferredHeader {
         DeferredHeader {
@@ -155,18 +140,6 @@ impl Output<'_> {
     /// Like [`Reply::end_deferred_array`]; long strings in between move along.
     pub(crate) fn end_deferred_array(&mut self, begun: DeferredHeader, len: usize) {
         let shift = self.reply.end_deferred_array(begun.header, len);
-        self.shift_splices(begun.splices, shift);
-    }
-
-    /// Like [`Reply::end_deferred_set`].
-    pub(crate) fn end_deferred_set(&mut self, begun: DeferredHeader, len: usize) {
-        let shift = self.reply.end_deferred_set(begun.header, len);
-        self.shift_splices(begun.splices, shift);
-    }
-
-    /// Like [`Reply::end_deferred_map`].
-    pub(crate) fn end_deferred_map(&mut self, begun: DeferredHeader, len: usize) {
-        let shift = self.reply.end_deferred_map(begun.header, len);
         self.shift_splices(begun.splices, shift);
     }
 

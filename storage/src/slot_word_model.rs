@@ -93,10 +93,8 @@ impl Model {
     fn set_live(&self, word: Word, live: bool) {
         self.entry(word).live.with_mut(|was| {
             // SAFETY: as in `assert_live`.
-            assert!(
-                unsafe { was.replace(live) } != live,
-                "an entry is made and freed once"
-            );
+            let before = unsafe { was.replace(live) };
+            assert!(before != live, "an entry is made and freed once");
         });
     }
 

@@ -55,18 +55,19 @@ pub(crate) struct Context<'c, 'e> {
     pub(crate) stripes: &'c mut HeldStripes<'e>,
     /// Keys of this request with their hashes, ascending by argument.
     pub(crate) keys: &'c [KeyAt],
-    /// The row of the running command.
-    pub(crate) command: &'static super::table::Registered,
     /// Whether the command runs inside `EXEC`.
     pub(crate) in_exec: bool,
 }
+
+/// Something to do once the unit has released its locks.
+pub(crate) type Action = Box<dyn FnOnce(&Server)>;
 
 /// What a command leaves to be done after its unit has released its locks.
 #[derive(Default)]
 pub(crate) struct After {
     /// Run in order, before the reply leaves; may take the gate (`Keyspace::cut`), must not block long
     /// unless blocking the server is the point (`DEBUG SLEEP`).
-    pub(crate) actions: Vec<Box<dyn FnOnce(&Server)>>,
+    pub(crate) actions: Vec<Action>,
     /// A long command's remaining work, see [`Slices`].
     pub(crate) slices: Option<Box<dyn Slices>>,
     /// The command did nothing and wants to be tried again later.
@@ -86,10 +87,6 @@ pub(crate) struct SliceContext<'c> {
     pub(crate) server: &'c Server,
     /// Where the reply goes.
     pub(crate) reply: Output<'c>,
-    /// The connection that sent the command.
-    pub(crate) session: &'c mut Session,
-    /// This worker's own state.
-    pub(crate) worker: &'c mut WorkerState,
     /// Wall clock at the start of this slice.
     pub(crate) now: UnixMillis,
 }
@@ -187,12 +184,6 @@ impl<'c, 'e> Context<'c, 'e> {
     pub(crate) fn effect(&mut self, parts: &[&[u8]]) {
         self.settle_removed();
         self.effects.push(self.session.db, parts, self.unit.state());
-    }
-
-    /// Says that the log shall carry nothing for this command although it changed something.
-    #[inline]
-    pub(crate) fn no_effect(&mut self) {
-        self.effects.suppress();
     }
 
     /// Says that the log shall carry this command as sent, even if storage counted no change.

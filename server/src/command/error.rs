@@ -37,9 +37,6 @@ pub(crate) enum CommandError {
     /// Source and destination are the same.
     #[error("ERR source and destination objects are the same")]
     SameObject,
-    /// A database number that is no number.
-    #[error("ERR invalid DB index")]
-    InvalidDbIndex,
     /// A database number beyond `databases`.
     #[error("ERR DB index is out of range")]
     DbOutOfRange,
@@ -49,9 +46,6 @@ pub(crate) enum CommandError {
     /// A number outside what the option allows.
     #[error("ERR value is out of range, must be positive")]
     NotPositive,
-    /// An index or count outside the permitted range.
-    #[error("ERR value is out of range")]
-    OutOfRange,
     /// A line that quotes the client's own bytes, which need not be text; prefix included.
     #[error("{}", String::from_utf8_lossy(.0))]
     Quoting(Box<[u8]>),
@@ -90,9 +84,6 @@ pub(crate) enum CommandError {
     /// `DISCARD` without `MULTI`.
     #[error("ERR DISCARD without MULTI")]
     DiscardWithoutMulti,
-    /// A write on a read-only replica.
-    #[error("READONLY You can't write against a read only replica.")]
-    ReadOnly,
     /// A command of ours panicked.
     #[error("ERR internal error while executing '{0}'")]
     Internal(Box<str>),

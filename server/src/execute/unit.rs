@@ -229,7 +229,6 @@ impl<'e> Executor<'_, 'e> {
             built: &mut self.tools.built,
             stripes,
             keys,
-            command,
             in_exec,
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| (command.row.run)(&mut ctx, args)));

@@ -214,11 +214,6 @@ pub(crate) struct HeldStripes<'p> {
 }
 
 impl HeldStripes<'_> {
-    /// Lets all stripes go.
-    pub(crate) fn release(&mut self) {
-        self.held.clear();
-    }
-
     /// Active channels of `kind` that match `pattern`, sorted. Not one moment's view: stripes are read one by one.
     pub(crate) fn channels(&self, kind: ChannelKind, pattern: Option<&[u8]>) -> Vec<Arc<[u8]>> {
         let matches = |name: &Arc<[u8]>| pattern.is_none_or(|pattern| glob_match(pattern, name));

@@ -13,7 +13,7 @@ use storage::DbIndex;
 use crate::command::context::{Park, Slices};
 use crate::output::PendingOutput;
 
-pub(crate) use registry::{ClientEntry, ClientFlags, ClientNames, Clients};
+pub(crate) use registry::{ClientEntry, ClientFlags, Clients};
 pub(crate) use transaction::{Transaction, Watches};
 
 /// The state of one connection; owned by its worker. An idle session holds no buffers, and what few

@@ -40,7 +40,7 @@ pub(crate) struct Histogram {
 impl Default for Histogram {
     fn default() -> Self {
         Self {
-            buckets: [const { Counter::ZERO }; BUCKETS],
+            buckets: [const { Counter::zero() }; BUCKETS],
         }
     }
 }

@@ -19,7 +19,9 @@ pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
     /// Zero.
-    pub(crate) const ZERO: Counter = Counter(AtomicU64::new(0));
+    pub(crate) const fn zero() -> Self {
+        Self(AtomicU64::new(0))
+    }
 
     /// Adds `count`. Only the owning thread may call it: others' additions would be lost.
     #[inline]
@@ -254,13 +256,6 @@ impl Stats {
             }
         }
         sum
-    }
-
-    /// Forgets one command's latencies.
-    pub(crate) fn reset_histogram(&self, id: u16) {
-        self.workers
-            .iter()
-            .for_each(|worker| worker.command(id).reset_histogram());
     }
 
     /// Error replies by prefix over all workers.

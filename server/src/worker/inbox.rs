@@ -115,11 +115,6 @@ impl Inbox {
     pub(crate) fn is_full(&self) -> bool {
         self.bytes.load(Ordering::Relaxed) > INBOX_BYTES_MAX
     }
-
-    /// Bytes of messages that wait.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
-    }
 }
 
 #[cfg(test)]

@@ -82,6 +82,10 @@ impl WorkerState {
 pub(crate) struct Worker {
     /// Shared with all; the inner count is the other threads', the outer one this thread's own, so that a turn can
     /// keep the server alive without touching memory that other threads write.
+    #[expect(
+        clippy::redundant_allocation,
+        reason = "the inner count is another cache line's business"
+    )]
     server: Rc<Arc<Server>>,
     config: ConfigView,
     settings: Rc<Config>,
@@ -278,7 +282,7 @@ impl Worker {
     }
 
     /// Forgets a session: subscriptions, watches, its place.
-    fn end_session(&mut self, index: u32, mut session: Box<Session>) {
+    fn end_session(&mut self, index: u32, mut session: Session) {
         let server = Rc::clone(&self.server);
         if let Some(subscriptions) = session.subscriptions.take() {
             let worker = self.state.index as u16;

@@ -14,15 +14,6 @@ impl WorkerSet {
         self.0[worker / 64] |= 1 << (worker % 64);
     }
 
-    /// Removes a worker; `true` when it was there.
-    #[inline]
-    pub(crate) fn remove(&mut self, worker: usize) -> bool {
-        let bit = 1 << (worker % 64);
-        let was = self.0[worker / 64] & bit != 0;
-        self.0[worker / 64] &= !bit;
-        was
-    }
-
     /// Whether nobody is in it.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {

@@ -56,7 +56,7 @@ impl Worker {
             .unwrap_or(Turn::Ended);
         self.after_units();
         if turn == Turn::Ended {
-            self.end_session(index, session);
+            self.end_session(index, *session);
         } else {
             session.publish_unsent();
             self.sessions.put(index, session);
@@ -278,8 +278,6 @@ impl Worker {
         let mut ctx = SliceContext {
             server: &server,
             reply: self.outbox.reply(version),
-            session,
-            worker: &mut self.state,
             now: Self::now(),
         };
         match slices.next(&mut ctx) {

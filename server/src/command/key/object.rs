@@ -1,6 +1,6 @@
 //! `OBJECT`: how a value is kept.
 
-use crate::command::Arity::{AtLeast, Exactly};
+use crate::command::Arity::Exactly;
 use crate::command::KeySpec::{NoKeys, One};
 use crate::command::args::Args;
 use crate::command::{Command, CommandError, CommandResult, Context, Flags, KeyAccess};
