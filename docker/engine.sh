@@ -64,7 +64,8 @@ find_clients() {
 client_major() {
     local version
     version=$("$1" version --format '{{.Client.Version}}' 2>/dev/null | head -n 1)
-    echo "${version%%.*}"
+    version=${version%%.*}
+    echo "${version:-99}"
 }
 
 install_engine() {

@@ -229,6 +229,47 @@ fn a_pause_that_is_queued_begins_when_the_transaction_has_run() {
 }
 
 #[test]
+fn who_leaves_in_a_pause_writes_nothing() {
+    let server = TestServer::start();
+    let mut control = server.raw();
+    control.check("SET k old", "+OK");
+    control.check("CLIENT PAUSE 1000000 WRITE", "+OK");
+    let mut leaving: Vec<RawClient> = (0..CLIENTS).map(|_| server.raw()).collect();
+    for client in &mut leaving {
+        client.send_bytes("SET k new\r\n");
+    }
+    wait_until("all are held", || blocked(&mut control) == CLIENTS);
+    // More arrives while they are held.
+    for client in &mut leaving {
+        client.send_bytes("SET k newer\r\nPING\r\n");
+    }
+    drop(leaving);
+    wait_until("all are gone", || ids(&mut control).len() == 1);
+    control.check("CLIENT UNPAUSE", "+OK");
+    control.check("SET other v", "+OK");
+    control.check("GET k", "\"old\"");
+}
+
+#[test]
+fn what_arrives_in_a_pause_is_done_after_it_in_order() {
+    let server = TestServer::start();
+    let mut control = server.raw();
+    control.check("CLIENT PAUSE 1000000 WRITE", "+OK");
+    let mut client = server.raw();
+    client.send_bytes("APPEND k a\r\n");
+    wait_until("it is held", || blocked(&mut control) == 1);
+    // In pieces, and more than is read while it is held.
+    let long = "x".repeat(100_000);
+    client.send_bytes("APPEND k b\r\nAPP");
+    client.send_bytes("END k c\r\n");
+    client.send_bytes(encode_command(&["APPEND", "k", &long]));
+    client.send_bytes("APPEND k d\r\n");
+    control.check("CLIENT UNPAUSE", "+OK");
+    client.expect(":1\r\n:2\r\n:3\r\n:100003\r\n:100004\r\n");
+    control.check("GETRANGE k 0 3", "\"abcx\"");
+}
+
+#[test]
 fn hello_in_a_transaction_changes_the_dialect_of_the_rest() {
     let server = TestServer::start();
     let mut client = server.raw();

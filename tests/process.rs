@@ -434,11 +434,7 @@ fn replies_under_way_arrive_before_the_server_ends() {
 
 #[test]
 fn shutdown_ends_the_server_with_success() {
-    for command in [
-        "SHUTDOWN",
-        "SHUTDOWN NOSAVE",
-        "SHUTDOWN NOW",
-    ] {
+    for command in ["SHUTDOWN", "SHUTDOWN NOSAVE", "SHUTDOWN NOW"] {
         let mut server = TestServer::start();
         let mut other = server.raw();
         other.check("PING", "+PONG");

@@ -177,11 +177,7 @@ fn memory_usage_grows_with_the_value() {
     }
     let stats = client.run("MEMORY STATS");
     assert_eq!(stats.field("keys.count").integer(), 1);
-    for field in [
-        "peak.allocated",
-        "total.allocated",
-        "dataset.bytes",
-    ] {
+    for field in ["peak.allocated", "total.allocated", "dataset.bytes"] {
         assert!(stats.field(field).integer() > 0, "{field}");
     }
 }

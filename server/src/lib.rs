@@ -11,6 +11,7 @@ pub mod config;
 pub mod daemon;
 mod effects;
 mod execute;
+mod framing;
 pub mod healthcheck;
 mod info;
 mod latency;

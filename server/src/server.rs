@@ -381,6 +381,19 @@ impl RunningServer {
         let _ = self.server.logging.set(logging);
     }
 
+    /// Has effects logged from now on; the cursor sees exactly those of later units, as commands.
+    ///
+    /// # Errors
+    /// When the system gives us no thread for the sequencer.
+    pub fn start_log(&self) -> std::io::Result<storage::log::Cursor> {
+        self.server.start_log()
+    }
+
+    /// Has effects logged no more.
+    pub fn stop_log(&self) {
+        self.server.stop_log();
+    }
+
     /// Changes the state word and the like; all units stand still meanwhile.
     pub fn cut<R>(&self, with: impl FnOnce(&mut Cut<'_>) -> R) -> R {
         self.server.cut(with)

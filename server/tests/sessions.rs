@@ -466,3 +466,127 @@ fn a_write_half_closed_client_gets_its_replies() {
     client.expect("+OK\r\n$1\r\nv\r\n");
     client.expect_end();
 }
+
+#[test]
+fn what_a_session_publishes_to_itself_follows_the_reply() {
+    let server = TestServer::start();
+    let mut client = server.client();
+    client.send(request(&["HELLO", "3"]));
+    client.send(request(&["SUBSCRIBE", "c"]));
+    client.send(request(&["PING"]));
+    let mut got = Vec::new();
+    let mut byte = [0];
+    while !got.ends_with(b"+PONG\r\n") {
+        client.stream.read_exact(&mut byte).unwrap();
+        got.push(byte[0]);
+    }
+    let mut input = request(&["PUBLISH", "c", "1"]);
+    input.extend_from_slice(&request(&["PING"]));
+    input.extend_from_slice(&request(&["MULTI"]));
+    input.extend_from_slice(&request(&["PUBLISH", "c", "2"]));
+    input.extend_from_slice(&request(&["PUBLISH", "c", "3"]));
+    input.extend_from_slice(&request(&["EXEC"]));
+    input.extend_from_slice(&request(&["PING"]));
+    client.send(input);
+    let message = |text: &str| format!(">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\n{text}\r\n");
+    client.expect(format!(
+        ":1\r\n{}+PONG\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n:1\r\n{}{}+PONG\r\n",
+        message("1"),
+        message("2"),
+        message("3")
+    ));
+}
+
+#[test]
+fn a_command_that_panics_answers_an_error_and_nothing_else_happens() {
+    let server = TestServer::start_with(|config| {
+        config.enable_debug_command = nuthatch_server::config::Permission::Yes;
+    });
+    let mut client = server.client();
+    client.call(&["SET", "k", "v"], "+OK\r\n");
+    client.send([request(&["DEBUG", "PANIC"]), request(&["GET", "k"])].concat());
+    client.expect("-ERR internal error while executing 'debug'\r\n$1\r\nv\r\n");
+    client.call(&["MULTI"], "+OK\r\n");
+    client.call(&["SET", "k", "w"], "+QUEUED\r\n");
+    client.call(&["DEBUG", "PANIC"], "+QUEUED\r\n");
+    client.call(&["GET", "k"], "+QUEUED\r\n");
+    client.call(
+        &["EXEC"],
+        "*3\r\n+OK\r\n-ERR internal error while executing 'debug'\r\n$1\r\nw\r\n",
+    );
+    server.client().call(&["GET", "k"], "$1\r\nw\r\n");
+}
+
+#[test]
+fn an_idle_client_is_closed_after_the_timeout() {
+    let server = TestServer::start_with(|config| config.timeout_seconds = 1);
+    let (mut idle, mut subscriber) = (server.client(), server.client());
+    idle.call(&["PING"], "+PONG\r\n");
+    subscriber.call(
+        &["SUBSCRIBE", "c"],
+        "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n",
+    );
+    idle.expect_end();
+    server.client().call(&["PUBLISH", "c", "m"], ":1\r\n");
+    subscriber.expect("*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n");
+}
+
+#[test]
+fn a_subscriber_that_does_not_read_is_closed_at_its_limit() {
+    let server = TestServer::start_with(|config| {
+        config.client_output_buffer_limit.pubsub.hard_bytes = 1024 * 1024;
+    });
+    let mut subscriber = server.client();
+    subscriber.call(
+        &["SUBSCRIBE", "c"],
+        "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n",
+    );
+    let mut publisher = server.client();
+    let text = "x".repeat(100_000);
+    wait_until("nobody listens any more", || {
+        publisher.send(request(&["PUBLISH", "c", &text]));
+        let mut reply = [0; 4];
+        publisher.stream.read_exact(&mut reply).unwrap();
+        reply == *b":0\r\n"
+    });
+    assert_eq!(
+        server.running().keyspace().state(),
+        storage::State::default()
+    );
+}
+
+#[test]
+fn a_paused_client_goes_on_where_it_stopped() {
+    let server = TestServer::start();
+    let (mut client, mut other) = (server.client(), server.client());
+    other.call(&["CLIENT", "PAUSE", "100000", "WRITE"], "+OK\r\n");
+    client.send(
+        [
+            request(&["GET", "k"]),
+            request(&["SET", "k", "v"]),
+            request(&["GET", "k"]),
+        ]
+        .concat(),
+    );
+    client.expect("$-1\r\n");
+    other.call(&["GET", "k"], "$-1\r\n");
+    other.call(&["CLIENT", "UNPAUSE"], "+OK\r\n");
+    client.expect("+OK\r\n$1\r\nv\r\n");
+    // A pause also ends by itself.
+    other.call(&["CLIENT", "PAUSE", "50", "ALL"], "+OK\r\n");
+    client.call(&["GET", "k"], "$1\r\nv\r\n");
+}
+
+#[test]
+fn a_unix_socket_serves_too() {
+    let path = std::env::temp_dir().join(format!("nuthatch-test-{}.sock", std::process::id()));
+    let name = path.to_str().unwrap().to_owned();
+    let mut server = TestServer::start_with(|config| config.unixsocket = name);
+    let mut stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    std::io::Write::write_all(&mut stream, b"PING\r\n").unwrap();
+    let mut reply = [0; 7];
+    stream.read_exact(&mut reply).unwrap();
+    assert_eq!(&reply, b"+PONG\r\n");
+    server.stop();
+    assert!(!path.exists());
+}

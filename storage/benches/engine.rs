@@ -13,14 +13,19 @@ use std::hint::black_box;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use nuthatch_storage::{Key, Keyspace, KeyspaceOptions, LockPlan, NewExpiry, NewValue, Unit, UnixMillis};
+use nuthatch_storage::{
+    Key, Keyspace, KeyspaceOptions, LockPlan, NewExpiry, NewValue, Unit, UnixMillis,
+};
 use rustix::time::{ClockId, clock_gettime};
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 const VALUE: &[u8] = &[b'v'; 64];
 
 fn main() {
-    let chosen: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let chosen: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with("--"))
+        .collect();
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|arg| arg == name);
     println!("| figure | value |\n|---|--:|");
     // Only on request: meant for an instruction count, not for a clock.
@@ -34,15 +39,24 @@ fn main() {
         scaling();
     }
     if wanted("fill") {
-        fill("16-byte keys, 10 M, 64 shards", 64, 10_000_000, |n| format!("key:{n:012}"));
+        fill("16-byte keys, 10 M, 64 shards", 64, 10_000_000, |n| {
+            format!("key:{n:012}")
+        });
     }
     if wanted("onetag") {
-        fill("one hash tag, 10 M keys", 64, 10_000_000, |n| format!("{{tag}}:{n:010}"));
+        fill("one hash tag, 10 M keys", 64, 10_000_000, |n| {
+            format!("{{tag}}:{n:010}")
+        });
     }
 }
 
 fn keyspace(shards: usize) -> Keyspace {
-    Keyspace::new(KeyspaceOptions { shards, databases: 16, seed: 42, maxmemory_bytes: 0 })
+    Keyspace::new(KeyspaceOptions {
+        shards,
+        databases: 16,
+        seed: 42,
+        maxmemory_bytes: 0,
+    })
 }
 
 fn set(keyspace: &Keyspace, key: &[u8]) {
@@ -54,7 +68,9 @@ fn set(keyspace: &Keyspace, key: &[u8]) {
 fn get(keyspace: &Keyspace, key: &[u8]) -> usize {
     let key = keyspace.key(key);
     let mut unit = Unit::begin(keyspace, LockPlan::Read(key.hash.shard), NOW);
-    unit.string(0, &key).expect("a string").map_or(0, |value| value.len() as usize)
+    unit.string(0, &key)
+        .expect("a string")
+        .map_or(0, |value| value.len() as usize)
 }
 
 fn thread_cpu() -> Duration {
@@ -80,7 +96,9 @@ fn operations() {
     for keys in [100_000u64, 10_000_000] {
         let keyspace = keyspace(64);
         (0..keys).for_each(|n| set(&keyspace, format!("key:{n:012}").as_bytes()));
-        let names: Vec<String> = (0..2_000_000).map(|n| format!("key:{:012}", mix(n) % keys)).collect();
+        let names: Vec<String> = (0..2_000_000)
+            .map(|n| format!("key:{:012}", mix(n) % keys))
+            .collect();
         let time = |name: &str, run: &dyn Fn(&[u8])| {
             let started = thread_cpu();
             names.iter().for_each(|key| run(key.as_bytes()));
@@ -93,11 +111,20 @@ fn operations() {
         time("SET (overwrite)", &|key| set(&keyspace, key));
         let started = thread_cpu();
         for batch in names.chunks(16) {
-            let hashes: Vec<_> = batch.iter().map(|key| keyspace.hasher().hash(key.as_bytes())).collect();
+            let hashes: Vec<_> = batch
+                .iter()
+                .map(|key| keyspace.hasher().hash(key.as_bytes()))
+                .collect();
             keyspace.warm(0, hashes.iter().copied());
             for (key, hash) in batch.iter().zip(hashes) {
                 let mut unit = Unit::begin(&keyspace, LockPlan::Read(hash.shard), NOW);
-                let _ = black_box(unit.string(0, &Key { bytes: key.as_bytes(), hash }));
+                let _ = black_box(unit.string(
+                    0,
+                    &Key {
+                        bytes: key.as_bytes(),
+                        hash,
+                    },
+                ));
             }
         }
         let each = (thread_cpu() - started).as_nanos() as f64 / names.len() as f64;
@@ -115,7 +142,9 @@ fn scaling() {
     const KEYS: u64 = 100_000;
     let keyspace = keyspace(64);
     (0..KEYS).for_each(|n| set(&keyspace, format!("key:{n:012}").as_bytes()));
-    let names: Vec<String> = (0..1_000_000).map(|n| format!("key:{:012}", mix(n) % KEYS)).collect();
+    let names: Vec<String> = (0..1_000_000)
+        .map(|n| format!("key:{:012}", mix(n) % KEYS))
+        .collect();
     let uniform_get = |n: usize| {
         black_box(get(&keyspace, names[n % names.len()].as_bytes()));
     };
@@ -123,10 +152,15 @@ fn scaling() {
     let hot_get = |_: usize| {
         black_box(get(&keyspace, b"key:000000000007"));
     };
-    let cases: [(&str, &(dyn Fn(usize) + Sync)); 3] =
-        [("uniform GET", &uniform_get), ("uniform SET", &uniform_set), ("one hot key, GET", &hot_get)];
+    let cases: [(&str, &(dyn Fn(usize) + Sync)); 3] = [
+        ("uniform GET", &uniform_get),
+        ("uniform SET", &uniform_set),
+        ("one hot key, GET", &hot_get),
+    ];
     for (name, run) in cases {
-        let mut ratios: Vec<f64> = (0..5).map(|_| throughput(2, run) / throughput(1, run)).collect();
+        let mut ratios: Vec<f64> = (0..5)
+            .map(|_| throughput(2, run) / throughput(1, run))
+            .collect();
         ratios.sort_by(f64::total_cmp);
         println!("| {name}: two threads against one | {:.2} x |", ratios[2]);
     }
@@ -148,7 +182,9 @@ fn throughput(threads: usize, run: &(dyn Fn(usize) + Sync)) -> f64 {
             .collect();
         barrier.wait();
         let started = Instant::now();
-        workers.into_iter().for_each(|worker| worker.join().expect("no panic"));
+        workers
+            .into_iter()
+            .for_each(|worker| worker.join().expect("no panic"));
         (threads * OPERATIONS) as f64 / started.elapsed().as_secs_f64()
     })
 }
@@ -165,7 +201,16 @@ fn fill(name: &str, shards: usize, keys: u64, key: impl Fn(u64) -> String) {
     }
     slow.sort_unstable();
     let table = keyspace.memory().used_bytes() - keyspace.memory().dataset_bytes();
-    println!("| {name}: worst insert, CPU time | {} µs |", slow[slow.len() - 1].as_micros());
-    println!("| {name}: p99.999 insert | {} µs |", slow[slow.len() - slow.len() / 100_000].as_micros());
-    println!("| {name}: table bytes per key | {:.1} |", table as f64 / keys as f64);
+    println!(
+        "| {name}: worst insert, CPU time | {} µs |",
+        slow[slow.len() - 1].as_micros()
+    );
+    println!(
+        "| {name}: p99.999 insert | {} µs |",
+        slow[slow.len() - slow.len() / 100_000].as_micros()
+    );
+    println!(
+        "| {name}: table bytes per key | {:.1} |",
+        table as f64 / keys as f64
+    );
 }

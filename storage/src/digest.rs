@@ -31,7 +31,9 @@ fn update_value(sha: &mut Sha1, entry: &EntryView<'_>) {
     match entry.string() {
         StringRef::Raw(bytes) => sha.update(bytes),
         StringRef::Int(value) => sha.update(itoa::Buffer::new().format(value)),
-        StringRef::Big(big) => big.read_range(0..big.len()).for_each(|piece| sha.update(piece)),
+        StringRef::Big(big) => big
+            .read_range(0..big.len())
+            .for_each(|piece| sha.update(piece)),
     }
     // Behind the value and with a mark of its own, so that no value can look like one with a TTL.
     if let Some(UnixMillis(at)) = entry.expire_at() {

@@ -22,7 +22,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::big_string::BigString;
-use crate::slot_word::{SlotWord, Kind, Word};
+use crate::slot_word::{Kind, SlotWord, Word};
 use crate::time::UnixMillis;
 use crate::value::StringRef;
 
@@ -74,7 +74,11 @@ fn raw_bytes(len: usize) -> usize {
 
 /// How many bytes an entry takes.
 pub(crate) fn entry_bytes(key_len: usize, has_ttl: bool, payload: &Payload<'_>) -> usize {
-    HEADER_BYTES + key_length_bytes(key_len) + key_len + if has_ttl { EXPIRE_BYTES } else { 0 } + payload.bytes()
+    HEADER_BYTES
+        + key_length_bytes(key_len)
+        + key_len
+        + if has_ttl { EXPIRE_BYTES } else { 0 }
+        + payload.bytes()
 }
 
 fn key_length_bytes(key_len: usize) -> usize {
@@ -125,13 +129,25 @@ impl EntryPtr {
     ///
     /// # Safety
     /// The block is at least that large, 8-byte aligned, and nobody else refers to it.
-    pub(crate) unsafe fn write(self, key: &[u8], stamp: u32, expire_at: Option<UnixMillis>, payload: Payload<'_>) {
+    pub(crate) unsafe fn write(
+        self,
+        key: &[u8],
+        stamp: u32,
+        expire_at: Option<UnixMillis>,
+        payload: Payload<'_>,
+    ) {
         let mut at = HEADER_BYTES;
         let extra = key_length_bytes(key.len());
-        let length_byte = if extra == 0 { key.len() as u32 } else { (KEY_LENGTH_INLINE_MAX + extra) as u32 };
+        let length_byte = if extra == 0 {
+            key.len() as u32
+        } else {
+            (KEY_LENGTH_INLINE_MAX + extra) as u32
+        };
         // SAFETY: the caller guarantees room and exclusive access; offsets follow `entry_bytes`.
         unsafe {
-            self.0.cast::<u32>().write(length_byte | (stamp & STAMP_MASK) << 8);
+            self.0
+                .cast::<u32>()
+                .write(length_byte | (stamp & STAMP_MASK) << 8);
             self.put(&mut at, &(key.len() as u32).to_le_bytes()[..extra]);
             self.put(&mut at, key);
             if let Some(expire_at) = expire_at {
@@ -175,7 +191,11 @@ impl EntryPtr {
     #[inline]
     unsafe fn put(self, at: &mut usize, bytes: &[u8]) {
         // SAFETY: the caller guarantees it; the source is a Rust slice and cannot overlap.
-        unsafe { self.0.add(*at).copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
+        unsafe {
+            self.0
+                .add(*at)
+                .copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len())
+        };
         *at += bytes.len();
     }
 
@@ -198,7 +218,11 @@ impl EntryPtr {
     #[inline]
     fn key_range(self) -> (usize, usize) {
         let length_byte = (self.header().load(Ordering::Relaxed) & 0xff) as usize;
-        if length_byte <= KEY_LENGTH_INLINE_MAX { (HEADER_BYTES, length_byte) } else { self.long_key_range(length_byte) }
+        if length_byte <= KEY_LENGTH_INLINE_MAX {
+            (HEADER_BYTES, length_byte)
+        } else {
+            self.long_key_range(length_byte)
+        }
     }
 
     #[cold]
@@ -262,7 +286,11 @@ impl<'a> EntryView<'a> {
     /// while `'a` lasts.
     #[inline]
     pub(crate) unsafe fn new(word: Word) -> Self {
-        Self { word, entry: word.entry(), lifetime: std::marker::PhantomData }
+        Self {
+            word,
+            entry: word.entry(),
+            lifetime: std::marker::PhantomData,
+        }
     }
 
     /// The slot word.
@@ -325,7 +353,9 @@ impl<'a> EntryView<'a> {
 
     fn word_at(&self, at: usize) -> [u8; 8] {
         // SAFETY: expire times, integers and pointers are 8 bytes; `new`'s caller vouched for the entry.
-        unsafe { self.entry.bytes(at, 8) }.try_into().expect("8 bytes")
+        unsafe { self.entry.bytes(at, 8) }
+            .try_into()
+            .expect("8 bytes")
     }
 
     #[inline]
@@ -334,7 +364,10 @@ impl<'a> EntryView<'a> {
         let byte = |i| unsafe { self.entry.bytes(at + i, 1)[0] };
         match byte(0) {
             252 => (at + 3, usize::from(u16::from_le_bytes([byte(1), byte(2)]))),
-            253 => (at + 5, u32::from_le_bytes([byte(1), byte(2), byte(3), byte(4)]) as usize),
+            253 => (
+                at + 5,
+                u32::from_le_bytes([byte(1), byte(2), byte(3), byte(4)]) as usize,
+            ),
             len => (at + 1, usize::from(len)),
         }
     }
@@ -365,7 +398,11 @@ impl<'a> EntryView<'a> {
         const EMBEDDED_BYTES_MAX: usize = 44;
         match self.string() {
             StringRef::Int(_) => "int",
-            StringRef::Raw(bytes) if self.word.kind() == Kind::Raw && bytes.len() <= EMBEDDED_BYTES_MAX => "embstr",
+            StringRef::Raw(bytes)
+                if self.word.kind() == Kind::Raw && bytes.len() <= EMBEDDED_BYTES_MAX =>
+            {
+                "embstr"
+            }
             StringRef::Raw(_) | StringRef::Big(_) => "raw",
         }
     }

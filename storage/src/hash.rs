@@ -45,7 +45,10 @@ impl KeyHasher {
     /// A hasher for `shards` shards (a power of two, 1 to 16384).
     pub fn new(shards: usize, seed: u64) -> Self {
         assert!(shards.is_power_of_two() && shards <= usize::from(SLOT_COUNT));
-        Self { state: FixedState::with_seed(seed), shard_bits: shards.trailing_zeros() }
+        Self {
+            state: FixedState::with_seed(seed),
+            shard_bits: shards.trailing_zeros(),
+        }
     }
 
     /// Where `key` lives.
@@ -53,13 +56,20 @@ impl KeyHasher {
     pub fn hash(&self, key: &[u8]) -> KeyHash {
         let slot = key_slot(key);
         let shard = slot & ((1 << self.shard_bits) - 1);
-        KeyHash { position: self.position(key, slot), slot, shard }
+        KeyHash {
+            position: self.position(key, slot),
+            slot,
+            shard,
+        }
     }
 
     /// `key` with its hash.
     #[inline]
     pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
-        Key { bytes, hash: self.hash(bytes) }
+        Key {
+            bytes,
+            hash: self.hash(bytes),
+        }
     }
 
     /// How many top bits of a position are the slot-in-shard.
@@ -74,7 +84,9 @@ impl KeyHasher {
         let hash = hasher.finish();
         let slot_in_shard = u64::from(slot >> self.shard_bits);
         // With 16384 shards there are no slot bits, and a shift by 64 would overflow.
-        let top = slot_in_shard.checked_shl(64 - self.slot_bits()).unwrap_or(0);
+        let top = slot_in_shard
+            .checked_shl(64 - self.slot_bits())
+            .unwrap_or(0);
         top | hash >> self.slot_bits()
     }
 }

@@ -50,7 +50,8 @@ impl Unit<'_> {
         let source = self.shard(from.hash.shard).value_of(from_db, from);
         let (value, expire_at) = source.expect("the caller has found the key");
         let expiry = expire_at.map_or(NewExpiry::None, NewExpiry::At);
-        self.shard_mut(to.hash.shard).set(to_db, to, value.payload(), expiry, now, hasher);
+        self.shard_mut(to.hash.shard)
+            .set(to_db, to, value.payload(), expiry, now, hasher);
         self.changed(to_db, to);
     }
 
@@ -66,7 +67,11 @@ impl Unit<'_> {
             let shard = self.shard_mut(index);
             for db in [a, b] {
                 // A watched key has changed if it is on either side of the swap.
-                let there = |key: &[u8]| [a, b].iter().any(|db| shard.view(*db, &hasher.key(key)).is_some());
+                let there = |key: &[u8]| {
+                    [a, b]
+                        .iter()
+                        .any(|db| shard.view(*db, &hasher.key(key)).is_some())
+                };
                 shard.watches.changed_where(db, there);
             }
             shard.dbs.swap(a as usize, b as usize);
@@ -82,7 +87,9 @@ impl Unit<'_> {
             let hasher = self.keyspace().hasher();
             let shard = self.shard_mut(index);
             for db in dbs.clone() {
-                shard.watches.changed_where(db, |key| shard.view(db, &hasher.key(key)).is_some());
+                shard
+                    .watches
+                    .changed_where(db, |key| shard.view(db, &hasher.key(key)).is_some());
                 keys += shard.detach(db);
             }
         }
@@ -123,7 +130,11 @@ impl Unit<'_> {
         for db in 0..databases {
             more |= locked.expire_due(db, now, EXPIRE_RECORDS, hasher, |watches, key| {
                 watches.changed(db, key);
-                removed.push(Removed { db, key: key.into(), cause: RemovalCause::Expired });
+                removed.push(Removed {
+                    db,
+                    key: key.into(),
+                    cause: RemovalCause::Expired,
+                });
             });
         }
         self.tally.expired += removed.len() as u64;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use crossbeam_utils::CachePadded;
 use parking_lot::{RwLock, RwLockWriteGuard};
 
+use crate::DbIndex;
 use crate::hash::{Key, KeyHash, KeyHasher};
 use crate::log::{Log, Ticket};
 use crate::memory::Memory;
@@ -15,7 +16,6 @@ use crate::state::State;
 use crate::table::Table;
 use crate::time::UnixMillis;
 use crate::watch::WatchFlag;
-use crate::DbIndex;
 
 /// How to lay out a keyspace; fixed for its life.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +109,10 @@ impl Keyspace {
     /// shard after the other.
     pub fn resident_bytes(&self) -> u64 {
         let of = |shard: &Shard| shard.slab.resident_bytes() + shard.slab.large_bytes();
-        self.shards.iter().map(|cell| of(&cell.lock.read()) as u64).sum()
+        self.shards
+            .iter()
+            .map(|cell| of(&cell.lock.read()) as u64)
+            .sum()
     }
 
     /// The ordered log of effects.
@@ -129,11 +132,18 @@ impl Keyspace {
     /// cost for a handful of keys or more in a keyspace that is larger than the cache. Takes each shard's lock
     /// briefly and skips those that are taken.
     pub fn warm(&self, db: DbIndex, hashes: impl Iterator<Item = KeyHash> + Clone) {
-        self.each_table(db, hashes.clone(), |table, position| table.prefetch_group(position));
+        self.each_table(db, hashes.clone(), |table, position| {
+            table.prefetch_group(position)
+        });
         self.each_table(db, hashes, |table, position| table.prefetch_entry(position));
     }
 
-    fn each_table(&self, db: DbIndex, hashes: impl Iterator<Item = KeyHash>, warm: impl Fn(&Table, u64)) {
+    fn each_table(
+        &self,
+        db: DbIndex,
+        hashes: impl Iterator<Item = KeyHash>,
+        warm: impl Fn(&Table, u64),
+    ) {
         for hash in hashes {
             let shard = self.shards[usize::from(hash.shard)].lock.try_read();
             if let Some(db) = shard.as_ref().and_then(|shard| shard.db(db)) {
@@ -145,22 +155,32 @@ impl Keyspace {
     /// Shards in which [`crate::Unit::expire_due`] has something to do at `now`; none while storage may not take
     /// keys away.
     pub fn due_shards(&self, now: UnixMillis) -> impl Iterator<Item = u16> {
-        let shards = if self.state().may_expire() { self.shards.len() } else { 0 };
+        let shards = if self.state().may_expire() {
+            self.shards.len()
+        } else {
+            0
+        };
         // Relaxed: the caller takes the shard's lock before it acts, and a stale answer only delays it.
-        let is_due = move |&index: &usize| self.shards[index].next_due.load(Ordering::Relaxed) <= now.0;
+        let is_due =
+            move |&index: &usize| self.shards[index].next_due.load(Ordering::Relaxed) <= now.0;
         (0..shards).filter(is_due).map(|index| index as u16)
     }
 
     /// When [`crate::Unit::expire_due`] next has something to do in a shard: at the latest 16 ms after its earliest
     /// expire time.
     pub fn next_due(&self, shard: u16) -> Option<UnixMillis> {
-        let at = self.shards[usize::from(shard)].next_due.load(Ordering::Relaxed);
+        let at = self.shards[usize::from(shard)]
+            .next_due
+            .load(Ordering::Relaxed);
         (at != i64::MAX).then_some(UnixMillis(at))
     }
 
     /// Whether a shard has dead memory to free or sparse pages to compact.
     pub fn has_chores(&self, shard: u16) -> bool {
-        self.shards[usize::from(shard)].chores.load(Ordering::Relaxed) || self.snapshot.is_abandoned()
+        self.shards[usize::from(shard)]
+            .chores
+            .load(Ordering::Relaxed)
+            || self.snapshot.is_abandoned()
     }
 
     /// Publishes what others may know of a shard without its lock.
@@ -190,7 +210,11 @@ impl Keyspace {
     }
 
     /// Ends the watches of `flag` on `keys`, one shard lock at a time.
-    pub fn unwatch<'k>(&self, flag: &Arc<WatchFlag>, keys: impl Iterator<Item = (DbIndex, &'k [u8])>) {
+    pub fn unwatch<'k>(
+        &self,
+        flag: &Arc<WatchFlag>,
+        keys: impl Iterator<Item = (DbIndex, &'k [u8])>,
+    ) {
         for (db, key) in keys {
             let shard = self.hasher.hash(key).shard;
             let mut shard = self.shards[usize::from(shard)].lock.write();
@@ -205,7 +229,11 @@ impl Keyspace {
     pub fn cut<R>(&self, with: impl FnOnce(&mut Cut<'_>) -> R) -> R {
         let _gate = self.gate.write();
         let shards = self.shards.iter().map(|cell| cell.lock.write()).collect();
-        let mut cut = Cut { keyspace: self, shards, state: self.state() };
+        let mut cut = Cut {
+            keyspace: self,
+            shards,
+            state: self.state(),
+        };
         let result = with(&mut cut);
         // Release: pairs with the acquire load in `state`; every unit also takes a lock that is held here.
         self.state.store(cut.state.0, Ordering::Release);
@@ -255,13 +283,18 @@ impl Cut<'_> {
         let snapshot = Snapshot::new(&self.keyspace.snapshot, self.shards.len())?;
         self.state = self.state.with_parity(!self.state.parity());
         let parity = self.state.parity();
-        self.shards.iter_mut().for_each(|shard| shard.begin_walk(parity));
+        self.shards
+            .iter_mut()
+            .for_each(|shard| shard.begin_walk(parity));
         Some(snapshot)
     }
 
     /// The latest instant any unit has seen.
     pub fn now(&self) -> UnixMillis {
-        self.shards.iter().map(|shard| shard.clock()).max().unwrap_or_default()
+        self.shards
+            .iter()
+            .map(|shard| shard.clock())
+            .max()
+            .unwrap_or_default()
     }
 }
-

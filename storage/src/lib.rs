@@ -67,8 +67,17 @@ pub type DbIndex = u32;
 /// Whether `file`, as a panic's location names it, is a module of this crate with `unsafe` code. After a
 /// panic there memory may be in any state, so the process must not go on.
 pub fn is_unsafe_module(file: &str) -> bool {
-    const UNSAFE_MODULES: [&str; 8] =
-        ["entry.rs", "shard", "slab/", "table", "unit.rs", "prefetch.rs", "log/ring.rs", "slot_word.rs"];
-    file.split_once("storage/src/").is_some_and(|(_, module)| UNSAFE_MODULES.iter().any(|name| module.starts_with(name)))
+    const UNSAFE_MODULES: [&str; 8] = [
+        "entry.rs",
+        "shard",
+        "slab/",
+        "table",
+        "unit.rs",
+        "prefetch.rs",
+        "log/ring.rs",
+        "slot_word.rs",
+    ];
+    file.split_once("storage/src/")
+        .is_some_and(|(_, module)| UNSAFE_MODULES.iter().any(|name| module.starts_with(name)))
         || file.contains("hashbrown")
 }

@@ -33,7 +33,10 @@ impl Memory {
 
     /// The most that [`Memory::used_bytes`] has been.
     pub fn peak_bytes(&self) -> u64 {
-        self.peak.load(Ordering::Relaxed).max(self.used.load(Ordering::Relaxed)).max(0) as u64
+        self.peak
+            .load(Ordering::Relaxed)
+            .max(self.used.load(Ordering::Relaxed))
+            .max(0) as u64
     }
 
     /// Forgets the peak.

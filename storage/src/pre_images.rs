@@ -46,7 +46,8 @@ impl PreImages {
 
     /// Allocated bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.blocks.capacity() * size_of::<Vec<Word>>() + self.blocks.len() * BLOCK_WORDS * size_of::<Word>()
+        self.blocks.capacity() * size_of::<Vec<Word>>()
+            + self.blocks.len() * BLOCK_WORDS * size_of::<Word>()
     }
 
     /// All words.

@@ -23,7 +23,9 @@ impl Unit<'_> {
     }
 
     fn sum_shards(&mut self, count: impl Fn(&Shard) -> usize) -> u64 {
-        let sum = (0..self.keyspace().shard_count() as u16).map(|index| count(self.shard(index)) as u64).sum();
+        let sum = (0..self.keyspace().shard_count() as u16)
+            .map(|index| count(self.shard(index)) as u64)
+            .sum();
         self.leave();
         sum
     }
@@ -31,8 +33,16 @@ impl Unit<'_> {
     /// Visits live keys of `db` from `cursor` on and returns the cursor to go on with, 0 at the end. Every
     /// key that is there from the first call to the last is visited exactly once. `count` is kept but for
     /// keys that share a hash prefix.
-    pub fn scan(&mut self, db: DbIndex, cursor: u64, count: usize, visit: &mut dyn FnMut(&EntryView<'_>)) -> u64 {
-        let layout = CursorLayout { slot_bits: self.keyspace().hasher().slot_bits() };
+    pub fn scan(
+        &mut self,
+        db: DbIndex,
+        cursor: u64,
+        count: usize,
+        visit: &mut dyn FnMut(&EntryView<'_>),
+    ) -> u64 {
+        let layout = CursorLayout {
+            slot_bits: self.keyspace().hasher().slot_bits(),
+        };
         let (mut shard, mut position) = layout.split(cursor);
         let (mut left, mut empty) = (count.max(1), 0);
         while (shard as usize) < self.keyspace().shard_count() {
@@ -49,7 +59,11 @@ impl Unit<'_> {
                 break;
             }
         }
-        if (shard as usize) < self.keyspace().shard_count() { layout.join(shard, position) } else { 0 }
+        if (shard as usize) < self.keyspace().shard_count() {
+            layout.join(shard, position)
+        } else {
+            0
+        }
     }
 
     /// Visits up to `count` keys of one segment in position order.
@@ -64,21 +78,37 @@ impl Unit<'_> {
     ) -> Visited {
         let (hasher, now) = (self.keyspace().hasher().clone(), self.now());
         let shard = self.shard(shard);
-        let Some((entries, end)) = shard.entries_at(db, position) else { return Visited { keys: 0, next: None } };
-        let placed = entries.map(|entry| (layout.truncate(hasher.hash(entry.key()).position), entry));
+        let Some((entries, end)) = shard.entries_at(db, position) else {
+            return Visited {
+                keys: 0,
+                next: None,
+            };
+        };
+        let placed =
+            entries.map(|entry| (layout.truncate(hasher.hash(entry.key()).position), entry));
         let mut found: Vec<_> = placed.filter(|(at, _)| *at >= position).collect();
         let next_group = cut_to(&mut found, count);
         let live = found.iter().filter(|(_, entry)| !entry.is_expired(now));
         live.for_each(|(_, entry)| visit(entry));
-        Visited { keys: found.len(), next: next_group.or(end) }
+        Visited {
+            keys: found.len(),
+            next: next_group.or(end),
+        }
     }
 
     /// Visits every live key of `db` in one shard.
-    pub fn for_each_in_shard(&mut self, db: DbIndex, shard: u16, visit: &mut dyn FnMut(&EntryView<'_>)) {
+    pub fn for_each_in_shard(
+        &mut self,
+        db: DbIndex,
+        shard: u16,
+        visit: &mut dyn FnMut(&EntryView<'_>),
+    ) {
         let now = self.now();
         let (shard, mut position) = (self.shard(shard), Some(0));
         while let Some((entries, end)) = position.and_then(|at| shard.entries_at(db, at)) {
-            entries.filter(|entry| !entry.is_expired(now)).for_each(|entry| visit(&entry));
+            entries
+                .filter(|entry| !entry.is_expired(now))
+                .for_each(|entry| visit(&entry));
             position = end;
         }
         self.leave();
@@ -96,7 +126,10 @@ impl Unit<'_> {
         let mut found = None;
         for _ in 0..if total > 0 { DRAWS } else { 0 } {
             let shard = shard_of_rank(&lens, random() % total);
-            let drawn = self.shard(shard).draw(db, &mut random).filter(|entry| !entry.is_expired(now));
+            let drawn = self
+                .shard(shard)
+                .draw(db, &mut random)
+                .filter(|entry| !entry.is_expired(now));
             found = drawn.map(|entry| entry.key().to_vec());
             if found.is_some() {
                 break;
@@ -105,7 +138,9 @@ impl Unit<'_> {
         if found.is_none() && total > 0 {
             let occupied = (0..lens.len() as u16).filter(|&shard| lens[usize::from(shard)] > 0);
             found = occupied.into_iter().find_map(|shard| {
-                let live = self.shard(shard).first_where(db, |entry| !entry.is_expired(now));
+                let live = self
+                    .shard(shard)
+                    .first_where(db, |entry| !entry.is_expired(now));
                 live.map(|entry| entry.key().to_vec())
             });
         }
@@ -139,7 +174,11 @@ fn cut_to<T>(found: &mut Vec<(u64, T)>, count: usize) -> Option<u64> {
     }
     let (_, last, _) = found.select_nth_unstable_by_key(count - 1, |(at, _)| *at);
     let last = last.0;
-    let next = found.iter().map(|(at, _)| *at).filter(|at| *at > last).min();
+    let next = found
+        .iter()
+        .map(|(at, _)| *at)
+        .filter(|at| *at > last)
+        .min();
     found.retain(|(at, _)| *at <= last);
     next
 }
@@ -166,6 +205,9 @@ impl CursorLayout {
     }
 
     fn split(self, cursor: u64) -> (u64, u64) {
-        (cursor >> self.position_bits(), cursor << (64 - self.position_bits()))
+        (
+            cursor >> self.position_bits(),
+            cursor << (64 - self.position_bits()),
+        )
     }
 }

@@ -66,7 +66,15 @@ const MERGE_KEYS_MIN: usize = 64;
 
 impl Db {
     fn new(id: u64) -> Box<Self> {
-        Box::new(Self { id, table: Table::new(), wheel: None, with_ttl: 0, pre_images: PreImages::default(), merge_from: 0, keys_peak: 0 })
+        Box::new(Self {
+            id,
+            table: Table::new(),
+            wheel: None,
+            with_ttl: 0,
+            pre_images: PreImages::default(),
+            merge_from: 0,
+            keys_peak: 0,
+        })
     }
 
     /// Whether so many keys have gone that segments are worth merging.
@@ -76,11 +84,16 @@ impl Db {
 
     /// Whether the wheel holds many records of keys that are gone.
     fn has_old_records(&self) -> bool {
-        self.wheel.as_ref().is_some_and(|wheel| wheel.needs_compaction(self.with_ttl))
+        self.wheel
+            .as_ref()
+            .is_some_and(|wheel| wheel.needs_compaction(self.with_ttl))
     }
 
     fn bytes(&self) -> usize {
-        let wheel = self.wheel.as_ref().map_or(0, |wheel| size_of::<Wheel>() + wheel.bytes());
+        let wheel = self
+            .wheel
+            .as_ref()
+            .map_or(0, |wheel| size_of::<Wheel>() + wheel.bytes());
         size_of::<Self>() + self.table.bytes() + wheel + self.pre_images.bytes()
     }
 }
@@ -102,7 +115,10 @@ pub(crate) struct Shard {
     /// Parity of the current epoch; changes only at a cut.
     pub(crate) parity: bool,
     /// Databases flushed while a snapshot still had to walk them.
-    #[expect(clippy::vec_box, reason = "databases move between here, `dbs` and the graveyard by pointer")]
+    #[expect(
+        clippy::vec_box,
+        reason = "databases move between here, `dbs` and the graveyard by pointer"
+    )]
     pub(crate) detached: Vec<Box<Db>>,
     /// What a snapshot has yet to show of this shard.
     walk: Option<Walk>,
@@ -182,16 +198,26 @@ impl Shard {
 
     /// Bytes this shard counts against the limit: data, tables, and slab pages above 1.04 x live.
     pub(crate) fn used_bytes(&self) -> usize {
-        let dbs = self.dbs.iter().flatten().chain(&self.detached).chain(self.graveyard.dbs.iter().map(|(db, _)| db));
+        let dbs = self
+            .dbs
+            .iter()
+            .flatten()
+            .chain(&self.detached)
+            .chain(self.graveyard.dbs.iter().map(|(db, _)| db));
         let live = self.slab.live_bytes();
         let excess = self.slab.resident_bytes().saturating_sub(live + live / 25);
-        self.dataset_bytes() + self.slab.metadata_bytes() + excess + self.watches.bytes() + dbs.map(|db| db.bytes()).sum::<usize>()
+        self.dataset_bytes()
+            + self.slab.metadata_bytes()
+            + excess
+            + self.watches.bytes()
+            + dbs.map(|db| db.bytes()).sum::<usize>()
     }
 
     /// Whether what others know of this shard is out of date.
     #[inline]
     pub(crate) fn needs_publishing(&self) -> bool {
-        self.published.stale || self.dataset_bytes().abs_diff(self.published.live_bytes) >= PUBLISH_BYTES
+        self.published.stale
+            || self.dataset_bytes().abs_diff(self.published.live_bytes) >= PUBLISH_BYTES
     }
 
     /// How used and dataset bytes have moved since the last call.
@@ -204,7 +230,12 @@ impl Shard {
             used as i64 - self.published.used_bytes as i64,
             dataset as i64 - self.published.dataset_bytes as i64,
         );
-        self.published = Published { live_bytes: dataset, used_bytes: used, dataset_bytes: dataset, stale: false };
+        self.published = Published {
+            live_bytes: dataset,
+            used_bytes: used,
+            dataset_bytes: dataset,
+            stale: false,
+        };
         moved
     }
 
@@ -218,7 +249,11 @@ impl Shard {
         !self.graveyard.dbs.is_empty()
             || !self.graveyard.strings.is_empty()
             || self.slab.needs_compaction()
-            || self.dbs.iter().flatten().any(|db| db.has_shrunk() || db.has_old_records())
+            || self
+                .dbs
+                .iter()
+                .flatten()
+                .any(|db| db.has_shrunk() || db.has_old_records())
     }
 
     /// The entry of `key`, expired or not.
@@ -231,7 +266,12 @@ impl Shard {
 
     /// The word of `key` and whether it is past its expire time.
     #[inline]
-    pub(crate) fn lookup(&self, db: DbIndex, key: &Key<'_>, now: UnixMillis) -> Option<(Found, bool)> {
+    pub(crate) fn lookup(
+        &self,
+        db: DbIndex,
+        key: &Key<'_>,
+        now: UnixMillis,
+    ) -> Option<(Found, bool)> {
         let slot = self.db(db)?.table.find(key.hash.position, key.bytes)?;
         let word = slot.load();
         // SAFETY: words in the table own live entries, and `&self` keeps them so.
@@ -256,7 +296,12 @@ impl Shard {
 
     /// As [`Shard::view`], counting a hit for the eviction policy.
     #[inline]
-    pub(crate) fn view_and_touch(&self, db: DbIndex, key: &Key<'_>, now: UnixMillis) -> Option<EntryView<'_>> {
+    pub(crate) fn view_and_touch(
+        &self,
+        db: DbIndex,
+        key: &Key<'_>,
+        now: UnixMillis,
+    ) -> Option<EntryView<'_>> {
         let slot = self.db(db)?.table.find(key.hash.position, key.bytes)?;
         let word = slot.load();
         slot.touch(word);
@@ -285,7 +330,11 @@ impl Shard {
     }
 
     /// The first entry in order of position for which `wanted` holds.
-    pub(crate) fn first_where(&self, db: DbIndex, wanted: impl Fn(&EntryView<'_>) -> bool) -> Option<EntryView<'_>> {
+    pub(crate) fn first_where(
+        &self,
+        db: DbIndex,
+        wanted: impl Fn(&EntryView<'_>) -> bool,
+    ) -> Option<EntryView<'_>> {
         let mut position = Some(0);
         while let Some((mut entries, end)) = position.and_then(|at| self.entries_at(db, at)) {
             if let Some(found) = entries.find(&wanted) {
@@ -306,7 +355,9 @@ impl Shard {
         now: UnixMillis,
         hasher: &KeyHasher,
     ) {
-        let old = self.view_and_touch(db, key, now).map(|view| (view.word(), view.expire_at()));
+        let old = self
+            .view_and_touch(db, key, now)
+            .map(|view| (view.word(), view.expire_at()));
         let old_expiry = old.and_then(|(_, expire_at)| expire_at);
         let expire_at = match expiry {
             NewExpiry::None => None,
@@ -348,7 +399,11 @@ impl Shard {
         if let Payload::Big(big) = &value {
             self.outside_bytes += outside_bytes(big);
         }
-        let entry = EntryPtr::new(self.slab.alloc(entry_bytes(key.len(), expire_at.is_some(), &value)));
+        let entry = EntryPtr::new(self.slab.alloc(entry_bytes(
+            key.len(),
+            expire_at.is_some(),
+            &value,
+        )));
         // SAFETY: the block is new, aligned and as large as asked.
         unsafe { entry.write(key, stamp_of(now), expire_at, value) };
         Word::new(entry, position, kind, expire_at.is_some(), self.parity)
@@ -385,7 +440,13 @@ impl Shard {
             if kind == old.kind() {
                 return;
             }
-            Word::new(old.entry(), key.hash.position, kind, old.has_ttl(), self.parity)
+            Word::new(
+                old.entry(),
+                key.hash.position,
+                kind,
+                old.has_ttl(),
+                self.parity,
+            )
         } else {
             let new = self.new_entry(key.bytes, key.hash.position, value, expire_at, now);
             self.retire(db, old);
@@ -403,9 +464,14 @@ impl Shard {
 
     /// Puts `new` where `old` is, keeping its counters.
     fn install(&mut self, db: DbIndex, key: &Key<'_>, old: Word, new: Word) {
-        let db = self.dbs[db as usize].as_mut().expect("the database holds the key");
+        let db = self.dbs[db as usize]
+            .as_mut()
+            .expect("the database holds the key");
         // By address, not by key: the old block may be free already.
-        let slot = db.table.find_entry_mut(key.hash.position, old.entry()).expect("the old word is in the table");
+        let slot = db
+            .table
+            .find_entry_mut(key.hash.position, old.entry())
+            .expect("the old word is in the table");
         let current = slot.load();
         slot.store(current.keeping_counters(new));
         db.with_ttl = db.with_ttl + usize::from(new.has_ttl()) - usize::from(old.has_ttl());
@@ -422,9 +488,13 @@ impl Shard {
     ) {
         let Some(at) = new else { return };
         if old.is_none_or(|old| at < old) {
-            let db = self.dbs[db as usize].as_mut().expect("the database holds the key");
+            let db = self.dbs[db as usize]
+                .as_mut()
+                .expect("the database holds the key");
             let phase = u32::from(self.index) * WHEEL_PHASE_TICKS;
-            let wheel = db.wheel.get_or_insert_with(|| Box::new(Wheel::new(now, phase)));
+            let wheel = db
+                .wheel
+                .get_or_insert_with(|| Box::new(Wheel::new(now, phase)));
             wheel.advance(now);
             wheel.file(Record40::from_position(key.hash.position), at);
             self.published.stale = true;
@@ -433,15 +503,22 @@ impl Shard {
 
     /// Removes `key`; whether it was there, expired or not.
     pub(crate) fn remove(&mut self, db: DbIndex, key: &Key<'_>) -> bool {
-        let Some(database) = self.dbs[db as usize].as_mut() else { return false };
-        let Some(word) = database.table.remove(key.hash.position, key.bytes) else { return false };
+        let Some(database) = self.dbs[db as usize].as_mut() else {
+            return false;
+        };
+        let Some(word) = database.table.remove(key.hash.position, key.bytes) else {
+            return false;
+        };
         self.departed(db, word);
         true
     }
 
     /// Accounts for a word that has just left the table of `db`.
     fn departed(&mut self, db: DbIndex, word: Word) {
-        self.dbs[db as usize].as_mut().expect("the database held the key").with_ttl -= usize::from(word.has_ttl());
+        self.dbs[db as usize]
+            .as_mut()
+            .expect("the database held the key")
+            .with_ttl -= usize::from(word.has_ttl());
         self.retire(db, word);
     }
 
@@ -451,7 +528,11 @@ impl Shard {
         if word.parity() == self.parity {
             self.free(word);
         } else {
-            self.dbs[db as usize].as_mut().expect("the database held the key").pre_images.push(word);
+            self.dbs[db as usize]
+                .as_mut()
+                .expect("the database held the key")
+                .pre_images
+                .push(word);
         }
     }
 
@@ -467,7 +548,9 @@ impl Shard {
     fn free_later(&mut self, word: Word) {
         if word.kind() == Kind::BigString {
             // SAFETY: the word has left its table, and the entry is freed right below.
-            self.graveyard.strings.push(*unsafe { EntryMut::new(word) }.take_big());
+            self.graveyard
+                .strings
+                .push(*unsafe { EntryMut::new(word) }.take_big());
         }
         // SAFETY: the word has left the table and every queue, so this is the block's only owner.
         unsafe { self.slab.free(word.entry().block()) };
@@ -489,7 +572,13 @@ impl Shard {
     }
 
     /// Sets, changes or removes the expire time of a key that is there.
-    pub(crate) fn set_expire(&mut self, db: DbIndex, key: &Key<'_>, at: Option<UnixMillis>, now: UnixMillis) {
+    pub(crate) fn set_expire(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        at: Option<UnixMillis>,
+        now: UnixMillis,
+    ) {
         let view = self.view(db, key).expect("the caller has found the key");
         let (word, old) = (view.word(), view.expire_at());
         if old == at {
@@ -508,14 +597,23 @@ impl Shard {
 
     /// A new entry for `key` with `word`'s value and another expire time. The value's big string is cloned
     /// (a pin) if `word` stays readable, else moved over.
-    fn copy_of(&mut self, word: Word, key: &Key<'_>, at: Option<UnixMillis>, now: UnixMillis, keep: bool) -> Word {
+    fn copy_of(
+        &mut self,
+        word: Word,
+        key: &Key<'_>,
+        at: Option<UnixMillis>,
+        now: UnixMillis,
+        keep: bool,
+    ) -> Word {
         // SAFETY: the word's entry is live; the copy below finishes before it is freed.
         let view = unsafe { EntryView::new(word) };
         let payload = match (view.string(), word.kind()) {
             (StringRef::Raw(bytes), Kind::Grown) => Payload::Grown(bytes),
             (StringRef::Raw(bytes), _) => Payload::Raw(bytes),
             (StringRef::Int(value), _) => Payload::Int(value),
-            (StringRef::Big(big), _) if keep || word.parity() != self.parity => Payload::Big(Box::new(big.clone())),
+            (StringRef::Big(big), _) if keep || word.parity() != self.parity => {
+                Payload::Big(Box::new(big.clone()))
+            }
             (StringRef::Big(_), _) => {
                 // SAFETY: the entry is freed by `retire_copied` next, which leaves the string alone.
                 let big = unsafe { EntryMut::new(word) }.take_big();
@@ -569,7 +667,11 @@ impl Shard {
     }
 
     /// A copy of the value and expire time at `key`, to be installed elsewhere. Big strings are pinned.
-    pub(crate) fn value_of(&self, db: DbIndex, key: &Key<'_>) -> Option<(OwnedValue, Option<UnixMillis>)> {
+    pub(crate) fn value_of(
+        &self,
+        db: DbIndex,
+        key: &Key<'_>,
+    ) -> Option<(OwnedValue, Option<UnixMillis>)> {
         let view = self.view(db, key)?;
         let value = match (view.string(), view.word().kind()) {
             (StringRef::Raw(bytes), Kind::Grown) => OwnedValue::Grown(bytes.into()),
@@ -582,10 +684,16 @@ impl Shard {
 
     /// Detaches a database in O(1): into the running snapshot, or to be torn down in slices.
     pub(crate) fn detach(&mut self, db: DbIndex) -> u64 {
-        let Some(database) = self.dbs[db as usize].take() else { return 0 };
+        let Some(database) = self.dbs[db as usize].take() else {
+            return 0;
+        };
         let keys = database.table.len() as u64;
         self.published.stale = true;
-        if self.walk.as_ref().is_some_and(|walk| walk.owes(database.id)) {
+        if self
+            .walk
+            .as_ref()
+            .is_some_and(|walk| walk.owes(database.id))
+        {
             self.detached.push(database);
         } else {
             self.bury(database);
@@ -601,7 +709,9 @@ impl Shard {
     /// Frees a bounded part of what is dead; whether anything is left.
     pub(crate) fn dig(&mut self) -> bool {
         let mut chunks = GRAVEYARD_CHUNKS;
-        while chunks > 0 && let Some(big) = self.graveyard.strings.last_mut() {
+        while chunks > 0
+            && let Some(big) = self.graveyard.strings.last_mut()
+        {
             let before = outside_bytes(big);
             let dropped = big.len().div_ceil(CHUNK_BYTES).clamp(1, chunks);
             let done = big.drop_some(dropped);
@@ -630,7 +740,9 @@ impl Shard {
     /// Moves up to `blocks` blocks off sparse pages; whether compaction wants to go on.
     pub(crate) fn compact(&mut self, blocks: usize, hasher: &KeyHasher) -> bool {
         for _ in 0..blocks {
-            let Some(block) = self.slab.sparse_block() else { return false };
+            let Some(block) = self.slab.sparse_block() else {
+                return false;
+            };
             self.relocate(EntryPtr::new(block), hasher);
         }
         self.slab.needs_compaction()
@@ -642,7 +754,9 @@ impl Shard {
         let key = unsafe { entry.key() };
         let position = hasher.hash(key).position;
         for database in self.dbs.iter_mut().flatten() {
-            let Some(slot) = database.table.find_entry_mut(position, entry) else { continue };
+            let Some(slot) = database.table.find_entry_mut(position, entry) else {
+                continue;
+            };
             let word = slot.load();
             // SAFETY: the word is in a table of this shard, which is borrowed exclusively.
             let len = unsafe { EntryView::new(word) }.entry_len();
@@ -669,9 +783,18 @@ impl Shard {
     ) -> bool {
         self.published.stale = true;
         for _ in 0..records {
-            let Some(database) = self.dbs[db as usize].as_mut() else { return false };
-            let Some(record) = database.wheel.as_mut().and_then(|wheel| wheel.pop_due(now)) else { return false };
-            for word in database.table.matches(record, hasher).filter(|word| word.has_ttl()).collect::<smallvec::SmallVec<[_; 4]>>() {
+            let Some(database) = self.dbs[db as usize].as_mut() else {
+                return false;
+            };
+            let Some(record) = database.wheel.as_mut().and_then(|wheel| wheel.pop_due(now)) else {
+                return false;
+            };
+            for word in database
+                .table
+                .matches(record, hasher)
+                .filter(|word| word.has_ttl())
+                .collect::<smallvec::SmallVec<[_; 4]>>()
+            {
                 self.expire_or_refile(db, word, record, now, hasher, &mut gone);
             }
         }
@@ -691,20 +814,33 @@ impl Shard {
         // entry has been freed since but those whose words the loop above has passed.
         let view = unsafe { EntryView::new(word) };
         let at = view.expire_at().expect("the word has a TTL");
-        let database = self.dbs[db as usize].as_mut().expect("the record came from it");
+        let database = self.dbs[db as usize]
+            .as_mut()
+            .expect("the record came from it");
         if now <= at {
-            database.wheel.as_mut().expect("the record came from it").file(record, at);
+            database
+                .wheel
+                .as_mut()
+                .expect("the record came from it")
+                .file(record, at);
             return;
         }
         gone(&mut self.watches, view.key());
         let position = position_of(word, hasher);
-        database.table.remove_entry(position, word.entry()).expect("the word is in the table");
+        database
+            .table
+            .remove_entry(position, word.entry())
+            .expect("the word is in the table");
         self.departed(db, word);
     }
 
     /// The earliest instant at which [`Shard::expire_due`] has something to do.
     pub(crate) fn next_due(&self) -> Option<UnixMillis> {
-        self.dbs.iter().flatten().filter_map(|db| db.wheel.as_ref()?.next_due()).min()
+        self.dbs
+            .iter()
+            .flatten()
+            .filter_map(|db| db.wheel.as_ref()?.next_due())
+            .min()
     }
 
     /// One slice of throwing out records of keys that are gone, in each database whose wheel holds too many;
@@ -712,7 +848,15 @@ impl Shard {
     pub(crate) fn compact_wheels(&mut self, records: usize, hasher: &KeyHasher) -> bool {
         let mut more = false;
         for db in self.dbs.iter_mut().flatten() {
-            let Db { wheel: Some(wheel), table, with_ttl, .. } = &mut **db else { continue };
+            let Db {
+                wheel: Some(wheel),
+                table,
+                with_ttl,
+                ..
+            } = &mut **db
+            else {
+                continue;
+            };
             if wheel.needs_compaction(*with_ttl) {
                 more |= !wheel.compact(records, |record| earliest_expiry(table, record, hasher));
             }
@@ -736,7 +880,12 @@ impl Drop for Shard {
     fn drop(&mut self) {
         // Big strings live outside the slab: free every entry, not only the pages.
         let detached = std::mem::take(&mut self.detached);
-        let live: Vec<_> = self.dbs.iter_mut().filter_map(Option::take).chain(detached).collect();
+        let live: Vec<_> = self
+            .dbs
+            .iter_mut()
+            .filter_map(Option::take)
+            .chain(detached)
+            .collect();
         live.into_iter().for_each(|db| self.bury(db));
         while self.dig() {}
     }
@@ -780,7 +929,10 @@ pub(crate) fn payload_of(value: NewValue<'_>) -> Payload<'_> {
 /// The earliest expire time among the keys that `record` may stand for.
 fn earliest_expiry(table: &Table, record: Record40, hasher: &KeyHasher) -> Option<UnixMillis> {
     // SAFETY: words in the table own live entries, and it is borrowed.
-    table.matches(record, hasher).filter_map(|word| unsafe { EntryView::new(word) }.expire_at()).min()
+    table
+        .matches(record, hasher)
+        .filter_map(|word| unsafe { EntryView::new(word) }.expire_at())
+        .min()
 }
 
 fn outside_bytes(big: &BigString) -> usize {

@@ -54,7 +54,13 @@ pub(crate) struct Word(pub(crate) u64);
 impl Word {
     /// A word for a new entry: never hit, not queued.
     #[inline]
-    pub(crate) fn new(entry: EntryPtr, position: u64, kind: Kind, has_ttl: bool, parity: bool) -> Self {
+    pub(crate) fn new(
+        entry: EntryPtr,
+        position: u64,
+        kind: Kind,
+        has_ttl: bool,
+        parity: bool,
+    ) -> Self {
         debug_assert!(entry.address() & !ADDRESS_MASK == 0);
         let mut bits = entry.address() | fingerprint_bits(position) | (kind as u64) << KIND_SHIFT;
         bits |= if has_ttl { HAS_TTL } else { 0 };

@@ -10,8 +10,14 @@ mod sync {
 }
 
 #[path = "slot_word.rs"]
-#[expect(clippy::duplicate_mod, reason = "compiled a second time, against other atomics")]
-#[expect(dead_code, reason = "the model uses what readers, the snapshot and the evictor use")]
+#[expect(
+    clippy::duplicate_mod,
+    reason = "compiled a second time, against other atomics"
+)]
+#[expect(
+    dead_code,
+    reason = "the model uses what readers, the snapshot and the evictor use"
+)]
 mod slot_word;
 
 use loom::cell::UnsafeCell;
@@ -45,15 +51,32 @@ struct Model {
 }
 
 fn word(entry: u64, parity: bool) -> Word {
-    Word::new(EntryPtr::from_address(8 * (entry + 1)), POSITION, Kind::Raw, true, parity)
+    Word::new(
+        EntryPtr::from_address(8 * (entry + 1)),
+        POSITION,
+        Kind::Raw,
+        true,
+        parity,
+    )
 }
 
 impl Model {
     /// One key, of old parity: a snapshot has just begun.
     fn new() -> Arc<Self> {
-        let shard = Shard { slot: SlotWord::new(word(0, false)), present: true, parity: true, shown: 0, pre_images: Vec::new() };
-        let entries = [true, false].map(|live| Entry { live: UnsafeCell::new(live) });
-        Arc::new(Self { shard: RwLock::new(shard), entries })
+        let shard = Shard {
+            slot: SlotWord::new(word(0, false)),
+            present: true,
+            parity: true,
+            shown: 0,
+            pre_images: Vec::new(),
+        };
+        let entries = [true, false].map(|live| Entry {
+            live: UnsafeCell::new(live),
+        });
+        Arc::new(Self {
+            shard: RwLock::new(shard),
+            entries,
+        })
     }
 
     fn entry(&self, word: Word) -> &Entry {
@@ -62,13 +85,18 @@ impl Model {
 
     fn assert_live(&self, word: Word) {
         // SAFETY: the model's lock orders this against `set_live`; `loom` checks that.
-        self.entry(word).live.with(|live| assert!(unsafe { *live }, "a word leads to a live entry"));
+        self.entry(word)
+            .live
+            .with(|live| assert!(unsafe { *live }, "a word leads to a live entry"));
     }
 
     fn set_live(&self, word: Word, live: bool) {
         self.entry(word).live.with_mut(|was| {
             // SAFETY: as in `assert_live`.
-            assert!(unsafe { was.replace(live) } != live, "an entry is made and freed once");
+            assert!(
+                unsafe { was.replace(live) } != live,
+                "an entry is made and freed once"
+            );
         });
     }
 
@@ -142,8 +170,16 @@ impl Model {
         if shard.present {
             let found = shard.slot.load();
             self.assert_live(found);
-            assert!(found.has_ttl() && found.parity() && found.kind() == Kind::Raw && found.may_be_at(POSITION));
-            assert!(found.frequency() <= hits_max, "hits may be lost, never invented");
+            assert!(
+                found.has_ttl()
+                    && found.parity()
+                    && found.kind() == Kind::Raw
+                    && found.may_be_at(POSITION)
+            );
+            assert!(
+                found.frequency() <= hits_max,
+                "hits may be lost, never invented"
+            );
         }
     }
 }
@@ -164,7 +200,9 @@ fn check(threads: &'static [&'static [Act]], hits_max: u8) {
             })
             .collect();
         model.read();
-        handles.into_iter().for_each(|handle| handle.join().unwrap());
+        handles
+            .into_iter()
+            .for_each(|handle| handle.join().unwrap());
         model.check(hits_max);
     });
 }
@@ -182,8 +220,20 @@ fn hits_do_not_bring_an_evicted_entry_back() {
 
 #[test]
 fn touch_flip_overwrite_and_evict_in_any_order() {
-    check(&[&[Model::flip, Model::read], &[Model::overwrite, Model::evict]], 2);
-    check(&[&[Model::overwrite, Model::read], &[Model::evict, Model::flip]], 2);
+    check(
+        &[
+            &[Model::flip, Model::read],
+            &[Model::overwrite, Model::evict],
+        ],
+        2,
+    );
+    check(
+        &[
+            &[Model::overwrite, Model::read],
+            &[Model::evict, Model::flip],
+        ],
+        2,
+    );
 }
 
 #[test]

@@ -57,13 +57,21 @@ impl Snapshot {
             return None;
         }
         progress.shards_left.store(shards, Ordering::Relaxed);
-        Some(Self { progress: Arc::clone(progress), shard: 0, shards })
+        Some(Self {
+            progress: Arc::clone(progress),
+            shard: 0,
+            shards,
+        })
     }
 
     /// Visits at most one segment, or as many replaced versions, under one shard's lock; whether there is
     /// more. `visit` gets each key as it was at the cut, with its database's number then; keys come in no
     /// useful order.
-    pub fn step(&mut self, keyspace: &Keyspace, visit: &mut dyn FnMut(DbIndex, EntryView<'_>)) -> bool {
+    pub fn step(
+        &mut self,
+        keyspace: &Keyspace,
+        visit: &mut dyn FnMut(DbIndex, EntryView<'_>),
+    ) -> bool {
         if self.shard == self.shards {
             return false;
         }

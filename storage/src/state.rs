@@ -69,7 +69,8 @@ impl State {
 
     /// With another pause.
     pub fn with_pause(self, pause: Pause) -> Self {
-        self.with(PAUSE_ALL, pause == Pause::All).with(PAUSE_WRITES, pause != Pause::Off)
+        self.with(PAUSE_ALL, pause == Pause::All)
+            .with(PAUSE_WRITES, pause != Pause::Off)
     }
 
     /// Whether storage may take keys away on its own: not on a replica, not while paused.

@@ -15,17 +15,26 @@ impl Unit<'_> {
     /// `WrongType`, `NotInteger`, or `Overflow` when the sum leaves the range of an `i64`.
     pub fn incr(&mut self, db: DbIndex, key: &Key<'_>, delta: i64) -> Result<i64, StoreError> {
         let (now, hasher) = (self.now(), self.keyspace().hasher());
-        let before = self.find_to_change(db, key).map(|entry| (entry.word().kind(), entry.string().integer()));
+        let before = self
+            .find_to_change(db, key)
+            .map(|entry| (entry.word().kind(), entry.string().integer()));
         let (value, kind) = match before {
             None => (delta, None),
-            Some((kind, Some(old))) => (old.checked_add(delta).ok_or(StoreError::Overflow)?, Some(kind)),
+            Some((kind, Some(old))) => (
+                old.checked_add(delta).ok_or(StoreError::Overflow)?,
+                Some(kind),
+            ),
             Some((_, None)) => return Err(StoreError::NotInteger),
         };
         let shard = self.shard_mut(key.hash.shard);
         if kind == Some(Kind::Int) {
             shard.writable(db, key, now).set_int(value);
         } else {
-            let expiry = if kind.is_some() { NewExpiry::Keep } else { NewExpiry::None };
+            let expiry = if kind.is_some() {
+                NewExpiry::Keep
+            } else {
+                NewExpiry::None
+            };
             shard.set(db, key, Payload::Int(value), expiry, now, hasher);
         }
         self.changed(db, key);
@@ -37,9 +46,17 @@ impl Unit<'_> {
     ///
     /// # Errors
     /// `WrongType`, or `TooLong` when the string would exceed `len_max` bytes.
-    pub fn append(&mut self, db: DbIndex, key: &Key<'_>, bytes: &[u8], len_max: u64) -> Result<u64, StoreError> {
+    pub fn append(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        bytes: &[u8],
+        len_max: u64,
+    ) -> Result<u64, StoreError> {
         let len = self.string_len(db, key)?.unwrap_or(0);
-        let total = len.checked_add(bytes.len() as u64).filter(|total| *total <= len_max);
+        let total = len
+            .checked_add(bytes.len() as u64)
+            .filter(|total| *total <= len_max);
         let total = total.ok_or(StoreError::TooLong)?;
         self.write_string(db, key, len, bytes, total);
         self.changed(db, key);
@@ -63,7 +80,9 @@ impl Unit<'_> {
         if bytes.is_empty() {
             return Ok(len);
         }
-        let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= len_max);
+        let end = offset
+            .checked_add(bytes.len() as u64)
+            .filter(|end| *end <= len_max);
         let total = end.ok_or(StoreError::TooLong)?.max(len);
         self.write_string(db, key, offset, bytes, total);
         self.changed(db, key);
@@ -86,11 +105,15 @@ impl Unit<'_> {
         self.write_string(db, key, 0, &[], len.max(len_min));
         let now = self.now();
         let shard = self.shard_mut(key.hash.shard);
-        let is_big = shard.view(db, key).is_some_and(|entry| entry.word().kind() == Kind::BigString);
+        let is_big = shard
+            .view(db, key)
+            .is_some_and(|entry| entry.word().kind() == Kind::BigString);
         let result = if is_big {
             shard.with_big(db, key, now, |big| change(&mut StringMut::Big(big)))
         } else {
-            change(&mut StringMut::Small(shard.writable(db, key, now).raw_bytes_mut()))
+            change(&mut StringMut::Small(
+                shard.writable(db, key, now).raw_bytes_mut(),
+            ))
         };
         self.changed(db, key);
         Ok(result)
@@ -106,7 +129,13 @@ impl Unit<'_> {
         let (now, hasher) = (self.now(), self.keyspace().hasher());
         let live = self.live(db, key);
         let shard = self.shard_mut(key.hash.shard);
-        let old = if live { shard.view(db, key).map(|entry| (entry.word().kind(), entry.string())) } else { None };
+        let old = if live {
+            shard
+                .view(db, key)
+                .map(|entry| (entry.word().kind(), entry.string()))
+        } else {
+            None
+        };
         match old {
             Some((Kind::BigString, _)) => shard.with_big(db, key, now, |big| {
                 big.write_at(offset as usize, bytes);
@@ -114,14 +143,19 @@ impl Unit<'_> {
             }),
             Some((Kind::Grown, StringRef::Raw(value))) if value.len() as u64 == total => {
                 let at = offset as usize;
-                shard.writable(db, key, now).raw_bytes_mut()[at..at + bytes.len()].copy_from_slice(bytes);
+                shard.writable(db, key, now).raw_bytes_mut()[at..at + bytes.len()]
+                    .copy_from_slice(bytes);
             }
             old => {
                 let mut grown = Vec::with_capacity((total as usize).min(BIG_STRING_MIN_BYTES));
                 if let Some((_, value)) = old {
                     value.copy_range(0, u64::MAX, &mut grown);
                 }
-                let expiry = if live { NewExpiry::Keep } else { NewExpiry::None };
+                let expiry = if live {
+                    NewExpiry::Keep
+                } else {
+                    NewExpiry::None
+                };
                 if (total as usize) < BIG_STRING_MIN_BYTES {
                     grown.resize(total as usize, 0);
                     grown[offset as usize..offset as usize + bytes.len()].copy_from_slice(bytes);
@@ -163,7 +197,9 @@ impl StringMut<'_> {
     pub fn byte(&self, index: usize) -> u8 {
         match self {
             StringMut::Small(bytes) => bytes[index],
-            StringMut::Big(big) => big.get_byte(index).expect("the index lies inside the string"),
+            StringMut::Big(big) => big
+                .get_byte(index)
+                .expect("the index lies inside the string"),
         }
     }
 

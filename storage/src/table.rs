@@ -63,13 +63,22 @@ pub(crate) struct Segment {
 
 impl Segment {
     fn new(prefix: u64, depth: u32, capacity: usize) -> Self {
-        Self { words: HashTable::with_capacity(capacity), control: std::ptr::null(), prefix, depth }
+        Self {
+            words: HashTable::with_capacity(capacity),
+            control: std::ptr::null(),
+            prefix,
+            depth,
+        }
     }
 
     /// First position after this segment, or `None` when it is the last.
     pub(crate) fn end(&self) -> Option<u64> {
         let size = 1u64.checked_shl(64 - self.depth).unwrap_or(0);
-        if size == 0 { None } else { self.prefix.checked_add(size) }
+        if size == 0 {
+            None
+        } else {
+            self.prefix.checked_add(size)
+        }
     }
 
     /// The slot words, in no order.
@@ -93,13 +102,19 @@ impl Segment {
 
     #[inline]
     fn find(&self, position: u64, key: &[u8]) -> Option<&SlotWord> {
-        self.words.find(bucket_hash(position), |slot| is_key(slot.load(), position, key))
+        self.words.find(bucket_hash(position), |slot| {
+            is_key(slot.load(), position, key)
+        })
     }
 
     fn push(&mut self, position: u64, word: Word, hasher: &KeyHasher) {
         let rehash = |slot: &SlotWord| bucket_hash(position_of(slot.load(), hasher));
-        let placed = self.words.insert_unique(bucket_hash(position), SlotWord::new(word), rehash);
-        self.control = std::ptr::from_ref(placed.get()).wrapping_add(placed.bucket_index() + 1).cast();
+        let placed = self
+            .words
+            .insert_unique(bucket_hash(position), SlotWord::new(word), rehash);
+        self.control = std::ptr::from_ref(placed.get())
+            .wrapping_add(placed.bucket_index() + 1)
+            .cast();
     }
 
     /// Starts loading the control bytes and buckets that a lookup of `position` reads first.
@@ -109,7 +124,9 @@ impl Segment {
         let first = bucket_hash(position) as usize & (self.words.num_buckets() - 1);
         prefetch::read(self.control.wrapping_add(first));
         // A group of 16 buckets touches two or three lines.
-        let nearest = self.control.wrapping_sub((first + 1) * size_of::<SlotWord>());
+        let nearest = self
+            .control
+            .wrapping_sub((first + 1) * size_of::<SlotWord>());
         prefetch::read(nearest);
         prefetch::read(nearest.wrapping_sub(LINE));
     }
@@ -117,7 +134,10 @@ impl Segment {
     /// Starts loading the entry that a lookup of `position` most likely reads.
     #[inline]
     fn prefetch_entry(&self, position: u64) {
-        let mut candidates = self.words.iter_hash(bucket_hash(position)).map(SlotWord::load);
+        let mut candidates = self
+            .words
+            .iter_hash(bucket_hash(position))
+            .map(SlotWord::load);
         if let Some(word) = candidates.find(|word| word.may_be_at(position)) {
             // Most entries span two lines.
             let entry = word.entry().block().as_ptr();
@@ -154,7 +174,11 @@ impl Child {
     }
 
     fn node(node: Box<Node>) -> Self {
-        Self(NonNull::from(Box::leak(node)).cast::<u8>().map_addr(|address| address | 1))
+        Self(
+            NonNull::from(Box::leak(node))
+                .cast::<u8>()
+                .map_addr(|address| address | 1),
+        )
     }
 
     #[inline]
@@ -163,7 +187,11 @@ impl Child {
             ChildKind::Segment(self.0.cast())
         } else {
             let untagged = self.0.as_ptr().map_addr(|address| address & !1);
-            ChildKind::Node(NonNull::new(untagged).expect("a node is not at address 1").cast())
+            ChildKind::Node(
+                NonNull::new(untagged)
+                    .expect("a node is not at address 1")
+                    .cast(),
+            )
         }
     }
 }
@@ -173,7 +201,8 @@ struct Node {
     children: [Child; FANOUT],
 }
 
-const _: () = assert!(size_of::<Node>() == 512 && align_of::<Segment>() >= 2 && align_of::<Node>() >= 2);
+const _: () =
+    assert!(size_of::<Node>() == 512 && align_of::<Segment>() >= 2 && align_of::<Node>() >= 2);
 
 #[inline]
 fn child_index(position: u64, level: u32) -> usize {
@@ -197,7 +226,13 @@ impl Table {
     pub(crate) fn new() -> Self {
         let segment = Box::new(Segment::new(0, 0, 0));
         let bytes = size_of::<Node>() + segment.bytes();
-        Self { root: Box::new(Node { children: [Child::segment(segment); FANOUT] }), len: 0, bytes }
+        Self {
+            root: Box::new(Node {
+                children: [Child::segment(segment); FANOUT],
+            }),
+            len: 0,
+            bytes,
+        }
     }
 
     /// Number of keys.
@@ -258,16 +293,30 @@ impl Table {
     }
 
     /// The slot word at `position` that points to `entry`; the entry itself is not read.
-    pub(crate) fn find_entry_mut(&mut self, position: u64, entry: EntryPtr) -> Option<&mut SlotWord> {
+    pub(crate) fn find_entry_mut(
+        &mut self,
+        position: u64,
+        entry: EntryPtr,
+    ) -> Option<&mut SlotWord> {
         let hash = bucket_hash(position);
-        self.segment_mut(position).words.find_mut(hash, |slot| slot.load().entry() == entry)
+        self.segment_mut(position)
+            .words
+            .find_mut(hash, |slot| slot.load().entry() == entry)
     }
 
     /// Every word whose position has the record's bits. The table alone would also offer words that share seven
     /// bits of hash: a wheel that believed it would file records for keys it does not stand for, without end.
-    pub(crate) fn matches(&self, record: Record40, hasher: &KeyHasher) -> impl Iterator<Item = Word> {
+    pub(crate) fn matches(
+        &self,
+        record: Record40,
+        hasher: &KeyHasher,
+    ) -> impl Iterator<Item = Word> {
         let position = record.position();
-        let candidates = self.segment(position).words.iter_hash(bucket_hash(position)).map(SlotWord::load);
+        let candidates = self
+            .segment(position)
+            .words
+            .iter_hash(bucket_hash(position))
+            .map(SlotWord::load);
         candidates.filter(move |&word| record.matches(position_of(word, hasher)))
     }
 
@@ -275,7 +324,10 @@ impl Table {
     pub(crate) fn insert(&mut self, position: u64, word: Word, hasher: &KeyHasher) {
         loop {
             let segment = self.segment_mut(position);
-            let (full, keys) = (segment.words.len() == segment.words.capacity(), segment.words.len());
+            let (full, keys) = (
+                segment.words.len() == segment.words.capacity(),
+                segment.words.len(),
+            );
             let before = segment.bytes();
             // hashbrown would double a full table, or rehash it if half is tombstones: at the largest size we
             // decide ourselves.
@@ -306,7 +358,10 @@ impl Table {
 
     fn remove_where(&mut self, position: u64, is_it: impl Fn(Word) -> bool) -> Option<Word> {
         let segment = self.segment_mut(position);
-        let found = segment.words.find_entry(bucket_hash(position), |slot| is_it(slot.load())).ok()?;
+        let found = segment
+            .words
+            .find_entry(bucket_hash(position), |slot| is_it(slot.load()))
+            .ok()?;
         let word = found.remove().0.load();
         self.len -= 1;
         Some(word)
@@ -318,7 +373,10 @@ impl Table {
         // SAFETY: `locate` names a live segment; it leaves the trie below, and only then is it freed.
         let old = unsafe { Box::from_raw(old.as_ptr()) };
         let (depth, bit) = (old.depth + 1, 1u64 << (63 - old.depth));
-        let mut halves = [Segment::new(old.prefix, depth, 0), Segment::new(old.prefix | bit, depth, 0)];
+        let mut halves = [
+            Segment::new(old.prefix, depth, 0),
+            Segment::new(old.prefix | bit, depth, 0),
+        ];
         let mut sides = [const { Vec::new() }; 2];
         for word in old.words() {
             let position = position_of(word, hasher);
@@ -327,7 +385,8 @@ impl Table {
         for (half, side) in halves.iter_mut().zip(&sides) {
             // Not one more: all keys on one side (the bits of a shared hash tag) must not double the segment.
             half.words = HashTable::with_capacity(side.len());
-            side.iter().for_each(|&(position, word)| half.push(position, word, hasher));
+            side.iter()
+                .for_each(|&(position, word)| half.push(position, word, hasher));
         }
         self.bytes = self.bytes - old.bytes() + halves[0].bytes() + halves[1].bytes();
         let [low, high] = halves.map(|half| Child::segment(Box::new(half)));
@@ -337,14 +396,18 @@ impl Table {
     /// Hangs two segments where one of `depth` hung, adding a level if the node is too coarse for them.
     fn place_halves(&mut self, prefix: u64, depth: u32, low: Child, high: Child) {
         let level = depth / FANOUT_BITS;
-        let (parent_level, at_boundary) =
-            if depth > 0 && depth.is_multiple_of(FANOUT_BITS) { (level - 1, true) } else { (level, false) };
+        let (parent_level, at_boundary) = if depth > 0 && depth.is_multiple_of(FANOUT_BITS) {
+            (level - 1, true)
+        } else {
+            (level, false)
+        };
         let added = if at_boundary { size_of::<Node>() } else { 0 };
         let node = self.node_mut(prefix, parent_level);
         if at_boundary {
             let mut children = [low; FANOUT];
             children[FANOUT / 2..].fill(high);
-            node.children[child_index(prefix, parent_level)] = Child::node(Box::new(Node { children }));
+            node.children[child_index(prefix, parent_level)] =
+                Child::node(Box::new(Node { children }));
         } else {
             let first = child_index(prefix, level);
             let span = FANOUT >> (depth - level * FANOUT_BITS);
@@ -395,7 +458,9 @@ impl Table {
             return;
         }
         let before = segment.bytes();
-        segment.words.shrink_to_fit(|slot| bucket_hash(position_of(slot.load(), hasher)));
+        segment
+            .words
+            .shrink_to_fit(|slot| bucket_hash(position_of(slot.load(), hasher)));
         let after = segment.bytes();
         self.bytes = self.bytes + after - before;
     }
@@ -415,7 +480,8 @@ impl Table {
         let level = depth / FANOUT_BITS;
         if depth > 0 && depth.is_multiple_of(FANOUT_BITS) {
             // The whole node at `level` covered just these two: it goes, and the segment takes its place.
-            let slot = &mut self.node_mut(prefix, level - 1).children[child_index(prefix, level - 1)];
+            let slot =
+                &mut self.node_mut(prefix, level - 1).children[child_index(prefix, level - 1)];
             if let ChildKind::Node(node) = std::mem::replace(slot, child).kind() {
                 // SAFETY: no child refers to the node any more, and its children have been freed or moved.
                 drop(unsafe { Box::from_raw(node.as_ptr()) });
@@ -447,7 +513,9 @@ impl Table {
 fn rebuild(segment: &mut Segment, hasher: &KeyHasher) {
     let words: Vec<Word> = segment.words().collect();
     segment.words = HashTable::with_capacity(SEGMENT_KEYS_MAX);
-    words.into_iter().for_each(|word| segment.push(position_of(word, hasher), word, hasher));
+    words
+        .into_iter()
+        .for_each(|word| segment.push(position_of(word, hasher), word, hasher));
 }
 
 impl Drop for Table {

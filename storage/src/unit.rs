@@ -179,7 +179,9 @@ impl<'e> Unit<'e> {
                 self.mode = Mode::Roaming;
                 return;
             }
-            LockPlan::Nothing | LockPlan::Read(_) | LockPlan::Write(_) => unreachable!("handled by `begin`"),
+            LockPlan::Nothing | LockPlan::Read(_) | LockPlan::Write(_) => {
+                unreachable!("handled by `begin`")
+            }
         };
         shards.sort_unstable();
         shards.dedup();
@@ -188,12 +190,19 @@ impl<'e> Unit<'e> {
         }
         let mut now = self.now;
         for shard in shards {
-            let guard = if exclusively { self.lock_exclusively(shard) } else { self.lock_shared(shard) };
+            let guard = if exclusively {
+                self.lock_exclusively(shard)
+            } else {
+                self.lock_shared(shard)
+            };
             now = now.max(guard.shard().clock());
             self.rare().many.push((shard, guard));
         }
         self.now = now;
-        self.rare().many.iter().for_each(|(_, guard)| guard.shard().advance_clock(now));
+        self.rare()
+            .many
+            .iter()
+            .for_each(|(_, guard)| guard.shard().advance_clock(now));
     }
 
     fn rare(&mut self) -> &mut Rare<'e> {
@@ -247,13 +256,18 @@ impl<'e> Unit<'e> {
     /// Keys this unit has removed by itself since the last call, in order. Each owes an event and a `DEL`
     /// effect ahead of the command's own.
     pub fn take_removed(&mut self) -> Vec<Removed> {
-        self.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.removed))
+        self.rare
+            .as_mut()
+            .map_or_else(Vec::new, |rare| std::mem::take(&mut rare.removed))
     }
 
     /// Expired keys that this unit saw but, holding a shared lock, could not remove. The same worker owes
     /// each an [`Unit::expire_if_due`] before the session's next command.
     pub fn take_stale(&mut self) -> Vec<(DbIndex, Box<[u8]>)> {
-        let mut stale = self.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.stale));
+        let mut stale = self
+            .rare
+            .as_mut()
+            .map_or_else(Vec::new, |rare| std::mem::take(&mut rare.stale));
         // Once per key, but not by looking through the list each time: one MGET may name a million.
         stale.sort_unstable();
         stale.dedup();
@@ -263,7 +277,9 @@ impl<'e> Unit<'e> {
     /// Whether [`Unit::take_removed`] or [`Unit::take_stale`] has something to say.
     #[inline]
     pub fn owes(&self) -> bool {
-        self.rare.as_ref().is_some_and(|rare| !rare.removed.is_empty() || !rare.stale.is_empty())
+        self.rare
+            .as_ref()
+            .is_some_and(|rare| !rare.removed.is_empty() || !rare.stale.is_empty())
     }
 
     /// Appends the unit's effects to the log, its locks still held.
@@ -275,7 +291,11 @@ impl<'e> Unit<'e> {
     #[inline]
     pub(crate) fn shard(&mut self, index: u16) -> &Shard {
         if self.one.as_ref().is_some_and(|(held, _)| *held == index) {
-            return self.one.as_ref().map(|(_, guard)| guard.shard()).expect("just seen");
+            return self
+                .one
+                .as_ref()
+                .map(|(_, guard)| guard.shard())
+                .expect("just seen");
         }
         self.other_shard(index)
     }
@@ -326,7 +346,10 @@ impl<'e> Unit<'e> {
         match self.place(index) {
             Ok(at) => at,
             Err(at) => {
-                assert!(self.mode == Mode::Exclusive, "a unit touched shard {index}, which it had not declared");
+                assert!(
+                    self.mode == Mode::Exclusive,
+                    "a unit touched shard {index}, which it had not declared"
+                );
                 let guard = self.lock_exclusively(index);
                 guard.shard().advance_clock(self.now);
                 self.rare().many.insert(at, (index, guard));
@@ -337,9 +360,16 @@ impl<'e> Unit<'e> {
 
     fn roam_to(&mut self, index: u16, exclusively: bool) -> &Shard {
         self.leave();
-        let guard = if exclusively { self.lock_exclusively(index) } else { self.lock_shared(index) };
+        let guard = if exclusively {
+            self.lock_exclusively(index)
+        } else {
+            self.lock_shared(index)
+        };
         self.one = Some((index, guard));
-        self.one.as_ref().map(|(_, guard)| guard.shard()).expect("just locked")
+        self.one
+            .as_ref()
+            .map(|(_, guard)| guard.shard())
+            .expect("just locked")
     }
 
     /// Lets go of the shard that a roaming unit visits; what a unit has declared it keeps.
@@ -407,7 +437,11 @@ impl<'e> Unit<'e> {
     /// # Errors
     /// `WrongType` when `key` holds something else.
     #[inline]
-    pub fn string_to_change(&mut self, db: DbIndex, key: &Key<'_>) -> Result<Option<StringRef<'_>>, StoreError> {
+    pub fn string_to_change(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+    ) -> Result<Option<StringRef<'_>>, StoreError> {
         Ok(self.find_to_change(db, key).map(|entry| entry.string()))
     }
 
@@ -426,7 +460,11 @@ impl<'e> Unit<'e> {
     /// The live entry of `key`, leaving no trace.
     #[inline]
     pub fn peek(&mut self, db: DbIndex, key: &Key<'_>) -> Option<EntryView<'_>> {
-        if self.live(db, key) { self.shard(key.hash.shard).view(db, key) } else { None }
+        if self.live(db, key) {
+            self.shard(key.hash.shard).view(db, key)
+        } else {
+            None
+        }
     }
 
     /// The live string at `key`.
@@ -434,7 +472,11 @@ impl<'e> Unit<'e> {
     /// # Errors
     /// `WrongType` when `key` holds something else.
     #[inline]
-    pub fn string(&mut self, db: DbIndex, key: &Key<'_>) -> Result<Option<StringRef<'_>>, StoreError> {
+    pub fn string(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+    ) -> Result<Option<StringRef<'_>>, StoreError> {
         Ok(self.find(db, key).map(|entry| entry.string()))
     }
 
@@ -461,7 +503,11 @@ impl<'e> Unit<'e> {
         shard.watches.changed(db, key.bytes);
         shard.remove(db, key);
         self.tally.expired += 1;
-        self.rare().removed.push(Removed { db, key: key.bytes.into(), cause: RemovalCause::Expired });
+        self.rare().removed.push(Removed {
+            db,
+            key: key.bytes.into(),
+            cause: RemovalCause::Expired,
+        });
     }
 
     /// Removes `key` if it is expired; whether it was.
@@ -485,12 +531,23 @@ impl<'e> Unit<'e> {
     }
 
     /// Stores `value` at `key`, whatever was there; whether a live key was overwritten.
-    pub fn set(&mut self, db: DbIndex, key: &Key<'_>, value: NewValue<'_>, expiry: NewExpiry) -> bool {
+    pub fn set(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        value: NewValue<'_>,
+        expiry: NewExpiry,
+    ) -> bool {
         let existed = self.live(db, key);
         let (now, hasher) = (self.now, self.keyspace.hasher());
         // On a replica an expired key may still lie there: it is absent, so its expire time is not kept.
-        let expiry = if existed || expiry != NewExpiry::Keep { expiry } else { NewExpiry::None };
-        self.shard_mut(key.hash.shard).set(db, key, payload_of(value), expiry, now, hasher);
+        let expiry = if existed || expiry != NewExpiry::Keep {
+            expiry
+        } else {
+            NewExpiry::None
+        };
+        self.shard_mut(key.hash.shard)
+            .set(db, key, payload_of(value), expiry, now, hasher);
         self.changed(db, key);
         existed
     }

@@ -45,7 +45,11 @@ pub fn canonical_integer(bytes: &[u8]) -> Option<i64> {
         }
         magnitude = magnitude * 10 + u64::from(digit);
     }
-    if negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
+    if negative {
+        0i64.checked_sub_unsigned(magnitude)
+    } else {
+        i64::try_from(magnitude).ok()
+    }
 }
 
 /// A stored string, borrowed under the shard's lock.
@@ -89,8 +93,12 @@ impl StringRef<'_> {
         let start = (start as usize).min(end);
         match self {
             StringRef::Raw(bytes) => out.extend_from_slice(&bytes[start..end]),
-            StringRef::Int(value) => out.extend_from_slice(&itoa::Buffer::new().format(*value).as_bytes()[start..end]),
-            StringRef::Big(big) => big.read_range(start..end).for_each(|piece| out.extend_from_slice(piece)),
+            StringRef::Int(value) => {
+                out.extend_from_slice(&itoa::Buffer::new().format(*value).as_bytes()[start..end])
+            }
+            StringRef::Big(big) => big
+                .read_range(start..end)
+                .for_each(|piece| out.extend_from_slice(piece)),
         }
     }
 
@@ -113,7 +121,21 @@ mod tests {
         for value in [0, 1, -1, 10, i64::MAX, i64::MIN, i64::MAX - 1, i64::MIN + 1] {
             assert_eq!(canonical_integer(value.to_string().as_bytes()), Some(value));
         }
-        for text in ["", "-", "-0", "00", "01", "+1", " 1", "1 ", "1x", "9223372036854775808", "-9223372036854775809", "99999999999999999999", "1.0"] {
+        for text in [
+            "",
+            "-",
+            "-0",
+            "00",
+            "01",
+            "+1",
+            " 1",
+            "1 ",
+            "1x",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "99999999999999999999",
+            "1.0",
+        ] {
             assert_eq!(canonical_integer(text.as_bytes()), None, "{text:?}");
         }
     }

@@ -44,14 +44,21 @@ impl WatchTable {
     /// Starts watching; a key may be watched twice by one session.
     pub(crate) fn watch(&mut self, db: DbIndex, key: &[u8], flag: &Arc<WatchFlag>) {
         self.key_bytes += watch_bytes(key);
-        self.keys.entry((db, key.into())).or_default().push(Arc::clone(flag));
+        self.keys
+            .entry((db, key.into()))
+            .or_default()
+            .push(Arc::clone(flag));
     }
 
     /// Stops one watch.
     pub(crate) fn unwatch(&mut self, db: DbIndex, key: &[u8], flag: &Arc<WatchFlag>) {
         let id = (db, Box::from(key));
-        let Some(flags) = self.keys.get_mut(&id) else { return };
-        let Some(at) = flags.iter().position(|other| Arc::ptr_eq(other, flag)) else { return };
+        let Some(flags) = self.keys.get_mut(&id) else {
+            return;
+        };
+        let Some(at) = flags.iter().position(|other| Arc::ptr_eq(other, flag)) else {
+            return;
+        };
         flags.swap_remove(at);
         self.key_bytes -= watch_bytes(key);
         if flags.is_empty() {

@@ -130,7 +130,10 @@ impl Kind {
     fn parse_words(&self, words: &[&[u8]], current: &Value) -> Result<Value, Reason> {
         // Several words may come as one: `--save "900 1"`.
         let split: Vec<&[u8]> = match words {
-            [word] if word.contains(&b' ') => word.split(|byte| *byte == b' ').filter(|part| !part.is_empty()).collect(),
+            [word] if word.contains(&b' ') => word
+                .split(|byte| *byte == b' ')
+                .filter(|part| !part.is_empty())
+                .collect(),
             words => words.to_vec(),
         };
         let words = split.as_slice();

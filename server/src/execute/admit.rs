@@ -23,7 +23,7 @@ pub(super) enum Refusal {
     Error(CommandError),
     /// It will be tried again.
     Park(Park),
-    /// It is no Redis client: the connection ends without another word.
+    /// It comes from a browser that somebody made speak to us; the connection ends without a word.
     Attack,
 }
 
@@ -148,8 +148,7 @@ fn grows_the_queue(command: &Registered) -> bool {
     !matches!(command.row.name, "EXEC" | "DISCARD" | "QUIT" | "RESET")
 }
 
-/// Whether a request is a line of HTTP: a web page that makes a browser talk to a local server hopes that the
-/// lines of its body run as commands.
+/// What begins an HTTP request's first or second line.
 #[cold]
 fn is_http(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"Host:")

@@ -111,7 +111,9 @@ impl Batch {
     #[inline]
     fn warm(&self, server: &Server, session: &Session) {
         if self.keys.len() > 1 {
-            server.keyspace.warm(session.db, self.keys.iter().map(|key| key.hash));
+            server
+                .keyspace
+                .warm(session.db, self.keys.iter().map(|key| key.hash));
         }
     }
 

@@ -10,7 +10,7 @@ use crate::command::{Args, CommandError, Flags};
 use crate::monitor;
 use crate::output::OutboxMark;
 use crate::pubsub::HeldStripes;
-use crate::session::ReplyMode;
+use crate::session::{Close, ReplyMode};
 use crate::slowlog;
 
 use super::{Executor, Flow};
@@ -191,6 +191,18 @@ impl<'e> Executor<'_, 'e> {
             transaction.doom();
         }
         self.reply_error(&error);
+    }
+
+    /// A web page has a browser send requests here: the lines of HTTP that look like commands end it.
+    #[cold]
+    pub(super) fn end_attack(&mut self) -> Flow {
+        self.release();
+        tracing::warn!(
+            "Possible SECURITY ATTACK detected: an HTTP request came from {}. Connection aborted.",
+            self.session.client.addr
+        );
+        self.session.close = Close::Now;
+        Flow::Close
     }
 
     /// Writes an error reply and counts it.

@@ -12,7 +12,7 @@ use crate::command::keys::KeyAt;
 use crate::command::table::{Lookup, Registered};
 use crate::command::{Args, CommandResult, Flags};
 use crate::pubsub::HeldStripes;
-use crate::session::{Close, ReplyMode};
+use crate::session::ReplyMode;
 
 use super::admit::{Refusal, pauses};
 use super::{Executor, Flow, Held};
@@ -65,7 +65,7 @@ impl<'e> Executor<'_, 'e> {
         let flow = match self.admit(lookup, args) {
             Ok(command) => self.run_admitted(command, args, keys),
             Err(Refusal::Park(why)) => Flow::Parked(why),
-            Err(Refusal::Attack) => self.cut_off_attacker(),
+            Err(Refusal::Attack) => self.end_attack(),
             Err(Refusal::Error(error)) => {
                 self.release();
                 self.reject(lookup, error);
@@ -76,18 +76,6 @@ impl<'e> Executor<'_, 'e> {
             self.apply_reply_mode(mark);
         }
         flow
-    }
-
-    #[cold]
-    fn cut_off_attacker(&mut self) -> Flow {
-        tracing::warn!(
-            "Possible SECURITY ATTACK detected: POST or Host: came as a command. Somebody probably tries to reach \
-             this server through a browser. The connection from {} is closed.",
-            self.session.client.addr
-        );
-        self.release();
-        self.session.close = Close::Now;
-        Flow::Close
     }
 
     #[inline]

@@ -20,6 +20,8 @@ const LONG_READ_BYTES_MAX: usize = 1024 * 1024;
 /// An incomplete request up to this size goes back into the worker's buffer for the next read, so that a connection
 /// that stays idle with half a request holds just that half.
 const CARRIED_BYTES_MAX: usize = 4 * 1024;
+/// A parked session reads on only while fewer bytes wait than these.
+const PARKED_INPUT_BYTES_MAX: usize = 16 * 1024;
 /// Output above this is sent before more is read.
 const PENDING_BYTES_MAX: usize = 1024 * 1024;
 /// Most `writev` calls of one turn.
@@ -116,8 +118,11 @@ impl Worker {
         cx: &mut Context<'_>,
         stopped: bool,
     ) -> io::Result<Turn> {
-        if session.parked.is_some() || session.close != Close::No {
+        if session.close != Close::No {
             return Ok(Turn::Waits);
+        }
+        if session.parked.is_some() {
+            return self.listen_while_parked(session, stream, cx);
         }
         if session.pending.len() > PENDING_BYTES_MAX {
             // The socket will wake it.
@@ -130,6 +135,25 @@ impl Worker {
             Poll::Ready(()) => Turn::Yields,
             Poll::Pending => Turn::Waits,
         })
+    }
+
+    /// A parked session is not served, but when its client goes it ends, and what it waits to do is not done, as in
+    /// Redis. Its client's end stands behind what it has sent before, which therefore has to be read.
+    #[cold]
+    fn listen_while_parked(
+        &mut self,
+        session: &mut Session,
+        stream: &mut Stream,
+        cx: &mut Context<'_>,
+    ) -> io::Result<Turn> {
+        while session.input.len() < PARKED_INPUT_BYTES_MAX {
+            match stream.poll_read(cx, &mut session.input, READ_BYTES_MAX)? {
+                Poll::Pending => break,
+                Poll::Ready(0) => return Ok(Turn::Ended),
+                Poll::Ready(count) => self.count_read(count),
+            }
+        }
+        Ok(Turn::Waits)
     }
 
     /// One read and all whole requests. `None`: the peer has closed. Otherwise whether requests were left.

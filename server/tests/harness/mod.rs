@@ -13,17 +13,17 @@ use nuthatch_server::{RunningServer, start_on_free_port};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server on a free port with two workers.
-pub struct TestServer {
+pub(crate) struct TestServer {
     running: Option<RunningServer>,
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl TestServer {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(|_| {})
     }
 
-    pub fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             port: 0,
             threads: 2,
@@ -44,15 +44,15 @@ impl TestServer {
         }
     }
 
-    pub fn client(&self) -> TestClient {
+    pub(crate) fn client(&self) -> TestClient {
         TestClient::connect(self.address)
     }
 
-    pub fn running(&self) -> &RunningServer {
+    pub(crate) fn running(&self) -> &RunningServer {
         self.running.as_ref().unwrap()
     }
 
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.stop();
         }
@@ -65,12 +65,12 @@ impl Drop for TestServer {
     }
 }
 
-pub struct TestClient {
-    pub stream: TcpStream,
+pub(crate) struct TestClient {
+    pub(crate) stream: TcpStream,
 }
 
 impl TestClient {
-    pub fn connect(address: SocketAddr) -> Self {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -78,13 +78,13 @@ impl TestClient {
         Self { stream }
     }
 
-    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
 
     /// Fails unless exactly these bytes come next.
     #[track_caller]
-    pub fn expect(&mut self, expected: impl AsRef<[u8]>) {
+    pub(crate) fn expect(&mut self, expected: impl AsRef<[u8]>) {
         let expected = expected.as_ref();
         let mut got = Vec::new();
         let mut piece = vec![0; 64 * 1024];
@@ -106,14 +106,14 @@ impl TestClient {
 
     /// Sends one request of these arguments and expects this reply.
     #[track_caller]
-    pub fn call(&mut self, args: &[&str], reply: &str) {
+    pub(crate) fn call(&mut self, args: &[&str], reply: &str) {
         self.send(request(args));
         self.expect(reply);
     }
 
     /// Fails unless the server closes the connection now.
     #[track_caller]
-    pub fn expect_end(&mut self) {
+    pub(crate) fn expect_end(&mut self) {
         let mut rest = Vec::new();
         let mut piece = [0; 4096];
         loop {
@@ -131,13 +131,13 @@ impl TestClient {
         );
     }
 
-    pub fn close_write(&self) {
+    pub(crate) fn close_write(&self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
 }
 
 /// A request as an array of bulk strings.
-pub fn request(args: &[&str]) -> Vec<u8> {
+pub(crate) fn request(args: &[&str]) -> Vec<u8> {
     let mut bytes = Vec::new();
     protocol::encode_command(&mut bytes, args.iter().map(|arg| arg.as_bytes()));
     bytes
@@ -145,7 +145,7 @@ pub fn request(args: &[&str]) -> Vec<u8> {
 
 /// Tries until `condition` holds; fails after a while.
 #[track_caller]
-pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + PATIENCE;
     while !condition() {
         assert!(std::time::Instant::now() < deadline, "never: {what}");

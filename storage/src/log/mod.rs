@@ -201,7 +201,7 @@ impl Log {
             state.close_cursors_at(end);
             state.add_cut(end);
         });
-        // Release: pairs with the Acquire in `Shared::stop_at`: the sequencer finds the cut above first.
+        // Release: pairs with the Acquire in `Shared::stop_at`: whoever sees this sees the cut above.
         self.shared.stop_at.store(end, Release);
         self.wake_if_needed();
         thread

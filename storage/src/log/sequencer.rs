@@ -43,11 +43,14 @@ pub(super) fn run(shared: &Shared, framing: Box<dyn Framing>) {
     };
     loop {
         let published = ring.published(BATCH_SLOTS);
+        // Loaded before the cuts: `Log::stop` adds its cut first, so whoever sees the stop sees that cut too and
+        // answers it before it ends. The other way round cursors would wait for an end that nobody gives them.
+        let stop = shared.stop_at() <= ring.next();
         // Loaded after the slots' sequences: see `Stream::next_cut`.
         let cut = shared.stream.next_cut();
         if cut <= ring.next() {
             sequencer.reach_cut(ring.next());
-        } else if shared.stop_at() <= ring.next() {
+        } else if stop {
             return;
         } else if published > 0 {
             let until_cut = cut - ring.next();

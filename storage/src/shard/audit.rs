@@ -16,9 +16,17 @@ struct Census {
 
 impl Census {
     fn count(&mut self, word: Word) {
-        assert!(self.blocks.insert(word.entry().address()), "a block has one owner");
+        assert!(
+            self.blocks.insert(word.entry().address()),
+            "a block has one owner"
+        );
         // SAFETY: every word that the shard holds owns a live entry.
-        let (bytes, view) = unsafe { (Slab::usable_bytes(word.entry().block()), EntryView::new(word)) };
+        let (bytes, view) = unsafe {
+            (
+                Slab::usable_bytes(word.entry().block()),
+                EntryView::new(word),
+            )
+        };
         assert!(view.entry_len() <= bytes, "an entry fits its block");
         self.block_bytes += bytes + if bytes > PAGE_BLOCK_BYTES_MAX { 16 } else { 0 };
         self.outside_bytes += view.outside_bytes();
@@ -35,20 +43,45 @@ impl Shard {
             assert_eq!(db.with_ttl, with_ttl, "keys with an expire time");
             assert!(with_ttl == 0 || db.wheel.is_some());
             for &word in &words {
-                assert!(self.walk.is_some() || word.parity() == self.parity, "one parity between snapshots");
+                assert!(
+                    self.walk.is_some() || word.parity() == self.parity,
+                    "one parity between snapshots"
+                );
                 census.count(word);
             }
             for word in db.pre_images.words() {
-                assert!(self.walk.is_some() && word.parity() != self.parity, "only a snapshot wants old versions");
+                assert!(
+                    self.walk.is_some() && word.parity() != self.parity,
+                    "only a snapshot wants old versions"
+                );
                 census.count(word);
             }
         }
         for (db, _) in &self.graveyard.dbs {
-            db.table.audit(hasher).into_iter().chain(db.pre_images.words()).for_each(|word| census.count(word));
+            db.table
+                .audit(hasher)
+                .into_iter()
+                .chain(db.pre_images.words())
+                .for_each(|word| census.count(word));
         }
-        census.outside_bytes += self.graveyard.strings.iter().map(outside_bytes).sum::<usize>();
-        assert_eq!(census.block_bytes, self.slab.live_bytes() + self.slab.large_bytes(), "blocks");
-        assert_eq!(census.outside_bytes, self.outside_bytes, "bytes outside the blocks");
-        assert_eq!(self.dataset_bytes(), census.block_bytes + census.outside_bytes);
+        census.outside_bytes += self
+            .graveyard
+            .strings
+            .iter()
+            .map(outside_bytes)
+            .sum::<usize>();
+        assert_eq!(
+            census.block_bytes,
+            self.slab.live_bytes() + self.slab.large_bytes(),
+            "blocks"
+        );
+        assert_eq!(
+            census.outside_bytes, self.outside_bytes,
+            "bytes outside the blocks"
+        );
+        assert_eq!(
+            self.dataset_bytes(),
+            census.block_bytes + census.outside_bytes
+        );
     }
 }

@@ -9,7 +9,12 @@ use std::sync::Arc;
 const NOW: i64 = 1_700_000_000_000;
 
 fn keyspace(shards: usize) -> Keyspace {
-    Keyspace::new(KeyspaceOptions { shards, databases: 3, seed: 11, maxmemory_bytes: 0 })
+    Keyspace::new(KeyspaceOptions {
+        shards,
+        databases: 3,
+        seed: 11,
+        maxmemory_bytes: 0,
+    })
 }
 
 fn long() -> bool {
@@ -87,7 +92,9 @@ impl Walker {
         let choice = self.random.below(1000);
         let plan = match choice {
             0..800 => LockPlan::Write(key.hash.shard),
-            800..900 => LockPlan::WriteMany([key.hash.shard, other.hash.shard].into_iter().collect()),
+            800..900 => {
+                LockPlan::WriteMany([key.hash.shard, other.hash.shard].into_iter().collect())
+            }
             _ => LockPlan::Exclusive,
         };
         let now = self.now;
@@ -96,7 +103,8 @@ impl Walker {
         match choice {
             0..300 => {
                 let value = self.random.value();
-                let expiry = [NewExpiry::None, NewExpiry::Keep, NewExpiry::At(at)][self.random.below(3) as usize];
+                let expiry = [NewExpiry::None, NewExpiry::Keep, NewExpiry::At(at)]
+                    [self.random.below(3) as usize];
                 unit.set(db, &key, NewValue::Bytes(&value), expiry);
             }
             300..400 => _ = unit.append(db, &key, &self.random.value(), 1 << 22),
@@ -130,7 +138,9 @@ impl Walker {
             935..940 => self.snapshot = None,
             940..970 => {
                 let steps = self.random.below(40);
-                let Some(snapshot) = &mut self.snapshot else { return };
+                let Some(snapshot) = &mut self.snapshot else {
+                    return;
+                };
                 if !(0..steps).all(|_| snapshot.step(&self.keyspace, &mut |_, _| {})) {
                     self.snapshot = None;
                 }
@@ -138,7 +148,8 @@ impl Walker {
             970..990 => {
                 let shards = self.keyspace.shard_count() as u16;
                 for shard in 0..shards {
-                    Unit::begin(&self.keyspace, LockPlan::Write(shard), UnixMillis(self.now)).maintain(shard);
+                    Unit::begin(&self.keyspace, LockPlan::Write(shard), UnixMillis(self.now))
+                        .maintain(shard);
                 }
             }
             _ => self.now += self.random.below(8_000) as i64,
@@ -147,7 +158,12 @@ impl Walker {
 }
 
 fn run_walk(shards: usize, steps: u64, seed: u64) {
-    let mut walker = Walker { keyspace: keyspace(shards), random: Random(seed), now: NOW, snapshot: None };
+    let mut walker = Walker {
+        keyspace: keyspace(shards),
+        random: Random(seed),
+        now: NOW,
+        snapshot: None,
+    };
     for step in 0..steps {
         walker.step();
         if step % (steps / 20) == 0 {
@@ -157,10 +173,19 @@ fn run_walk(shards: usize, steps: u64, seed: u64) {
     walker.snapshot = None;
     settle(&walker.keyspace, UnixMillis(walker.now));
     audit(&walker.keyspace);
-    Unit::begin(&walker.keyspace, LockPlan::Exclusive, UnixMillis(walker.now)).flush(None);
+    Unit::begin(
+        &walker.keyspace,
+        LockPlan::Exclusive,
+        UnixMillis(walker.now),
+    )
+    .flush(None);
     settle(&walker.keyspace, UnixMillis(walker.now));
     audit(&walker.keyspace);
-    assert_eq!(walker.keyspace.memory().dataset_bytes(), 0, "nothing is kept after FLUSHALL");
+    assert_eq!(
+        walker.keyspace.memory().dataset_bytes(),
+        0,
+        "nothing is kept after FLUSHALL"
+    );
 }
 
 #[test]
@@ -181,18 +206,42 @@ fn snapshot_keys(keyspace: &Keyspace) -> Option<usize> {
 
 fn set(keyspace: &Keyspace, db: DbIndex, key: &[u8], value: &[u8], expiry: NewExpiry) {
     let key = keyspace.key(key);
-    Unit::begin(keyspace, LockPlan::Write(key.hash.shard), UnixMillis(NOW)).set(db, &key, NewValue::Bytes(value), expiry);
+    Unit::begin(keyspace, LockPlan::Write(key.hash.shard), UnixMillis(NOW)).set(
+        db,
+        &key,
+        NewValue::Bytes(value),
+        expiry,
+    );
 }
 
 #[test]
 fn dropped_snapshot_is_cleared_away_by_maintenance() {
     let keyspace = keyspace(4);
-    (0..5000).for_each(|n| set(&keyspace, 0, format!("{n}").as_bytes(), b"v", NewExpiry::None));
+    (0..5000).for_each(|n| {
+        set(
+            &keyspace,
+            0,
+            format!("{n}").as_bytes(),
+            b"v",
+            NewExpiry::None,
+        )
+    });
     let mut snapshot = keyspace.cut(|cut| cut.start_snapshot()).unwrap();
     (0..7).for_each(|_| _ = snapshot.step(&keyspace, &mut |_, _| {}));
-    (0..2500).for_each(|n| set(&keyspace, 0, format!("{n}").as_bytes(), b"w", NewExpiry::At(UnixMillis(NOW + 5))));
+    (0..2500).for_each(|n| {
+        set(
+            &keyspace,
+            0,
+            format!("{n}").as_bytes(),
+            b"w",
+            NewExpiry::At(UnixMillis(NOW + 5)),
+        )
+    });
     drop(snapshot);
-    assert!(keyspace.cut(|cut| cut.start_snapshot()).is_none(), "parities are mixed until then");
+    assert!(
+        keyspace.cut(|cut| cut.start_snapshot()).is_none(),
+        "parities are mixed until then"
+    );
     assert!((0..4).all(|shard| keyspace.has_chores(shard)));
     settle(&keyspace, UnixMillis(NOW));
     audit(&keyspace);
@@ -203,9 +252,25 @@ fn dropped_snapshot_is_cleared_away_by_maintenance() {
 #[test]
 fn snapshot_survives_a_panicking_reader() {
     let keyspace = keyspace(1);
-    (0..600).for_each(|n| set(&keyspace, 0, format!("{n}").as_bytes(), b"v", NewExpiry::None));
+    (0..600).for_each(|n| {
+        set(
+            &keyspace,
+            0,
+            format!("{n}").as_bytes(),
+            b"v",
+            NewExpiry::None,
+        )
+    });
     let mut snapshot = keyspace.cut(|cut| cut.start_snapshot()).unwrap();
-    (0..300).for_each(|n| set(&keyspace, 0, format!("{n}").as_bytes(), b"other length", NewExpiry::None));
+    (0..300).for_each(|n| {
+        set(
+            &keyspace,
+            0,
+            format!("{n}").as_bytes(),
+            b"other length",
+            NewExpiry::None,
+        )
+    });
     let mut shown = 0;
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         while snapshot.step(&keyspace, &mut |_, _| {
@@ -224,11 +289,27 @@ fn snapshot_survives_a_panicking_reader() {
 fn old_versions_are_shown_in_bounded_steps() {
     let keyspace = keyspace(1);
     for db in [0, 1] {
-        (0..20_000).for_each(|n| set(&keyspace, db, format!("{n}").as_bytes(), b"v", NewExpiry::None));
+        (0..20_000).for_each(|n| {
+            set(
+                &keyspace,
+                db,
+                format!("{n}").as_bytes(),
+                b"v",
+                NewExpiry::None,
+            )
+        });
     }
     let mut snapshot = keyspace.cut(|cut| cut.start_snapshot()).unwrap();
     for db in [0, 1] {
-        (0..20_000).for_each(|n| set(&keyspace, db, format!("{n}").as_bytes(), b"other length", NewExpiry::None));
+        (0..20_000).for_each(|n| {
+            set(
+                &keyspace,
+                db,
+                format!("{n}").as_bytes(),
+                b"other length",
+                NewExpiry::None,
+            )
+        });
     }
     let (mut total, mut most) = (0, 0);
     loop {
@@ -251,12 +332,23 @@ fn database_made_after_the_cut_is_not_kept_for_the_snapshot() {
     let flush = || Unit::begin(&keyspace, LockPlan::Exclusive, UnixMillis(NOW)).flush(None);
     flush();
     for _ in 0..20 {
-        (0..500).for_each(|n| set(&keyspace, 0, format!("{n}").as_bytes(), b"v", NewExpiry::None));
+        (0..500).for_each(|n| {
+            set(
+                &keyspace,
+                0,
+                format!("{n}").as_bytes(),
+                b"v",
+                NewExpiry::None,
+            )
+        });
         flush();
         settle(&keyspace, UnixMillis(NOW));
     }
     audit(&keyspace);
-    assert!(keyspace.memory().dataset_bytes() < 100, "only the flushed key is kept");
+    assert!(
+        keyspace.memory().dataset_bytes() < 100,
+        "only the flushed key is kept"
+    );
     let mut keys = 0;
     while snapshot.step(&keyspace, &mut |_, _| keys += 1) {}
     assert_eq!(keys, 1);
@@ -269,16 +361,32 @@ fn records_do_not_multiply_while_keys_wait() {
     for n in 0..keys {
         // Beyond the coarsest level, so that each record comes down through all of them.
         let at = UnixMillis(NOW + 300 * 86_400_000 + n * 50_000);
-        set(&keyspace, 0, format!("{n}").as_bytes(), b"v", NewExpiry::At(at));
+        set(
+            &keyspace,
+            0,
+            format!("{n}").as_bytes(),
+            b"v",
+            NewExpiry::At(at),
+        );
     }
     let records = || {
         let shard = keyspace.shards[0].lock.read();
-        shard.dbs[0].as_ref().unwrap().wheel.as_ref().unwrap().record_count()
+        shard.dbs[0]
+            .as_ref()
+            .unwrap()
+            .wheel
+            .as_ref()
+            .unwrap()
+            .record_count()
     };
     assert_eq!(records(), keys as usize);
     for day in 0..300 {
         settle(&keyspace, UnixMillis(NOW + day * 86_400_000));
-        assert!(records() <= keys as usize, "{} records on day {day}", records());
+        assert!(
+            records() <= keys as usize,
+            "{} records on day {day}",
+            records()
+        );
     }
 }
 
@@ -287,7 +395,13 @@ fn records_of_keys_long_gone_are_a_chore() {
     let keyspace = keyspace(1);
     for n in 0..5000 {
         let key = format!("{n}");
-        set(&keyspace, 0, key.as_bytes(), b"v", NewExpiry::At(UnixMillis(NOW + 1_000_000_000)));
+        set(
+            &keyspace,
+            0,
+            key.as_bytes(),
+            b"v",
+            NewExpiry::At(UnixMillis(NOW + 1_000_000_000)),
+        );
         let key = keyspace.key(key.as_bytes());
         Unit::begin(&keyspace, LockPlan::Write(0), UnixMillis(NOW)).delete(0, &key);
     }
@@ -295,7 +409,13 @@ fn records_of_keys_long_gone_are_a_chore() {
     settle(&keyspace, UnixMillis(NOW));
     assert!(!keyspace.has_chores(0));
     let shard = keyspace.shards[0].lock.read();
-    let records = shard.dbs[0].as_ref().unwrap().wheel.as_ref().unwrap().record_count();
+    let records = shard.dbs[0]
+        .as_ref()
+        .unwrap()
+        .wheel
+        .as_ref()
+        .unwrap()
+        .record_count();
     assert!(records <= 1024, "{records} records without a key");
 }
 
@@ -323,14 +443,26 @@ fn an_emptied_segment_gives_its_memory_back() {
 fn tearing_down_a_database_of_big_strings_goes_in_small_steps() {
     let keyspace = keyspace(1);
     let value = vec![b'v'; 900_000];
-    (0..40).for_each(|n| set(&keyspace, 0, format!("{n}").as_bytes(), &value, NewExpiry::None));
+    (0..40).for_each(|n| {
+        set(
+            &keyspace,
+            0,
+            format!("{n}").as_bytes(),
+            &value,
+            NewExpiry::None,
+        )
+    });
     Unit::begin(&keyspace, LockPlan::Exclusive, UnixMillis(NOW)).flush(None);
     let mut before = keyspace.memory().dataset_bytes();
     let mut steps = 0;
     loop {
         let more = Unit::begin(&keyspace, LockPlan::Write(0), UnixMillis(NOW)).maintain(0);
         let after = keyspace.memory().dataset_bytes();
-        assert!(before - after < 2 << 20, "a step frees {} bytes", before - after);
+        assert!(
+            before - after < 2 << 20,
+            "a step frees {} bytes",
+            before - after
+        );
         (before, steps) = (after, steps + 1);
         if !more {
             break;
@@ -349,7 +481,10 @@ fn a_million_stale_reads_of_a_unit_are_reported_once_per_key() {
     for name in [b"a", b"b", b"a", b"a", b"b"] {
         assert!(unit.find(0, &keyspace.key(name)).is_none());
     }
-    assert_eq!(unit.take_stale(), [(0, Box::from(*b"a")), (0, Box::from(*b"b"))]);
+    assert_eq!(
+        unit.take_stale(),
+        [(0, Box::from(*b"a")), (0, Box::from(*b"b"))]
+    );
     assert!(unit.take_stale().is_empty());
 }
 
@@ -359,7 +494,11 @@ fn watches_of_long_keys_count_as_used() {
     let flag = Arc::new(WatchFlag::default());
     let name = vec![b'k'; 1 << 20];
     let before = keyspace.memory().used_bytes();
-    Unit::begin(&keyspace, LockPlan::Write(0), UnixMillis(NOW)).watch(0, &keyspace.key(&name), &flag);
+    Unit::begin(&keyspace, LockPlan::Write(0), UnixMillis(NOW)).watch(
+        0,
+        &keyspace.key(&name),
+        &flag,
+    );
     assert!(keyspace.memory().used_bytes() > before + (1 << 20));
     keyspace.unwatch(&flag, std::iter::once((0, name.as_slice())));
     audit(&keyspace);
@@ -370,17 +509,45 @@ fn watches_of_long_keys_count_as_used() {
 fn keys_of_one_tag_are_drawn_about_evenly() {
     let keyspace = keyspace(1);
     let tagged = 20_000;
-    (0..tagged).for_each(|n| set(&keyspace, 0, format!("{{hot}}{n}").as_bytes(), b"v", NewExpiry::None));
-    (0..tagged).for_each(|n| set(&keyspace, 0, format!("cold{n}").as_bytes(), b"v", NewExpiry::None));
+    (0..tagged).for_each(|n| {
+        set(
+            &keyspace,
+            0,
+            format!("{{hot}}{n}").as_bytes(),
+            b"v",
+            NewExpiry::None,
+        )
+    });
+    (0..tagged).for_each(|n| {
+        set(
+            &keyspace,
+            0,
+            format!("cold{n}").as_bytes(),
+            b"v",
+            NewExpiry::None,
+        )
+    });
     let mut random = Random(0x5eed);
     let mut drawn: std::collections::HashMap<Vec<u8>, u32> = std::collections::HashMap::new();
     let draws = 8_000;
     for _ in 0..draws {
         let mut unit = Unit::begin(&keyspace, LockPlan::Roaming, UnixMillis(NOW));
-        let key = unit.random_key(0, || random.next() << 8 | random.next() & 0xff).unwrap();
+        let key = unit
+            .random_key(0, || random.next() << 8 | random.next() & 0xff)
+            .unwrap();
         *drawn.entry(key).or_default() += 1;
     }
-    let hot: u32 = drawn.iter().filter(|(key, _)| key.starts_with(b"{hot}")).map(|(_, count)| count).sum();
-    assert!((draws * 2 / 5..draws * 3 / 5).contains(&hot), "{hot} of {draws} under the tag");
-    assert!(drawn.values().all(|&count| count < 12), "no key is drawn again and again");
+    let hot: u32 = drawn
+        .iter()
+        .filter(|(key, _)| key.starts_with(b"{hot}"))
+        .map(|(_, count)| count)
+        .sum();
+    assert!(
+        (draws * 2 / 5..draws * 3 / 5).contains(&hot),
+        "{hot} of {draws} under the tag"
+    );
+    assert!(
+        drawn.values().all(|&count| count < 12),
+        "no key is drawn again and again"
+    );
 }

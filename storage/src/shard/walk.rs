@@ -28,11 +28,20 @@ impl Walk {
 impl Shard {
     /// Enters the epoch of `parity`: what is stored now is to be shown.
     pub(crate) fn begin_walk(&mut self, parity: bool) {
-        debug_assert!(self.walk.is_none() && self.detached.is_empty(), "one snapshot at a time");
+        debug_assert!(
+            self.walk.is_none() && self.detached.is_empty(),
+            "one snapshot at a time"
+        );
         self.parity = parity;
         let numbered = self.dbs.iter().enumerate();
-        let dbs = numbered.filter_map(|(number, db)| Some((db.as_ref()?.id, number as DbIndex))).collect();
-        self.walk = Some(Walk { dbs, db: 0, position: 0 });
+        let dbs = numbered
+            .filter_map(|(number, db)| Some((db.as_ref()?.id, number as DbIndex)))
+            .collect();
+        self.walk = Some(Walk {
+            dbs,
+            db: 0,
+            position: 0,
+        });
     }
 
     /// Whether a snapshot still has something to show of this shard.
@@ -44,7 +53,9 @@ impl Shard {
     /// there is more.
     pub(crate) fn walk_step(&mut self, visit: &mut dyn FnMut(DbIndex, EntryView<'_>)) -> bool {
         self.published.stale = true;
-        let Some(Walk { dbs, db, position }) = &self.walk else { return false };
+        let Some(Walk { dbs, db, position }) = &self.walk else {
+            return false;
+        };
         let (at, from, Some(&(id, number))) = (*db, *position, dbs.get(*db)) else {
             self.walk = None;
             return false;
@@ -74,17 +85,28 @@ impl Shard {
 
     /// The database object with this identity, numbered or detached.
     fn db_by_id(&mut self, id: u64) -> Option<&mut Box<Db>> {
-        self.dbs.iter_mut().flatten().chain(&mut self.detached).find(|db| db.id == id)
+        self.dbs
+            .iter_mut()
+            .flatten()
+            .chain(&mut self.detached)
+            .find(|db| db.id == id)
     }
 
     /// Shows `visit` replaced versions or, if there are none, the old-parity entries of the segment at
     /// `position`, and moves them into the current epoch. Returns where the next step begins, or `None` at
     /// the end of the database.
-    fn show(&mut self, id: u64, position: u64, visit: &mut dyn FnMut(EntryView<'_>)) -> Option<u64> {
+    fn show(
+        &mut self,
+        id: u64,
+        position: u64,
+        visit: &mut dyn FnMut(EntryView<'_>),
+    ) -> Option<u64> {
         let parity = self.parity;
         for _ in 0..PRE_IMAGES_PER_STEP {
             let db = self.db_by_id(id)?;
-            let Some(word) = db.pre_images.last() else { break };
+            let Some(word) = db.pre_images.last() else {
+                break;
+            };
             // Taken out only when it has been shown: should `visit` panic, nothing is lost.
             // SAFETY: a queued word owns its entry until it is freed below.
             visit(unsafe { EntryView::new(word) });

@@ -10,14 +10,24 @@ struct Census {
 impl Table {
     /// Checks every invariant of the table and returns its words.
     pub(crate) fn audit(&self, hasher: &KeyHasher) -> Vec<Word> {
-        let mut census = Census { bytes: size_of::<Node>(), words: Vec::new() };
+        let mut census = Census {
+            bytes: size_of::<Node>(),
+            words: Vec::new(),
+        };
         self.audit_node(&self.root, 0, 0, hasher, &mut census);
         assert_eq!(census.bytes, self.bytes, "bytes of nodes and segments");
         assert_eq!(census.words.len(), self.len, "number of keys");
         census.words
     }
 
-    fn audit_node(&self, node: &Node, level: u32, prefix: u64, hasher: &KeyHasher, census: &mut Census) {
+    fn audit_node(
+        &self,
+        node: &Node,
+        level: u32,
+        prefix: u64,
+        hasher: &KeyHasher,
+        census: &mut Census,
+    ) {
         let mut first = 0;
         for run in node.children.chunk_by(|a, b| a == b) {
             let shift = 64 - (level + 1) * FANOUT_BITS;
@@ -26,8 +36,15 @@ impl Table {
                 ChildKind::Segment(segment) => {
                     // SAFETY: segments live as long as the trie.
                     let segment = unsafe { segment.as_ref() };
-                    assert_eq!(segment.prefix, prefix, "a segment hangs where its prefix says");
-                    assert_eq!(run.len(), FANOUT >> (segment.depth - level * FANOUT_BITS), "and as widely as its depth says");
+                    assert_eq!(
+                        segment.prefix, prefix,
+                        "a segment hangs where its prefix says"
+                    );
+                    assert_eq!(
+                        run.len(),
+                        FANOUT >> (segment.depth - level * FANOUT_BITS),
+                        "and as widely as its depth says"
+                    );
                     self.audit_segment(segment, hasher, census);
                 }
                 ChildKind::Node(below) => {
@@ -44,12 +61,17 @@ impl Table {
     fn audit_segment(&self, segment: &Segment, hasher: &KeyHasher, census: &mut Census) {
         census.bytes += segment.bytes();
         assert!(segment.depth <= DEPTH_MAX);
-        assert!(segment.words.num_buckets() <= SEGMENT_BUCKETS || segment.depth == DEPTH_MAX, "segments split in time");
+        assert!(
+            segment.words.num_buckets() <= SEGMENT_BUCKETS || segment.depth == DEPTH_MAX,
+            "segments split in time"
+        );
         for word in segment.words() {
             let position = position_of(word, hasher);
             assert!(position >= segment.prefix && segment.end().is_none_or(|end| position < end));
             // SAFETY: words in a table point to live entries.
-            let found = self.find(position, unsafe { word.entry().key() }).map(SlotWord::load);
+            let found = self
+                .find(position, unsafe { word.entry().key() })
+                .map(SlotWord::load);
             assert!(found == Some(word), "a key leads to its own word");
             census.words.push(word);
         }

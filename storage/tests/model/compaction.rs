@@ -36,14 +36,22 @@ impl Cache {
     fn run_phase(&mut self, (least, most): (u64, u64), bytes: u64, budget: u64) {
         let mut written = 0;
         while written < bytes {
-            let (n, len) = (self.next, (least + self.random.below(most - least)) as usize);
+            let (n, len) = (
+                self.next,
+                (least + self.random.below(most - least)) as usize,
+            );
             self.next += 1;
             set(&self.keyspace, 0, &name(n), &value(n, len), None, NOW);
             self.present.push((n, len));
             written += len as u64;
             while self.keyspace.memory().dataset_bytes() > budget {
                 let at = self.random.below(self.present.len() as u64) as usize;
-                assert!(delete(&self.keyspace, 0, &name(self.present.swap_remove(at).0), NOW));
+                assert!(delete(
+                    &self.keyspace,
+                    0,
+                    &name(self.present.swap_remove(at).0),
+                    NOW
+                ));
             }
             if n.is_multiple_of(256) {
                 maintain(&self.keyspace, NOW);
@@ -59,12 +67,23 @@ impl Cache {
 }
 
 fn check_shift(shards: usize, budget: u64) {
-    let mut cache = Cache { keyspace: keyspace(shards), random: Random(9), present: Vec::new(), next: 0 };
+    let mut cache = Cache {
+        keyspace: keyspace(shards),
+        random: Random(9),
+        present: Vec::new(),
+        next: 0,
+    };
     for phase in PHASES {
         cache.run_phase(phase, 2 * budget, budget);
         (0..200).for_each(|_| _ = maintain(&cache.keyspace, NOW));
-        let (resident, live) = (cache.keyspace.resident_bytes(), cache.keyspace.memory().dataset_bytes());
-        assert!(resident * 100 <= live * 125, "{shards} shards, {phase:?}: {resident} held for {live}");
+        let (resident, live) = (
+            cache.keyspace.resident_bytes(),
+            cache.keyspace.memory().dataset_bytes(),
+        );
+        assert!(
+            resident * 100 <= live * 125,
+            "{shards} shards, {phase:?}: {resident} held for {live}"
+        );
         cache.check_all();
     }
     // Three quarters go: so does their memory.
@@ -73,10 +92,16 @@ fn check_shift(shards: usize, budget: u64) {
         assert!(delete(&cache.keyspace, 0, &name(n), NOW));
     }
     (0..400).for_each(|_| _ = maintain(&cache.keyspace, NOW));
-    let (resident, live) = (cache.keyspace.resident_bytes(), cache.keyspace.memory().dataset_bytes());
+    let (resident, live) = (
+        cache.keyspace.resident_bytes(),
+        cache.keyspace.memory().dataset_bytes(),
+    );
     // A unit of memory per size class and shard is never worth moving for.
     let slack = shards as u64 * CLASSES * 4096;
-    assert!(resident <= live / 100 * 125 + slack, "{shards} shards: {resident} held for {live} after the deletes");
+    assert!(
+        resident <= live / 100 * 125 + slack,
+        "{shards} shards: {resident} held for {live} after the deletes"
+    );
     cache.check_all();
 }
 
@@ -97,7 +122,9 @@ fn blocks_move_while_a_snapshot_holds_old_ones() {
         set(&keyspace, 0, &name(n), &value(n, len), None, NOW);
         lens.insert(n, len);
     }
-    let mut snapshot = keyspace.cut(|cut| cut.start_snapshot()).expect("none is running");
+    let mut snapshot = keyspace
+        .cut(|cut| cut.start_snapshot())
+        .expect("none is running");
     let before = lens.clone();
     for n in 0..20_000 {
         match n % 3 {
@@ -124,8 +151,15 @@ fn blocks_move_while_a_snapshot_holds_old_ones() {
         }
     }
     assert_eq!(shown.len(), before.len());
-    assert!(before.iter().all(|(&n, &len)| shown.get(&name(n)) == Some(&value(n, len))));
+    assert!(
+        before
+            .iter()
+            .all(|(&n, &len)| shown.get(&name(n)) == Some(&value(n, len)))
+    );
     (0..400).for_each(|_| _ = maintain(&keyspace, NOW));
-    assert!(lens.iter().all(|(&n, &len)| get(&keyspace, 0, &name(n), NOW) == Some(value(n, len))));
+    assert!(
+        lens.iter()
+            .all(|(&n, &len)| get(&keyspace, 0, &name(n), NOW) == Some(value(n, len)))
+    );
     assert_eq!(exclusive(&keyspace, NOW).db_len(0), lens.len() as u64);
 }

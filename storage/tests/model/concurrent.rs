@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use nuthatch_storage::log::{ANY_DATABASE, Cursor, EffectGroup, Framing};
 use nuthatch_storage::{
-    EntryView, Keyspace, KeyspaceOptions, LockPlan, NewExpiry, NewValue, Snapshot, Unit, UnixMillis, canonical_integer,
+    EntryView, Keyspace, KeyspaceOptions, LockPlan, NewExpiry, NewValue, Snapshot, Unit,
+    UnixMillis, canonical_integer,
 };
 
 const DATABASES: u32 = 3;
@@ -23,7 +24,11 @@ fn plain() -> Plain {
 
 /// How many snapshots are taken, and how many units each thread runs in between at least.
 fn rounds() -> (usize, u64) {
-    if std::env::var_os("NUTHATCH_LONG").is_some() { (400, 4000) } else { (40, 1500) }
+    if std::env::var_os("NUTHATCH_LONG").is_some() {
+        (400, 4000)
+    } else {
+        (40, 1500)
+    }
 }
 
 /// A small generator, seeded per thread: the operations do not depend on the scheduler, only their order does.
@@ -93,7 +98,9 @@ fn run_one(keyspace: &Keyspace, random: &mut Random, now: UnixMillis, group: &mu
     let mut unit = Unit::begin(keyspace, plan, now);
     let log_on = unit.state().log_on();
     let mut effects: Vec<(u32, Vec<Vec<u8>>)> = Vec::new();
-    let mut effect = |db: u32, words: &[&[u8]]| effects.push((db, words.iter().map(|word| word.to_vec()).collect()));
+    let mut effect = |db: u32, words: &[&[u8]]| {
+        effects.push((db, words.iter().map(|word| word.to_vec()).collect()))
+    };
     let now = unit.now().0;
     match choice {
         0..=19 => {
@@ -151,7 +158,10 @@ fn run_one(keyspace: &Keyspace, random: &mut Random, now: UnixMillis, group: &mu
         95..=97 => {
             let with = random.db();
             unit.swap_databases(db, with);
-            effect(ANY_DATABASE, &[b"swap", &db.to_le_bytes(), &with.to_le_bytes()]);
+            effect(
+                ANY_DATABASE,
+                &[b"swap", &db.to_le_bytes(), &with.to_le_bytes()],
+            );
         }
         98 => {
             unit.flush(Some(db));
@@ -161,7 +171,8 @@ fn run_one(keyspace: &Keyspace, random: &mut Random, now: UnixMillis, group: &mu
             // Several changes in one unit over undeclared shards.
             for _ in 0..3 {
                 let name = random.key();
-                unit.append(db, &keyspace.key(&name), b"+", 1 << 20).expect("short strings");
+                unit.append(db, &keyspace.key(&name), b"+", 1 << 20)
+                    .expect("short strings");
                 effect(db, &[b"append", &name, b"+"]);
             }
         }
@@ -169,7 +180,9 @@ fn run_one(keyspace: &Keyspace, random: &mut Random, now: UnixMillis, group: &mu
     let removed = unit.take_removed();
     if log_on {
         // What expired did so before the unit's own change.
-        removed.iter().for_each(|gone| group.push_with(gone.db, 0, |out| encode(&[b"del", &gone.key], out)));
+        removed
+            .iter()
+            .for_each(|gone| group.push_with(gone.db, 0, |out| encode(&[b"del", &gone.key], out)));
         for (db, words) in &effects {
             let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
             group.push_with(*db, 0, |out| encode(&words, out));
@@ -189,7 +202,9 @@ fn maintain(keyspace: &Keyspace, now: UnixMillis, group: &mut EffectGroup) {
         let removed = unit.take_removed();
         if unit.state().log_on() {
             group.clear();
-            removed.iter().for_each(|gone| group.push_with(gone.db, shard, |out| encode(&[b"del", &gone.key], out)));
+            removed.iter().for_each(|gone| {
+                group.push_with(gone.db, shard, |out| encode(&[b"del", &gone.key], out))
+            });
             unit.append_effects(group);
         }
         drop(unit);
@@ -228,7 +243,9 @@ fn decode(bytes: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
 }
 
 fn apply(data: &mut Plain, selected: &mut usize, words: &[Vec<u8>]) {
-    let number = |word: &Vec<u8>| u32::from_le_bytes(word.as_slice().try_into().expect("four bytes")) as usize;
+    let number = |word: &Vec<u8>| {
+        u32::from_le_bytes(word.as_slice().try_into().expect("four bytes")) as usize
+    };
     let instant = |word: &Vec<u8>| {
         let at = i64::from_le_bytes(word.as_slice().try_into().expect("eight bytes"));
         (at != 0).then_some(at)
@@ -241,23 +258,40 @@ fn apply(data: &mut Plain, selected: &mut usize, words: &[Vec<u8>]) {
         b"append" => map.entry(words[1].clone()).or_default().0.extend(&words[2]),
         b"setrange" => {
             let value = &mut map.entry(words[1].clone()).or_default().0;
-            let offset = u64::from_le_bytes(words[2].as_slice().try_into().expect("eight bytes")) as usize;
+            let offset =
+                u64::from_le_bytes(words[2].as_slice().try_into().expect("eight bytes")) as usize;
             value.resize(value.len().max(offset + words[3].len()), 0);
             value[offset..offset + words[3].len()].copy_from_slice(&words[3]);
         }
         b"incr" => {
             let value = &mut map.entry(words[1].clone()).or_default().0;
-            let old = if value.is_empty() { 0 } else { canonical_integer(value).expect("a logged INCR worked") };
+            let old = if value.is_empty() {
+                0
+            } else {
+                canonical_integer(value).expect("a logged INCR worked")
+            };
             *value = (old + 7).to_string().into_bytes();
         }
-        b"expire" => map.get_mut(&words[1]).expect("a logged EXPIRE found its key").1 = instant(&words[2]),
-        b"del" => assert!(map.remove(&words[1]).is_some(), "a logged DEL found its key"),
+        b"expire" => {
+            map.get_mut(&words[1])
+                .expect("a logged EXPIRE found its key")
+                .1 = instant(&words[2])
+        }
+        b"del" => assert!(
+            map.remove(&words[1]).is_some(),
+            "a logged DEL found its key"
+        ),
         b"rename" => {
-            let value = map.remove(&words[1]).expect("a logged RENAME found its key");
+            let value = map
+                .remove(&words[1])
+                .expect("a logged RENAME found its key");
             map.insert(words[2].clone(), value);
         }
         b"copy" => {
-            let value = map.get(&words[1]).expect("a logged COPY found its key").clone();
+            let value = map
+                .get(&words[1])
+                .expect("a logged COPY found its key")
+                .clone();
             data[number(&words[2])].insert(words[3].clone(), value);
         }
         b"move" => {
@@ -283,7 +317,10 @@ fn begin_round(keyspace: &Keyspace) -> (Snapshot, Cursor) {
     keyspace.cut(|cut| {
         cut.set_state(cut.state().with_log(true));
         let cursor = keyspace.log().cursor_at(cut.log_tail());
-        (cut.start_snapshot().expect("no snapshot is running"), cursor)
+        (
+            cut.start_snapshot().expect("no snapshot is running"),
+            cursor,
+        )
     })
 }
 
@@ -304,16 +341,27 @@ fn end_round(keyspace: &Keyspace) -> Plain {
 #[test]
 fn snapshot_and_stream_together_are_the_data() {
     let (rounds, units) = rounds();
-    let options = KeyspaceOptions { shards: 8, databases: DATABASES, seed: 3, maxmemory_bytes: 0 };
+    let options = KeyspaceOptions {
+        shards: 8,
+        databases: DATABASES,
+        seed: 3,
+        maxmemory_bytes: 0,
+    };
     let keyspace = Keyspace::new(options);
-    let (clock, stop, done) = (AtomicI64::new(1_700_000_000_000), AtomicBool::new(false), AtomicI64::new(0));
+    let (clock, stop, done) = (
+        AtomicI64::new(1_700_000_000_000),
+        AtomicBool::new(false),
+        AtomicI64::new(0),
+    );
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
             let (keyspace, clock, stop, done) = (&keyspace, &clock, &stop, &done);
             scope.spawn(move || {
                 let (mut random, mut group) = (Random(0x9e37_79b9 + thread), EffectGroup::new());
                 while !stop.load(Ordering::Relaxed) {
-                    let now = UnixMillis(clock.fetch_add((random.below(50) == 0).into(), Ordering::Relaxed));
+                    let now = UnixMillis(
+                        clock.fetch_add((random.below(50) == 0).into(), Ordering::Relaxed),
+                    );
                     if random.below(200) == 0 {
                         maintain(keyspace, now, &mut group);
                     }
@@ -334,9 +382,15 @@ fn snapshot_and_stream_together_are_the_data() {
 
 fn check_round(keyspace: &Keyspace, round: usize, done: &AtomicI64, units: i64) {
     let (mut snapshot, mut cursor) = begin_round(keyspace);
-    let mut replay = Replay { data: plain(), selected: 0, pending: Vec::new() };
+    let mut replay = Replay {
+        data: plain(),
+        selected: 0,
+        pending: Vec::new(),
+    };
     let begun = done.load(Ordering::Relaxed);
-    while snapshot.step(keyspace, &mut |db, entry| collect(&mut replay.data, db, &entry)) {
+    while snapshot.step(keyspace, &mut |db, entry| {
+        collect(&mut replay.data, db, &entry)
+    }) {
         std::thread::yield_now();
     }
     while done.load(Ordering::Relaxed) - begun < units {
@@ -346,10 +400,18 @@ fn check_round(keyspace: &Keyspace, round: usize, done: &AtomicI64, units: i64) 
     while let Some(bytes) = cursor.read() {
         replay.feed(&bytes);
     }
-    assert!(replay.pending.is_empty(), "the stream ends with a whole effect");
+    assert!(
+        replay.pending.is_empty(),
+        "the stream ends with a whole effect"
+    );
     for (db, (expected, found)) in stored.iter().zip(&replay.data).enumerate() {
         let keys = expected.keys().chain(found.keys());
-        let differing: Vec<_> = keys.filter(|key| expected.get(*key) != found.get(*key)).collect();
-        assert!(differing.is_empty(), "round {round}, database {db}: {differing:?}");
+        let differing: Vec<_> = keys
+            .filter(|key| expected.get(*key) != found.get(*key))
+            .collect();
+        assert!(
+            differing.is_empty(),
+            "round {round}, database {db}: {differing:?}"
+        );
     }
 }

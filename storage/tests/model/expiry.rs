@@ -3,15 +3,24 @@
 
 use std::collections::HashMap;
 
-use nuthatch_storage::{Keyspace, LockPlan, NewExpiry, NewValue, Pause, RemovalCause, State, Unit, UnixMillis};
+use nuthatch_storage::{
+    Keyspace, LockPlan, NewExpiry, NewValue, Pause, RemovalCause, State, Unit, UnixMillis,
+};
 
-use super::support::{NOW, Random, delete, exclusive, get, is_long, keyspace, reader, set, settle, writer};
+use super::support::{
+    NOW, Random, delete, exclusive, get, is_long, keyspace, reader, set, settle, writer,
+};
 
 /// A record's bucket is 16 ms wide and is handed out when it has passed.
 const TICK_MS: i64 = 16;
 
 fn name(n: u64) -> Vec<u8> {
-    if n.is_multiple_of(5) { format!("{{tag}}{n}") } else { format!("key:{n}") }.into_bytes()
+    if n.is_multiple_of(5) {
+        format!("{{tag}}{n}")
+    } else {
+        format!("key:{n}")
+    }
+    .into_bytes()
 }
 
 /// Removes what is due in all shards that say so, as the server does; the keys that went.
@@ -29,7 +38,10 @@ fn expire_due(keyspace: &Keyspace, now: i64) -> Vec<Vec<u8>> {
 }
 
 fn next_due(keyspace: &Keyspace) -> Option<i64> {
-    (0..keyspace.shard_count() as u16).filter_map(|shard| keyspace.next_due(shard)).map(|at| at.0).min()
+    (0..keyspace.shard_count() as u16)
+        .filter_map(|shard| keyspace.next_due(shard))
+        .map(|at| at.0)
+        .min()
 }
 
 fn check_driver(shards: usize, keys: u64) {
@@ -37,23 +49,30 @@ fn check_driver(shards: usize, keys: u64) {
     let mut alive: HashMap<Vec<u8>, i64> = HashMap::new();
     for n in 0..keys {
         // Mostly seconds, some minutes, some days; a few share one instant.
-        let at = NOW + match random.below(10) {
-            0 => random.below(30_000) as i64,
-            1 => 90_000_000 + random.below(1000) as i64,
-            2 => 777,
-            _ => random.below(5_000) as i64,
-        };
+        let at = NOW
+            + match random.below(10) {
+                0 => random.below(30_000) as i64,
+                1 => 90_000_000 + random.below(1000) as i64,
+                2 => 777,
+                _ => random.below(5_000) as i64,
+            };
         set(&keyspace, 0, &name(n), b"value", Some(at), NOW);
         alive.insert(name(n), at);
     }
     // Some are moved, kept for good or deleted; the wheel's records must stand this.
     for n in 0..keys / 4 {
         let key = name(random.below(keys));
-        let Some(at) = alive.get_mut(&key) else { continue };
+        let Some(at) = alive.get_mut(&key) else {
+            continue;
+        };
         match n % 4 {
             0 => {
                 *at = NOW + random.below(5_000) as i64;
-                assert!(writer(&keyspace, &key, NOW).set_expire(0, &keyspace.key(&key), Some(UnixMillis(*at))));
+                assert!(writer(&keyspace, &key, NOW).set_expire(
+                    0,
+                    &keyspace.key(&key),
+                    Some(UnixMillis(*at))
+                ));
             }
             1 => {
                 alive.remove(&key);
@@ -65,19 +84,35 @@ fn check_driver(shards: usize, keys: u64) {
             }
             _ => {
                 *at += 3_000;
-                assert!(writer(&keyspace, &key, NOW).set_expire(0, &keyspace.key(&key), Some(UnixMillis(*at))));
+                assert!(writer(&keyspace, &key, NOW).set_expire(
+                    0,
+                    &keyspace.key(&key),
+                    Some(UnixMillis(*at))
+                ));
             }
         }
     }
     let mut now = NOW;
     while let Some(due) = next_due(&keyspace) {
-        assert!(due > now || keyspace.due_shards(UnixMillis(now)).next().is_none(), "what was due has been done");
+        assert!(
+            due > now || keyspace.due_shards(UnixMillis(now)).next().is_none(),
+            "what was due has been done"
+        );
         now = now.max(due);
         for key in expire_due(&keyspace, now) {
-            let at = alive.remove(&key).expect("a key goes once, and only with a TTL");
-            assert!(at < now && now <= at + TICK_MS + 1, "a key due at {at} went at {now}");
+            let at = alive
+                .remove(&key)
+                .expect("a key goes once, and only with a TTL");
+            assert!(
+                at < now && now <= at + TICK_MS + 1,
+                "a key due at {at} went at {now}"
+            );
         }
-        assert_eq!(keyspace.due_shards(UnixMillis(now)).next(), None, "nothing is due any more");
+        assert_eq!(
+            keyspace.due_shards(UnixMillis(now)).next(),
+            None,
+            "nothing is due any more"
+        );
         // The driver would sleep until then: no key may have to wait longer.
         if let (Some(&first), true) = (alive.values().min(), random.below(100) == 0) {
             assert!(next_due(&keyspace).is_some_and(|at| at <= first + TICK_MS + 1));
@@ -107,7 +142,11 @@ fn memory_of_expired_keys_is_back_after_the_slices() {
     let full = keyspace.memory().used_bytes();
     settle(&keyspace, NOW + 500 + TICK_MS + 1);
     assert!(keyspace.memory().dataset_bytes() < 1000);
-    assert!(keyspace.memory().used_bytes() < full / 16, "{} of {full}", keyspace.memory().used_bytes());
+    assert!(
+        keyspace.memory().used_bytes() < full / 16,
+        "{} of {full}",
+        keyspace.memory().used_bytes()
+    );
     assert_eq!(next_due(&keyspace), None);
 }
 
@@ -118,7 +157,9 @@ fn expired_bytes_can_be_reclaimed_from_every_shard() {
         let keyspace = keyspace(shards);
         (0..8000).for_each(|n| set(&keyspace, 0, &name(n), &[b'v'; 200], Some(NOW + 100), NOW));
         (8000..8100).for_each(|n| set(&keyspace, 0, &name(n), &[b'v'; 200], None, NOW));
-        keyspace.memory().set_limit(keyspace.memory().used_bytes() - 8000 * 100);
+        keyspace
+            .memory()
+            .set_limit(keyspace.memory().used_bytes() - 8000 * 100);
         assert!(keyspace.memory().over_limit());
         assert_eq!(expire_due(&keyspace, NOW + 100 + TICK_MS + 1).len(), 8000);
         assert!(!keyspace.memory().over_limit(), "{shards} shards");
@@ -139,14 +180,21 @@ fn any_instant_is_a_valid_expire_time() {
         writer(&keyspace, &key, NOW).set_expire(0, &keyspace.key(&key), Some(UnixMillis(at)));
     }
     settle(&keyspace, NOW + 20);
-    assert_eq!(exclusive(&keyspace, NOW + 20).db_len(0), 2 * future.len() as u64);
+    assert_eq!(
+        exclusive(&keyspace, NOW + 20).db_len(0),
+        2 * future.len() as u64
+    );
     // Ten years on: only what lies farther ahead is left, and the wheel still turns.
     let later = NOW + 3650 * 86_400_000;
     settle(&keyspace, later);
     assert_eq!(exclusive(&keyspace, later).db_len(0), 6);
     assert!(expire_due(&keyspace, later).is_empty());
     settle(&keyspace, i64::MAX);
-    assert_eq!(exclusive(&keyspace, i64::MAX).db_len(0), 2, "nothing is later than the last instant");
+    assert_eq!(
+        exclusive(&keyspace, i64::MAX).db_len(0),
+        2,
+        "nothing is later than the last instant"
+    );
 }
 
 #[test]
@@ -171,7 +219,10 @@ fn a_clock_that_jumps_does_not_lose_keys() {
     }
     settle(&keyspace, now);
     for (key, at) in &alive {
-        assert!(get(&keyspace, 0, key, now).is_some() == (now <= *at), "{key:?} at {at}, now {now}");
+        assert!(
+            get(&keyspace, 0, key, now).is_some() == (now <= *at),
+            "{key:?} at {at}, now {now}"
+        );
     }
     settle(&keyspace, now + 100_100);
     assert_eq!(exclusive(&keyspace, now + 100_100).db_len(0), 0);
@@ -202,18 +253,33 @@ fn keys_hide_but_stay_while_nothing_may_be_taken_away() {
             assert!(unit.find(0, &keyspace.key(&name(n))).is_none());
             assert!(!unit.set_expire(0, &keyspace.key(&name(n)), None) && !unit.owes());
         }
-        assert_eq!(keyspace.due_shards(UnixMillis(later)).next(), None, "a driver has nothing to do");
+        assert_eq!(
+            keyspace.due_shards(UnixMillis(later)).next(),
+            None,
+            "a driver has nothing to do"
+        );
         settle(&keyspace, later);
         let mut unit = exclusive(&keyspace, later);
         let mut shown = 0;
         unit.scan(0, 0, usize::MAX, &mut |_| shown += 1);
-        assert_eq!((unit.db_len(0), shown, unit.random_key(0, || 7)), (100, 0, None));
+        assert_eq!(
+            (unit.db_len(0), shown, unit.random_key(0, || 7)),
+            (100, 0, None)
+        );
         // Overwriting such a key starts afresh: nothing of the old one shows.
-        assert!(!unit.set(0, &keyspace.key(&name(0)), NewValue::Bytes(b"w"), NewExpiry::Keep));
+        assert!(!unit.set(
+            0,
+            &keyspace.key(&name(0)),
+            NewValue::Bytes(b"w"),
+            NewExpiry::Keep
+        ));
         assert_eq!(unit.append(0, &keyspace.key(&name(1)), b"a", 100), Ok(1));
         assert_eq!(unit.incr(0, &keyspace.key(&name(2)), 1), Ok(1));
         for n in 0..3 {
-            assert!(unit.find(0, &keyspace.key(&name(n))).is_some_and(|entry| entry.expire_at().is_none()));
+            assert!(
+                unit.find(0, &keyspace.key(&name(n)))
+                    .is_some_and(|entry| entry.expire_at().is_none())
+            );
         }
         drop(unit);
         switch(&keyspace, |state| mode(state, false));

@@ -39,18 +39,34 @@ impl Readers {
         let offset = self.random.below(200_000);
         let mut unit = exclusive(&self.keyspace, NOW);
         match choice {
-            0..4 => _ = unit.set(db, &key, NewValue::Big(BigString::from_bytes(&long)), NewExpiry::None),
+            0..4 => {
+                _ = unit.set(
+                    db,
+                    &key,
+                    NewValue::Big(BigString::from_bytes(&long)),
+                    NewExpiry::None,
+                )
+            }
             4 => _ = unit.set(db, &key, NewValue::Bytes(&short), NewExpiry::Keep),
             5..8 => _ = unit.append(db, &key, &short, LEN_MAX).is_ok(),
             8..11 => _ = unit.set_range(db, &key, offset, &short, LEN_MAX).is_ok(),
             11 => {
                 let set = |string: &mut StringMut<'_>| string.set_byte(offset as usize, 7);
-                unit.with_string_mut(db, &key, offset + 1, set).expect("a string");
+                unit.with_string_mut(db, &key, offset + 1, set)
+                    .expect("a string");
             }
             12 => _ = unit.rename(db, &key, &other),
             13 => _ = a != b && unit.copy(db, &key, 1 - db, &other),
             14 => _ = unit.move_key(&key, db, 1 - db),
-            15 => _ = unit.set_expire(db, &key, offset.is_multiple_of(2).then_some(UnixMillis(NOW + 1000 + offset as i64))),
+            15 => {
+                _ = unit.set_expire(
+                    db,
+                    &key,
+                    offset
+                        .is_multiple_of(2)
+                        .then_some(UnixMillis(NOW + 1000 + offset as i64)),
+                )
+            }
             16 => _ = unit.delete(db, &key),
             17 if offset < 20_000 => _ = unit.flush(None),
             18 => unit.swap_databases(0, 1),
@@ -69,7 +85,9 @@ impl Readers {
             }
             1 => {
                 let pins = &mut self.pins;
-                let Some(snapshot) = &mut self.snapshot else { return };
+                let Some(snapshot) = &mut self.snapshot else {
+                    return;
+                };
                 let more = snapshot.step(&self.keyspace, &mut |_, entry| pin(pins, entry.string()));
                 if !more || self.random.below(30) == 0 {
                     self.snapshot = None;
@@ -90,7 +108,10 @@ impl Readers {
 
 fn pin(pins: &mut Vec<Pin>, string: StringRef<'_>) {
     if let StringRef::Big(big) = string {
-        pins.push(Pin { string: big.clone(), expected: string.to_vec() });
+        pins.push(Pin {
+            string: big.clone(),
+            expected: string.to_vec(),
+        });
     }
 }
 
@@ -98,7 +119,12 @@ fn pin(pins: &mut Vec<Pin>, string: StringRef<'_>) {
 fn pinned_strings_never_change() {
     let steps = if is_long() { 200_000 } else { 6_000 };
     for shards in [1, 8] {
-        let mut readers = Readers { keyspace: keyspace(shards), random: Random(shards as u64), pins: Vec::new(), snapshot: None };
+        let mut readers = Readers {
+            keyspace: keyspace(shards),
+            random: Random(shards as u64),
+            pins: Vec::new(),
+            snapshot: None,
+        };
         for _ in 0..steps {
             readers.change();
             readers.read();
@@ -108,7 +134,12 @@ fn pinned_strings_never_change() {
                 assert!(pin.string == *pin.expected, "a pin keeps its content");
             }
         }
-        let Readers { keyspace, pins, snapshot, .. } = readers;
+        let Readers {
+            keyspace,
+            pins,
+            snapshot,
+            ..
+        } = readers;
         drop(snapshot);
         exclusive(&keyspace, NOW).flush(None);
         settle(&keyspace, NOW);

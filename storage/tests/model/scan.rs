@@ -10,17 +10,29 @@ use super::support::{NOW, Random, delete, exclusive, is_long, keyspace, maintain
 /// One call, as a client makes it.
 fn scan(keyspace: &Keyspace, cursor: u64, count: usize, seen: &mut HashMap<Vec<u8>, u32>) -> u64 {
     let mut unit = Unit::begin(keyspace, LockPlan::Roaming, UnixMillis(NOW));
-    let next = unit.scan(0, cursor, count, &mut |entry| *seen.entry(entry.key().to_vec()).or_default() += 1);
+    let next = unit.scan(0, cursor, count, &mut |entry| {
+        *seen.entry(entry.key().to_vec()).or_default() += 1
+    });
     assert!(next < 1 << 53, "clients hold cursors in doubles");
     next
 }
 
 fn steady(n: u64) -> Vec<u8> {
-    if n.is_multiple_of(3) { format!("{{tag}}steady:{n}") } else { format!("steady:{n}") }.into_bytes()
+    if n.is_multiple_of(3) {
+        format!("{{tag}}steady:{n}")
+    } else {
+        format!("steady:{n}")
+    }
+    .into_bytes()
 }
 
 fn passing(n: u64) -> Vec<u8> {
-    if n.is_multiple_of(4) { format!("{{tag}}passing:{n}") } else { format!("passing:{n}") }.into_bytes()
+    if n.is_multiple_of(4) {
+        format!("{{tag}}passing:{n}")
+    } else {
+        format!("passing:{n}")
+    }
+    .into_bytes()
 }
 
 /// Keys come and go between two calls: the table grows to many times its size and shrinks again.
@@ -36,12 +48,24 @@ impl Churn {
         let many = self.random.below(1 + most as u64 / 10);
         for _ in 0..many {
             if self.growing {
-                set(keyspace, 0, &passing(self.next), &vec![b'v'; self.random.below(200) as usize], None, NOW);
+                set(
+                    keyspace,
+                    0,
+                    &passing(self.next),
+                    &vec![b'v'; self.random.below(200) as usize],
+                    None,
+                    NOW,
+                );
                 self.present.push(self.next);
                 self.next += 1;
             } else if !self.present.is_empty() {
                 let at = self.random.below(self.present.len() as u64) as usize;
-                assert!(delete(keyspace, 0, &passing(self.present.swap_remove(at)), NOW));
+                assert!(delete(
+                    keyspace,
+                    0,
+                    &passing(self.present.swap_remove(at)),
+                    NOW
+                ));
             }
         }
         if self.present.len() > most {
@@ -60,7 +84,12 @@ impl Churn {
 fn check_guarantee(shards: usize, keys: u64, most: usize, rounds: usize) {
     let keyspace = keyspace(shards);
     (0..keys).for_each(|n| set(&keyspace, 0, &steady(n), b"here to stay", None, NOW));
-    let mut churn = Churn { random: Random(shards as u64), present: Vec::new(), next: 0, growing: true };
+    let mut churn = Churn {
+        random: Random(shards as u64),
+        present: Vec::new(),
+        next: 0,
+        growing: true,
+    };
     for round in 0..rounds {
         let (mut seen, mut cursor, mut calls) = (HashMap::new(), 0, 0);
         loop {
@@ -77,7 +106,11 @@ fn check_guarantee(shards: usize, keys: u64, most: usize, rounds: usize) {
             }
         }
         for n in 0..keys {
-            assert_eq!(seen.get(&steady(n)), Some(&1), "{shards} shards, round {round}, key {n}");
+            assert_eq!(
+                seen.get(&steady(n)),
+                Some(&1),
+                "{shards} shards, round {round}, key {n}"
+            );
         }
     }
 }
@@ -97,7 +130,16 @@ fn invented_cursors_do_no_harm() {
         let keyspace = keyspace(shards);
         (0..500).for_each(|n| set(&keyspace, 0, &steady(n), b"v", None, NOW));
         let mut random = Random(7);
-        let edges = [1, 63, (1 << 39) - 1, 1 << 39, (1 << 53) - 1, 1 << 53, 1 << 63, u64::MAX];
+        let edges = [
+            1,
+            63,
+            (1 << 39) - 1,
+            1 << 39,
+            (1 << 53) - 1,
+            1 << 53,
+            1 << 63,
+            u64::MAX,
+        ];
         for cursor in (0..200).map(|n| random.next() >> (n % 64)).chain(edges) {
             let mut seen = HashMap::new();
             let mut next = scan(&keyspace, cursor, 10, &mut seen);
@@ -139,7 +181,8 @@ fn expired_keys_are_not_shown_and_end_no_walk() {
     }
     assert_eq!(found, [b"alive"]);
     let mut random = Random(1);
-    let key = Unit::begin(&keyspace, LockPlan::Roaming, UnixMillis(NOW + 2)).random_key(0, || random.next());
+    let key = Unit::begin(&keyspace, LockPlan::Roaming, UnixMillis(NOW + 2))
+        .random_key(0, || random.next());
     assert_eq!(key.as_deref(), Some(&b"alive"[..]));
 }
 
@@ -147,7 +190,9 @@ fn expired_keys_are_not_shown_and_end_no_walk() {
 fn random_key_finds_nothing_where_all_have_expired() {
     let keyspace = keyspace(4);
     let mut random = Random(1);
-    let mut draw = |now: i64| Unit::begin(&keyspace, LockPlan::Roaming, UnixMillis(now)).random_key(0, || random.next());
+    let mut draw = |now: i64| {
+        Unit::begin(&keyspace, LockPlan::Roaming, UnixMillis(now)).random_key(0, || random.next())
+    };
     assert_eq!(draw(NOW), None);
     (0..3000).for_each(|n| set(&keyspace, 0, &steady(n), b"v", Some(NOW + 1), NOW));
     assert!(draw(NOW + 1).is_some());
@@ -160,13 +205,26 @@ fn one_hash_tag_may_hold_all_keys() {
     for shards in [1, 64] {
         let keyspace = keyspace(shards);
         let name = |n: u64| format!("{{tag}}:{n}").into_bytes();
-        (0..keys).for_each(|n| set(&keyspace, 0, &name(n), b"v", (n % 2 == 0).then_some(NOW + 1000), NOW));
+        (0..keys).for_each(|n| {
+            set(
+                &keyspace,
+                0,
+                &name(n),
+                b"v",
+                (n % 2 == 0).then_some(NOW + 1000),
+                NOW,
+            )
+        });
         let memory = keyspace.memory();
         let shard = keyspace.hasher().hash(b"{tag}").shard;
         let expiring = keys / 2;
         // Wheel records are 5 bytes and slack, per key with a TTL; the rest is table and slab overhead.
         let beside = memory.used_bytes() - memory.dataset_bytes() - expiring * 7;
-        assert!(beside <= keys * 20, "{} bytes per key beside the entries", beside / keys);
+        assert!(
+            beside <= keys * 20,
+            "{} bytes per key beside the entries",
+            beside / keys
+        );
 
         let (mut seen, mut cursor) = (HashMap::new(), 0);
         loop {
@@ -180,7 +238,11 @@ fn one_hash_tag_may_hold_all_keys() {
 
         let mut unit = Unit::begin(&keyspace, LockPlan::Write(shard), UnixMillis(NOW + 1020));
         while unit.expire_due(shard) {}
-        assert_eq!(unit.take_removed().len() as u64, expiring, "records find all keys of a deep prefix");
+        assert_eq!(
+            unit.take_removed().len() as u64,
+            expiring,
+            "records find all keys of a deep prefix"
+        );
         drop(unit);
         assert_eq!(exclusive(&keyspace, NOW + 1020).db_len(0), keys - expiring);
         for n in (1..keys).step_by(2) {
@@ -188,6 +250,10 @@ fn one_hash_tag_may_hold_all_keys() {
         }
         settle(&keyspace, NOW + 1020);
         assert_eq!(memory.dataset_bytes(), 0);
-        assert!(memory.used_bytes() < 200_000, "{} bytes of empty tables", memory.used_bytes());
+        assert!(
+            memory.used_bytes() < 200_000,
+            "{} bytes of empty tables",
+            memory.used_bytes()
+        );
     }
 }

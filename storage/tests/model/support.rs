@@ -1,6 +1,8 @@
 //! What the tests of this directory share.
 
-use nuthatch_storage::{DbIndex, Keyspace, KeyspaceOptions, LockPlan, NewExpiry, NewValue, Unit, UnixMillis};
+use nuthatch_storage::{
+    DbIndex, Keyspace, KeyspaceOptions, LockPlan, NewExpiry, NewValue, Unit, UnixMillis,
+};
 
 /// When tests begin.
 pub(crate) const NOW: i64 = 1_700_000_000_000;
@@ -11,23 +13,43 @@ pub(crate) fn is_long() -> bool {
 }
 
 pub(crate) fn keyspace(shards: usize) -> Keyspace {
-    Keyspace::new(KeyspaceOptions { shards, databases: 3, seed: 5, maxmemory_bytes: 0 })
+    Keyspace::new(KeyspaceOptions {
+        shards,
+        databases: 3,
+        seed: 5,
+        maxmemory_bytes: 0,
+    })
 }
 
 /// A unit that holds the one shard of `key` exclusively.
 pub(crate) fn writer<'k>(keyspace: &'k Keyspace, key: &[u8], now: i64) -> Unit<'k> {
-    Unit::begin(keyspace, LockPlan::Write(keyspace.hasher().hash(key).shard), UnixMillis(now))
+    Unit::begin(
+        keyspace,
+        LockPlan::Write(keyspace.hasher().hash(key).shard),
+        UnixMillis(now),
+    )
 }
 
 pub(crate) fn reader<'k>(keyspace: &'k Keyspace, key: &[u8], now: i64) -> Unit<'k> {
-    Unit::begin(keyspace, LockPlan::Read(keyspace.hasher().hash(key).shard), UnixMillis(now))
+    Unit::begin(
+        keyspace,
+        LockPlan::Read(keyspace.hasher().hash(key).shard),
+        UnixMillis(now),
+    )
 }
 
 pub(crate) fn exclusive(keyspace: &Keyspace, now: i64) -> Unit<'_> {
     Unit::begin(keyspace, LockPlan::Exclusive, UnixMillis(now))
 }
 
-pub(crate) fn set(keyspace: &Keyspace, db: DbIndex, key: &[u8], value: &[u8], expire_at: Option<i64>, now: i64) {
+pub(crate) fn set(
+    keyspace: &Keyspace,
+    db: DbIndex,
+    key: &[u8],
+    value: &[u8],
+    expire_at: Option<i64>,
+    now: i64,
+) {
     let expiry = expire_at.map_or(NewExpiry::None, |at| NewExpiry::At(UnixMillis(at)));
     writer(keyspace, key, now).set(db, &keyspace.key(key), NewValue::Bytes(value), expiry);
 }
@@ -38,7 +60,9 @@ pub(crate) fn delete(keyspace: &Keyspace, db: DbIndex, key: &[u8], now: i64) -> 
 
 pub(crate) fn get(keyspace: &Keyspace, db: DbIndex, key: &[u8], now: i64) -> Option<Vec<u8>> {
     let mut unit = reader(keyspace, key, now);
-    unit.string(db, &keyspace.key(key)).expect("a string").map(|value| value.to_vec())
+    unit.string(db, &keyspace.key(key))
+        .expect("a string")
+        .map(|value| value.to_vec())
 }
 
 /// One slice of housekeeping in every shard; whether there is more to do.

@@ -28,24 +28,68 @@ fn filled() -> Keyspace {
 #[test]
 fn every_change_of_a_watched_key_spoils() {
     let cases: &[(&str, &[u8], Act)] = &[
-        ("set", b"there", |unit, k| _ = unit.set(0, &k.key(b"there"), NewValue::Bytes(b"w"), NewExpiry::None)),
-        ("same value", b"there", |unit, k| _ = unit.set(0, &k.key(b"there"), NewValue::Bytes(b"value"), NewExpiry::None)),
-        ("create", b"absent", |unit, k| _ = unit.set(0, &k.key(b"absent"), NewValue::Int(1), NewExpiry::None)),
-        ("delete", b"there", |unit, k| assert!(unit.delete(0, &k.key(b"there")))),
-        ("expire", b"there", |unit, k| assert!(unit.set_expire(0, &k.key(b"there"), Some(UnixMillis(NOW + 9))))),
-        ("persist", b"mortal", |unit, k| assert!(unit.set_expire(0, &k.key(b"mortal"), None))),
-        ("incr", b"number", |unit, k| assert_eq!(unit.incr(0, &k.key(b"number"), 1), Ok(6))),
-        ("append", b"there", |unit, k| assert!(unit.append(0, &k.key(b"there"), b"x", 100).is_ok())),
-        ("setrange", b"there", |unit, k| assert!(unit.set_range(0, &k.key(b"there"), 1, b"x", 100).is_ok())),
-        ("setbit", b"there", |unit, k| assert!(unit.with_string_mut(0, &k.key(b"there"), 1, |s| s.set_byte(0, 1)).is_ok())),
-        ("rename from", b"there", |unit, k| assert!(unit.rename(0, &k.key(b"there"), &k.key(b"new")))),
-        ("rename to", b"there", |unit, k| assert!(unit.rename(0, &k.key(b"number"), &k.key(b"there")))),
-        ("copy to", b"absent", |unit, k| assert!(unit.copy(0, &k.key(b"there"), 0, &k.key(b"absent")))),
-        ("move away", b"there", |unit, k| assert!(unit.move_key(&k.key(b"there"), 0, 1))),
-        ("flushdb", b"there", |unit, _| assert_eq!(unit.flush(Some(0)), 4)),
-        ("flushall", b"there", |unit, _| assert_eq!(unit.flush(None), 5)),
-        ("swap, key here", b"there", |unit, _| unit.swap_databases(0, 2)),
-        ("swap, key here and there", b"other", |unit, _| unit.swap_databases(1, 0)),
+        ("set", b"there", |unit, k| {
+            _ = unit.set(0, &k.key(b"there"), NewValue::Bytes(b"w"), NewExpiry::None)
+        }),
+        ("same value", b"there", |unit, k| {
+            _ = unit.set(
+                0,
+                &k.key(b"there"),
+                NewValue::Bytes(b"value"),
+                NewExpiry::None,
+            )
+        }),
+        ("create", b"absent", |unit, k| {
+            _ = unit.set(0, &k.key(b"absent"), NewValue::Int(1), NewExpiry::None)
+        }),
+        ("delete", b"there", |unit, k| {
+            assert!(unit.delete(0, &k.key(b"there")))
+        }),
+        ("expire", b"there", |unit, k| {
+            assert!(unit.set_expire(0, &k.key(b"there"), Some(UnixMillis(NOW + 9))))
+        }),
+        ("persist", b"mortal", |unit, k| {
+            assert!(unit.set_expire(0, &k.key(b"mortal"), None))
+        }),
+        ("incr", b"number", |unit, k| {
+            assert_eq!(unit.incr(0, &k.key(b"number"), 1), Ok(6))
+        }),
+        ("append", b"there", |unit, k| {
+            assert!(unit.append(0, &k.key(b"there"), b"x", 100).is_ok())
+        }),
+        ("setrange", b"there", |unit, k| {
+            assert!(unit.set_range(0, &k.key(b"there"), 1, b"x", 100).is_ok())
+        }),
+        ("setbit", b"there", |unit, k| {
+            assert!(
+                unit.with_string_mut(0, &k.key(b"there"), 1, |s| s.set_byte(0, 1))
+                    .is_ok()
+            )
+        }),
+        ("rename from", b"there", |unit, k| {
+            assert!(unit.rename(0, &k.key(b"there"), &k.key(b"new")))
+        }),
+        ("rename to", b"there", |unit, k| {
+            assert!(unit.rename(0, &k.key(b"number"), &k.key(b"there")))
+        }),
+        ("copy to", b"absent", |unit, k| {
+            assert!(unit.copy(0, &k.key(b"there"), 0, &k.key(b"absent")))
+        }),
+        ("move away", b"there", |unit, k| {
+            assert!(unit.move_key(&k.key(b"there"), 0, 1))
+        }),
+        ("flushdb", b"there", |unit, _| {
+            assert_eq!(unit.flush(Some(0)), 4)
+        }),
+        ("flushall", b"there", |unit, _| {
+            assert_eq!(unit.flush(None), 5)
+        }),
+        ("swap, key here", b"there", |unit, _| {
+            unit.swap_databases(0, 2)
+        }),
+        ("swap, key here and there", b"other", |unit, _| {
+            unit.swap_databases(1, 0)
+        }),
     ];
     for (what, name, act) in cases {
         let keyspace = filled();
@@ -59,23 +103,57 @@ fn every_change_of_a_watched_key_spoils() {
 #[test]
 fn what_leaves_the_key_alone_does_not_spoil() {
     let cases: &[(&str, &[u8], Act)] = &[
-        ("read", b"there", |unit, k| _ = unit.find(0, &k.key(b"there"))),
-        ("touch", b"there", |unit, k| assert!(unit.touch(0, &k.key(b"there")))),
-        ("delete of an absent key", b"absent", |unit, k| assert!(!unit.delete(0, &k.key(b"absent")))),
-        ("failed incr", b"there", |unit, k| assert!(unit.incr(0, &k.key(b"there"), 1).is_err())),
-        ("too long", b"there", |unit, k| assert!(unit.append(0, &k.key(b"there"), b"x", 2).is_err())),
-        ("empty setrange", b"there", |unit, k| assert_eq!(unit.set_range(0, &k.key(b"there"), 9, b"", 99), Ok(5))),
-        ("expire of an absent key", b"absent", |unit, k| assert!(!unit.set_expire(0, &k.key(b"absent"), None))),
-        ("copy from", b"there", |unit, k| assert!(unit.copy(0, &k.key(b"there"), 0, &k.key(b"new")))),
-        ("rename to itself", b"there", |unit, k| assert!(unit.rename(0, &k.key(b"there"), &k.key(b"there")))),
-        ("refused move", b"other", |unit, k| assert!(!unit.move_key(&k.key(b"other"), 0, 1))),
-        ("another key", b"there", |unit, k| assert!(unit.delete(0, &k.key(b"other")))),
-        ("the key in another database", b"other", |unit, k| assert!(unit.delete(1, &k.key(b"other")))),
-        ("flush of another database", b"there", |unit, _| assert_eq!(unit.flush(Some(1)), 1)),
-        ("flush, absent key", b"absent", |unit, _| assert_eq!(unit.flush(None), 5)),
-        ("swap, absent key", b"absent", |unit, _| unit.swap_databases(0, 1)),
-        ("swap of other databases", b"there", |unit, _| unit.swap_databases(1, 2)),
-        ("swap with itself", b"there", |unit, _| unit.swap_databases(0, 0)),
+        ("read", b"there", |unit, k| {
+            _ = unit.find(0, &k.key(b"there"))
+        }),
+        ("touch", b"there", |unit, k| {
+            assert!(unit.touch(0, &k.key(b"there")))
+        }),
+        ("delete of an absent key", b"absent", |unit, k| {
+            assert!(!unit.delete(0, &k.key(b"absent")))
+        }),
+        ("failed incr", b"there", |unit, k| {
+            assert!(unit.incr(0, &k.key(b"there"), 1).is_err())
+        }),
+        ("too long", b"there", |unit, k| {
+            assert!(unit.append(0, &k.key(b"there"), b"x", 2).is_err())
+        }),
+        ("empty setrange", b"there", |unit, k| {
+            assert_eq!(unit.set_range(0, &k.key(b"there"), 9, b"", 99), Ok(5))
+        }),
+        ("expire of an absent key", b"absent", |unit, k| {
+            assert!(!unit.set_expire(0, &k.key(b"absent"), None))
+        }),
+        ("copy from", b"there", |unit, k| {
+            assert!(unit.copy(0, &k.key(b"there"), 0, &k.key(b"new")))
+        }),
+        ("rename to itself", b"there", |unit, k| {
+            assert!(unit.rename(0, &k.key(b"there"), &k.key(b"there")))
+        }),
+        ("refused move", b"other", |unit, k| {
+            assert!(!unit.move_key(&k.key(b"other"), 0, 1))
+        }),
+        ("another key", b"there", |unit, k| {
+            assert!(unit.delete(0, &k.key(b"other")))
+        }),
+        ("the key in another database", b"other", |unit, k| {
+            assert!(unit.delete(1, &k.key(b"other")))
+        }),
+        ("flush of another database", b"there", |unit, _| {
+            assert_eq!(unit.flush(Some(1)), 1)
+        }),
+        ("flush, absent key", b"absent", |unit, _| {
+            assert_eq!(unit.flush(None), 5)
+        }),
+        ("swap, absent key", b"absent", |unit, _| {
+            unit.swap_databases(0, 1)
+        }),
+        ("swap of other databases", b"there", |unit, _| {
+            unit.swap_databases(1, 2)
+        }),
+        ("swap with itself", b"there", |unit, _| {
+            unit.swap_databases(0, 0)
+        }),
     ];
     for (what, name, act) in cases {
         let keyspace = filled();
@@ -89,12 +167,23 @@ fn what_leaves_the_key_alone_does_not_spoil() {
 fn expiry_since_the_watch_spoils_however_it_is_noticed() {
     let notice: [fn(&Keyspace); 3] = [
         |keyspace| settle(keyspace, NOW + 200),
-        |keyspace| assert!(exclusive(keyspace, NOW + 200).find(0, &keyspace.key(b"mortal")).is_none()),
-        |keyspace| assert!(exclusive(keyspace, NOW + 200).expire_if_due(0, &keyspace.key(b"mortal"))),
+        |keyspace| {
+            assert!(
+                exclusive(keyspace, NOW + 200)
+                    .find(0, &keyspace.key(b"mortal"))
+                    .is_none()
+            )
+        },
+        |keyspace| {
+            assert!(exclusive(keyspace, NOW + 200).expire_if_due(0, &keyspace.key(b"mortal")))
+        },
     ];
     for notice in notice {
         let keyspace = filled();
-        let (flag, calm) = (watch(&keyspace, 0, b"mortal"), watch(&keyspace, 0, b"there"));
+        let (flag, calm) = (
+            watch(&keyspace, 0, b"mortal"),
+            watch(&keyspace, 0, b"there"),
+        );
         notice(&keyspace);
         assert!(flag.is_dirty() && !calm.is_dirty());
     }
@@ -121,5 +210,9 @@ fn watches_end_one_by_one() {
     // Ending what has ended, or never was, does nothing.
     keyspace.unwatch(&two, there());
     keyspace.unwatch(&one, std::iter::once((2, &b"never"[..])));
-    assert_eq!(Arc::strong_count(&one) + Arc::strong_count(&two), 2, "no shard holds a flag");
+    assert_eq!(
+        Arc::strong_count(&one) + Arc::strong_count(&two),
+        2,
+        "no shard holds a flag"
+    );
 }

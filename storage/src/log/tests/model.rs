@@ -160,6 +160,28 @@ fn two_producers_on_a_full_ring_stay_contiguous() {
     });
 }
 
+/// The first producer to find the ring full raises the limit for all: the second one fills a slot that the consumer
+/// has left without having looked at the consumer's position itself.
+#[test]
+fn room_found_by_one_producer_is_safe_for_another() {
+    explore(1, || {
+        let ring = Arc::new(Ring::with_slots(2));
+        let producers = [3, 1].map(|effects| {
+            let ring = Arc::clone(&ring);
+            thread::spawn(move || {
+                append(&ring, effects, effects);
+                ring.wake_if_needed();
+            })
+        });
+        let seen = consume(&ring, 4);
+        let firsts = seen.iter().filter(|effect| effect.0 & FIRST != 0);
+        assert_eq!(firsts.count(), 2);
+        for producer in producers {
+            producer.join().unwrap();
+        }
+    });
+}
+
 /// One producer appends under the lock and waits for room; the other has published what the first one waits for,
 /// but wants that lock before it wakes anybody.
 #[test]

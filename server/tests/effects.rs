@@ -1,0 +1,345 @@
+//! What the log of effects carries, and that it suffices to make the same data again.
+
+mod harness;
+
+use std::io::Read;
+
+use harness::{TestClient, TestServer, request};
+use nuthatch_server::config::Permission;
+use storage::log::{Cursor, Readiness};
+
+/// Reads until the stream holds the marker that was published last; returns the commands before it.
+fn read_to_marker(cursor: &mut Cursor) -> Vec<Vec<String>> {
+    let mut bytes = Vec::new();
+    loop {
+        while let Some(piece) = cursor.read() {
+            bytes.extend_from_slice(&piece);
+        }
+        let commands = parse(&bytes);
+        if commands
+            .last()
+            .is_some_and(|last| last.iter().any(|arg| arg == "the-marker"))
+        {
+            return commands[..commands.len() - 1].to_vec();
+        }
+        assert!(cursor.wait() != Readiness::Ended, "the log ended");
+    }
+}
+
+fn parse(mut bytes: &[u8]) -> Vec<Vec<String>> {
+    let mut commands = Vec::new();
+    let (mut parser, mut spans) = (protocol::RequestParser::default(), Vec::new());
+    loop {
+        spans.clear();
+        match parser
+            .parse(bytes, &protocol::Limits::default(), &mut spans)
+            .unwrap()
+        {
+            protocol::Progress::Complete { consumed } => {
+                let args = spans
+                    .iter()
+                    .map(|span| String::from_utf8_lossy(span.of(bytes)).into_owned());
+                commands.push(args.collect());
+                bytes = &bytes[consumed..];
+            }
+            _ => return commands,
+        }
+    }
+}
+
+/// Sends commands given as lines of words.
+fn run(client: &mut TestClient, lines: &[&str]) {
+    let mut end = b":0\r\n".to_vec();
+    for line in lines {
+        let words: Vec<&str> = line.split(' ').collect();
+        client.send(request(&words));
+    }
+    client.send(request(&["PUBLISH", "end", "the-marker"]));
+    // Replies are other tests' business; the marker's is the last.
+    let mut got = Vec::new();
+    let mut byte = [0];
+    end.insert(0, b'\n');
+    while !(got.ends_with(&end) && count_replies(&got) > lines.len()) {
+        client.stream.read_exact(&mut byte).unwrap();
+        got.push(byte[0]);
+    }
+}
+
+/// Whole replies in `bytes`; nested ones count with their array.
+fn count_replies(bytes: &[u8]) -> usize {
+    fn skip(bytes: &[u8], at: usize) -> Option<usize> {
+        let end = at + bytes.get(at..)?.iter().position(|&byte| byte == b'\n')? + 1;
+        let line = std::str::from_utf8(&bytes[at + 1..end - 2]).unwrap_or_default();
+        match bytes[at] {
+            b'$' if line == "-1" => Some(end),
+            b'$' => Some(end + line.parse::<usize>().ok()? + 2).filter(|&end| end <= bytes.len()),
+            b'*' if line == "-1" => Some(end),
+            b'*' => (0..line.parse::<usize>().ok()?).try_fold(end, |at, _| skip(bytes, at)),
+            _ => Some(end),
+        }
+    }
+    let (mut at, mut count) = (0, 0);
+    while at < bytes.len() {
+        match skip(bytes, at) {
+            Some(next) => at = next,
+            None => break,
+        }
+        count += 1;
+    }
+    count
+}
+
+#[test]
+fn commands_are_logged_as_their_effects() {
+    // What is sent, and what the stream carries; `#` stands for an instant.
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["SET k v"], &["SELECT 0", "SET k v"]),
+        (&["set k v EX 100"], &["SELECT 0", "SET k v PXAT #"]),
+        (&["SET k v PX 100000"], &["SELECT 0", "SET k v PXAT #"]),
+        (&["SETEX k 100 v"], &["SELECT 0", "SET k v PXAT #"]),
+        (
+            &["SET k v XX", "GET k", "DEL k", "EXPIRE k 10", "APPEND"],
+            &[],
+        ),
+        (
+            &["SET k 1", "INCR k", "GETDEL k"],
+            &["SELECT 0", "SET k 1", "INCR k", "DEL k"],
+        ),
+        (
+            &["SET k v", "EXPIRE k 100"],
+            &["SELECT 0", "SET k v", "PEXPIREAT k #"],
+        ),
+        (
+            &["SET k v", "EXPIRE k -1"],
+            &["SELECT 0", "SET k v", "DEL k"],
+        ),
+        (
+            &["SET k v", "GETEX k EX 100", "GETEX k PERSIST"],
+            &["SELECT 0", "SET k v", "PEXPIREAT k #", "PERSIST k"],
+        ),
+        (
+            &["SET k 1", "INCRBYFLOAT k 0.5"],
+            &["SELECT 0", "SET k 1", "SET k 1.5 KEEPTTL"],
+        ),
+        (
+            &["MULTI", "SET a 1", "GET a", "SET b 2", "EXEC"],
+            &["SELECT 0", "MULTI", "SET a 1", "SET b 2", "EXEC"],
+        ),
+        (&["MULTI", "SET a 1", "EXEC"], &["SELECT 0", "SET a 1"]),
+        (&["MULTI", "GET a", "EXEC"], &[]),
+        (
+            &["SET a 1", "SELECT 3", "SET a 2", "MOVE a 4", "SWAPDB 4 5"],
+            &[
+                "SELECT 0",
+                "SET a 1",
+                "SELECT 3",
+                "SET a 2",
+                "MOVE a 4",
+                "SWAPDB 4 5",
+            ],
+        ),
+        (
+            &["MULTI", "SET a 1", "SELECT 2", "SET b 1", "EXEC"],
+            &[
+                "SELECT 0", "MULTI", "SET a 1", "SELECT 2", "SET b 1", "EXEC",
+            ],
+        ),
+        (&["PUBLISH c m"], &["PUBLISH c m"]),
+        (
+            &["MSET a 1 b 2", "RENAME a c", "COPY b d", "FLUSHALL"],
+            &[
+                "SELECT 0",
+                "MSET a 1 b 2",
+                "RENAME a c",
+                "COPY b d",
+                "FLUSHALL",
+            ],
+        ),
+    ];
+    for (sent, expected) in cases {
+        let server = TestServer::start();
+        let mut cursor = server.running().start_log().unwrap();
+        run(&mut server.client(), sent);
+        let commands = read_to_marker(&mut cursor);
+        let shown: Vec<String> = commands
+            .iter()
+            .map(|args| {
+                let is_instant =
+                    |arg: &String| arg.len() == 13 && arg.bytes().all(|byte| byte.is_ascii_digit());
+                let words = args
+                    .iter()
+                    .map(|arg| if is_instant(arg) { "#" } else { arg });
+                words.collect::<Vec<_>>().join(" ")
+            })
+            .collect();
+        assert!(
+            shown.len() == expected.len()
+                && shown
+                    .iter()
+                    .zip(*expected)
+                    .all(|(a, b)| a.eq_ignore_ascii_case(b)),
+            "{sent:?}\n gave {shown:?}\n not  {expected:?}"
+        );
+        drop(cursor);
+        server.running().stop_log();
+    }
+}
+
+#[test]
+fn an_expired_key_is_deleted_in_the_log_before_what_replaces_it() {
+    let server = TestServer::start();
+    let mut cursor = server.running().start_log().unwrap();
+    let mut client = server.client();
+    run(&mut client, &["SET k v PX 1"]);
+    assert_eq!(read_to_marker(&mut cursor).len(), 2);
+    harness::wait_until("the key is gone", || {
+        client.send(request(&["EXISTS", "k"]));
+        let mut reply = [0; 4];
+        client.stream.read_exact(&mut reply).unwrap();
+        reply == *b":0\r\n"
+    });
+    run(&mut client, &["SET k w"]);
+    let commands = read_to_marker(&mut cursor);
+    assert_eq!(
+        commands,
+        [["DEL", "k", ""], ["SET", "k", "w"]].map(|args| {
+            args.iter()
+                .filter(|arg| !arg.is_empty())
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        })
+    );
+    drop(cursor);
+    server.running().stop_log();
+}
+
+/// A small generator; the seed of a failing run is printed by the assertion.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+fn random_command(random: &mut Random) -> Vec<String> {
+    let key = format!("key:{}", random.below(24));
+    let other = format!("key:{}", random.below(24));
+    let number = random.below(100).to_string();
+    let words: Vec<&str> = match random.below(14) {
+        0 => vec!["SET", &key, &number],
+        1 => vec!["APPEND", &key, &number],
+        2 => vec!["GETSET", &key, &number],
+        3 => vec!["RENAME", &key, &other],
+        4 => vec!["SETRANGE", &key, "3", &number],
+        5 => vec!["MOVE", &key, "1"],
+        6 => vec!["SET", &key, &number, "PX", &number],
+        7 => vec!["INCR", &key],
+        8 => vec!["DEL", &key, &other],
+        9 => vec!["COPY", &key, &other, "REPLACE"],
+        10 => vec!["MSET", &key, &number, &other, "x"],
+        11 => vec!["SELECT", ["0", "1", "2"][random.below(3) as usize]],
+        12 => vec!["SETBIT", &key, &number, "1"],
+        _ if random.below(20) == 0 => vec!["SWAPDB", "0", "2"],
+        _ => vec!["GETEX", &key, "PX", &number],
+    };
+    words.into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_stream_replayed_by_one_gives_the_same_data() {
+    let debug = |config: &mut nuthatch_server::config::Config| {
+        config.enable_debug_command = Permission::Yes
+    };
+    let (server, replica) = (TestServer::start_with(debug), TestServer::start_with(debug));
+    let mut cursor = server.running().start_log().unwrap();
+    let address = server.address;
+    let seed = u64::from(std::process::id());
+    let writers: Vec<_> = (1..=6u64)
+        .map(|writer| {
+            std::thread::spawn(move || {
+                let mut random = Random(writer * 0x9e37_79b9 + seed);
+                let mut client = TestClient::connect(address);
+                for _ in 0..40 {
+                    let mut lines: Vec<String> = Vec::new();
+                    while lines.len() < 50 {
+                        if random.below(4) == 0 {
+                            lines.push("MULTI".into());
+                            let inner = 1 + random.below(5);
+                            lines.extend((0..inner).map(|_| random_command(&mut random).join(" ")));
+                            lines.push("EXEC".into());
+                        } else {
+                            lines.push(random_command(&mut random).join(" "));
+                        }
+                    }
+                    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+                    run(&mut client, &lines);
+                }
+            })
+        })
+        .collect();
+    writers
+        .into_iter()
+        .for_each(|writer| writer.join().unwrap());
+    // Nothing expires any more once every short-lived key is gone.
+    let mut client = server.client();
+    harness::wait_until("short-lived keys are gone", || {
+        client.send(request(&["DEBUG", "SET-ACTIVE-EXPIRE", "1"]));
+        client.expect("+OK\r\n");
+        expires_of(&mut client) == 0
+    });
+    server.running().stop_log();
+    let mut bytes = Vec::new();
+    while let Some(piece) = cursor.read() {
+        bytes.extend_from_slice(&piece);
+    }
+    let commands = parse(&bytes);
+    let mut replay = replica.client();
+    let mut sink = replay.stream.try_clone().unwrap();
+    let reader =
+        std::thread::spawn(move || std::io::copy(&mut sink, &mut std::io::sink()).unwrap());
+    replay.send(&bytes);
+    replay.close_write();
+    reader.join().unwrap();
+    assert_eq!(
+        digest(&mut client),
+        digest(&mut replica.client()),
+        "seed {seed}, {} commands",
+        commands.len()
+    );
+}
+
+fn expires_of(client: &mut TestClient) -> u64 {
+    client.send(request(&["INFO", "keyspace"]));
+    let text = read_bulk(client);
+    let counts = text.split("expires=").skip(1);
+    counts
+        .filter_map(|rest| rest.split(',').next()?.parse::<u64>().ok())
+        .sum()
+}
+
+fn digest(client: &mut TestClient) -> String {
+    client.send(request(&["DEBUG", "DIGEST"]));
+    let mut reply = [0; 43];
+    client.stream.read_exact(&mut reply).unwrap();
+    String::from_utf8_lossy(&reply).into_owned()
+}
+
+fn read_bulk(client: &mut TestClient) -> String {
+    let mut header = Vec::new();
+    let mut byte = [0];
+    while !header.ends_with(b"\r\n") {
+        client.stream.read_exact(&mut byte).unwrap();
+        header.push(byte[0]);
+    }
+    let len: usize = std::str::from_utf8(&header[1..header.len() - 2])
+        .unwrap()
+        .parse()
+        .unwrap();
+    let mut body = vec![0; len + 2];
+    client.stream.read_exact(&mut body).unwrap();
+    String::from_utf8_lossy(&body).into_owned()
+}
