@@ -14,7 +14,7 @@
 //! lock may stamp an entry while others read its key length.
 //!
 //! This module is `unsafe` because entries are runs of bytes with no Rust type; it pays with 8 to 25
-//! bytes per key against boxed parts. Everything here trusts one invariant, upheld by [`crate::db`]: an
+//! bytes per key against boxed parts. Everything here trusts one invariant, upheld by [`crate::shard`]: an
 //! [`EntryPtr`] in use was written by [`EntryPtr::write`] with the same `has_ttl` and `kind` that its
 //! slot word carries, and has not been freed.
 

@@ -156,7 +156,7 @@ pub(super) unsafe fn discard(base: usize, units: usize) {
     let _ = unsafe { madvise(start, units * UNIT_BYTES, Advice::LinuxDontNeed) };
 }
 
-/// The 48-bit address of `block`, as slot words store it; [`pointer`] is the way back.
+/// The 48-bit address of `block`, as slot words store it; [`pointer()`] is the way back.
 #[inline]
 pub fn address(block: NonNull<u8>) -> u64 {
     let address = block.as_ptr().expose_provenance() as u64;
