@@ -1,7 +1,7 @@
 //! The daemon: workers, sessions, the command table, configuration, and how it all is wired.
 //!
-//! The path of a command: [`worker`] reads a session's socket, [`execute`] parses requests, looks them up in
-//! [`command`], opens a unit on the keyspace, runs the command's function, and hands its effects to the log.
+//! The path of a command: `worker` reads a session's socket, `execute` parses requests, looks them up in
+//! `command`, opens a unit on the keyspace, runs the command's function, and hands its effects to the log.
 
 mod apply;
 pub mod cli;

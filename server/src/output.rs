@@ -28,6 +28,17 @@ pub(crate) struct Splice {
 const OUTBOX_KEPT_BYTES: usize = 64 * 1024;
 
 impl Outbox {
+    #[cfg(test)]
+    /// Bytes to send, long strings included.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+            + self
+                .splices
+                .iter()
+                .map(|splice| splice.value.len())
+                .sum::<usize>()
+    }
+
     /// Whether there is nothing to send.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {

@@ -59,6 +59,12 @@ impl Event {
 }
 
 impl Inbox {
+    #[cfg(test)]
+    /// Bytes of messages that wait.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// Adds an event without waking the worker.
     pub(crate) fn push(&self, event: Event) {
         // Relaxed: a bound that publishers look at before they begin, not exact to the message.
