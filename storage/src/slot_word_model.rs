@@ -91,12 +91,10 @@ impl Model {
     }
 
     fn set_live(&self, word: Word, live: bool) {
-        self.entry(word).live.with_mut(|was| {
+        self.entry(word).live.with_mut(|state| {
             // SAFETY: as in `assert_live`.
-            assert!(
-                unsafe { was.replace(live) } != live,
-                "an entry is made and freed once"
-            );
+            let before = unsafe { state.replace(live) };
+            assert!(before != live, "an entry is made and freed once");
         });
     }
 
