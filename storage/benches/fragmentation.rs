@@ -10,7 +10,9 @@
 
 use std::time::{Duration, Instant};
 
-use nuthatch_storage::{Keyspace, KeyspaceOptions, LockPlan, NewExpiry, NewValue, Unit, UnixMillis};
+use nuthatch_storage::{
+    Keyspace, KeyspaceOptions, LockPlan, NewExpiry, NewValue, Unit, UnixMillis,
+};
 use rustix::time::{ClockId, clock_gettime};
 
 // As in the server: tables and wheels come from here.
@@ -40,17 +42,26 @@ impl Cache {
         (mixed ^ mixed >> 29) % limit
     }
 
-    fn unit<R>(&self, n: u64, run: impl FnOnce(&mut Unit<'_>, &nuthatch_storage::Key<'_>) -> R) -> R {
+    fn unit<R>(
+        &self,
+        n: u64,
+        run: impl FnOnce(&mut Unit<'_>, &nuthatch_storage::Key<'_>) -> R,
+    ) -> R {
         let name = format!("key:{n:012}");
         let key = self.keyspace.key(name.as_bytes());
-        run(&mut Unit::begin(&self.keyspace, LockPlan::Write(key.hash.shard), NOW), &key)
+        run(
+            &mut Unit::begin(&self.keyspace, LockPlan::Write(key.hash.shard), NOW),
+            &key,
+        )
     }
 
     fn write(&mut self, len: usize) {
         let n = self.next;
         self.next += 1;
         let value = &self.value[..len];
-        self.unit(n, |unit, key| unit.set(0, key, NewValue::Bytes(value), NewExpiry::None));
+        self.unit(n, |unit, key| {
+            unit.set(0, key, NewValue::Bytes(value), NewExpiry::None)
+        });
         self.present.push(n);
         if n.is_multiple_of(WRITES_PER_SLICE) {
             let shard = (n / WRITES_PER_SLICE) as usize % self.keyspace.shard_count();
@@ -125,15 +136,26 @@ fn thread_cpu() -> Duration {
 
 fn rss_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux has it");
-    let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number");
+    let pages: u64 = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse().ok())
+        .expect("a number");
     pages * 4096
 }
 
 fn main() {
-    let mut numbers = std::env::args().skip(1).filter_map(|arg| arg.parse::<u64>().ok());
+    let mut numbers = std::env::args()
+        .skip(1)
+        .filter_map(|arg| arg.parse::<u64>().ok());
     let budget = numbers.next().unwrap_or(240) << 20;
     let shards = numbers.next().unwrap_or(64) as usize;
-    let options = KeyspaceOptions { shards, databases: 16, seed: 42, maxmemory_bytes: 0 };
+    let options = KeyspaceOptions {
+        shards,
+        databases: 16,
+        seed: 42,
+        maxmemory_bytes: 0,
+    };
     // The list of keys is the bench's own and must not grow while it is measured.
     let present = vec![0; 8 << 20];
     let base = rss_bytes();
@@ -148,7 +170,9 @@ fn main() {
     cache.present.fill(1);
     let base = base.max(rss_bytes());
     cache.present.clear();
-    println!("| phase | live MB | resident / live | used / live | RSS / live | time |\n|---|--:|--:|--:|--:|---|");
+    println!(
+        "| phase | live MB | resident / live | used / live | RSS / live | time |\n|---|--:|--:|--:|--:|---|"
+    );
     for (number, phase) in PHASES.into_iter().enumerate() {
         let (started, cpu) = (Instant::now(), thread_cpu());
         cache.run_phase(phase, 2 * budget, budget);

@@ -91,9 +91,9 @@ impl Model {
     }
 
     fn set_live(&self, word: Word, live: bool) {
-        self.entry(word).live.with_mut(|was| {
+        self.entry(word).live.with_mut(|state| {
             // SAFETY: as in `assert_live`.
-            let before = unsafe { was.replace(live) };
+            let before = unsafe { state.replace(live) };
             assert!(before != live, "an entry is made and freed once");
         });
     }
