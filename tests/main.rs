@@ -11,6 +11,7 @@ mod newer;
 mod process;
 mod protocol;
 mod pubsub;
+mod readme;
 mod server;
 mod strings;
 mod transactions;

@@ -281,10 +281,15 @@ fn accept_all(server: &Arc<Server>, listeners: Vec<Listener>) -> JoinSet<()> {
 async fn accept_tcp(server: Arc<Server>, listener: TcpListener) {
     loop {
         match listener.accept().await {
-            Ok((socket, peer)) => match prepare_tcp(&server, socket, peer) {
-                Ok((socket, peer)) => admit(&server, socket, peer),
-                Err(error) => tracing::debug!("Lost a connection while accepting it: {error}"),
-            },
+            Ok((socket, peer)) => {
+                let prepared = socket
+                    .into_std()
+                    .and_then(|socket| prepare_tcp(&server, socket, peer));
+                match prepared {
+                    Ok((socket, peer)) => admit(&server, socket, peer),
+                    Err(error) => tracing::debug!("Lost a connection while accepting it: {error}"),
+                }
+            }
             Err(error) => wait_after(&error).await,
         }
     }
@@ -292,11 +297,10 @@ async fn accept_tcp(server: Arc<Server>, listener: TcpListener) {
 
 fn prepare_tcp(
     server: &Server,
-    socket: tokio::net::TcpStream,
+    socket: std::net::TcpStream,
     peer: SocketAddr,
 ) -> io::Result<(Socket, Peer)> {
     let local = socket.local_addr()?;
-    let socket = socket.into_std()?;
     socket.set_nodelay(true)?;
     let keepalive = server.config.get().tcp_keepalive_seconds;
     if keepalive > 0 {
@@ -369,13 +373,32 @@ fn admit(server: &Server, socket: Socket, peer: Peer) {
         refuse(socket, refusal);
         return;
     }
+    hand_over(server, socket, peer, false);
+}
+
+/// Gives a connection that has been counted to the worker with the fewest.
+fn hand_over(server: &Server, socket: Socket, peer: Peer, is_primary: bool) {
     let id = server.clients.next_id();
     let worker = server.assign_connection();
     server.inboxes[worker].send(Event::Connection(Box::new(NewConnection {
         socket,
         peer,
         id,
+        is_primary,
     })));
+}
+
+/// Executes what `socket` brings as a primary's stream.
+///
+/// # Errors
+/// When the socket is not connected or its options cannot be set.
+pub(crate) fn follow(server: &Server, socket: std::net::TcpStream) -> io::Result<()> {
+    let peer = socket.peer_addr()?;
+    socket.set_nonblocking(true)?;
+    let (socket, peer) = prepare_tcp(server, socket, peer)?;
+    server.clients.admit(usize::MAX);
+    hand_over(server, socket, peer, true);
+    Ok(())
 }
 
 /// Says why and closes; a socket that does not take one line at once goes without.

@@ -11,7 +11,8 @@ use crossbeam_utils::CachePadded;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
-use storage::{Cut, Keyspace, KeyspaceOptions, Pause, UnixMillis};
+use storage::log::Cursor;
+use storage::{Cut, Keyspace, KeyspaceOptions, Pause, Snapshot, UnixMillis};
 use tokio::sync::Notify;
 
 use crate::clock::unix_now;
@@ -385,8 +386,29 @@ impl RunningServer {
     ///
     /// # Errors
     /// When the system gives us no thread for the sequencer.
-    pub fn start_log(&self) -> std::io::Result<storage::log::Cursor> {
+    pub fn start_log(&self) -> std::io::Result<Cursor> {
         self.server.start_log()
+    }
+
+    /// As [`RunningServer::start_log`], with a snapshot of everything at that moment; `None` while another one runs.
+    ///
+    /// # Errors
+    /// As [`RunningServer::start_log`].
+    pub fn start_log_with_snapshot(&self) -> std::io::Result<Option<(Cursor, Snapshot)>> {
+        self.server.start_log_with_snapshot()
+    }
+
+    /// As [`RunningServer::stop_log`], with a snapshot of everything at that moment; `None` while another one runs.
+    pub fn stop_log_with_snapshot(&self) -> Option<Snapshot> {
+        self.server.stop_log_with_snapshot()
+    }
+
+    /// Executes what `socket` brings as a primary's stream: keys in it expire only when it says so.
+    ///
+    /// # Errors
+    /// When the socket is not connected or its options cannot be set.
+    pub fn follow(&self, socket: std::net::TcpStream) -> std::io::Result<()> {
+        listen::follow(&self.server, socket)
     }
 
     /// Has effects logged no more.

@@ -122,6 +122,8 @@ pub struct Unit<'e> {
     keyspace: &'e Keyspace,
     one: Option<(u16, Guard<'e>)>,
     mode: Mode,
+    /// See [`Unit::leave_expiry_to_primary`].
+    primary_expires: bool,
     state: State,
     now: UnixMillis,
     /// What the unit counted.
@@ -146,6 +148,7 @@ impl<'e> Unit<'e> {
             keyspace,
             one: None,
             mode: Mode::Declared,
+            primary_expires: false,
             state: State::default(),
             now: batch_now,
             tally: Tally::default(),
@@ -229,6 +232,12 @@ impl<'e> Unit<'e> {
     #[inline]
     pub fn now(&self) -> UnixMillis {
         self.now
+    }
+
+    /// Has the unit find expired keys as if they were alive. For units that apply a primary's stream: there a key is
+    /// alive until the primary's `DEL` for it comes, whatever the clock here says.
+    pub fn leave_expiry_to_primary(&mut self) {
+        self.primary_expires = true;
     }
 
     /// The state word, as read under the unit's locks.
@@ -450,7 +459,7 @@ impl<'e> Unit<'e> {
     fn lookup(&mut self, db: DbIndex, key: &Key<'_>) -> Option<Found> {
         let now = self.now;
         let (found, expired) = self.shard(key.hash.shard).lookup(db, key, now)?;
-        if expired {
+        if expired && !self.primary_expires {
             self.found_expired(db, key);
             return None;
         }

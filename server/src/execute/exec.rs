@@ -45,7 +45,7 @@ impl<'e> Executor<'_, 'e> {
         }
         let flags = transaction.flags();
         let plan = self.plan_of_transaction(transaction);
-        let mut unit = Unit::begin(&self.server.keyspace, plan, self.now);
+        let mut unit = self.begin(plan);
         let mut stripes = self.stripes_of_transaction();
         if pauses(unit.state().pause(), flags) {
             return Err(ExecStop::Parked(Park::Paused));

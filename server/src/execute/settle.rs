@@ -243,7 +243,6 @@ impl<'e> Executor<'_, 'e> {
             .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
             .unwrap_or("unknown cause");
         let text = format!("Command '{}' panicked: {text}", command.full_name);
-        self.settle_removed(unit);
         self.tools.after.actions.truncate(actions_before);
         self.tools.after.slices = None;
         self.tools.after.park = None;

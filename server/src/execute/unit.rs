@@ -177,13 +177,22 @@ impl<'e> Executor<'_, 'e> {
             } => (LockPlan::Read(*shard), None),
             Plan::Other(plan) => (plan.clone(), None),
         };
-        let unit = Unit::begin(&self.server.keyspace, plan, self.now);
         Held {
-            unit,
+            unit: self.begin(plan),
             written,
             commands: 0,
             since: self.stopwatch.last(),
         }
+    }
+
+    /// Begins a unit on the session's behalf.
+    #[inline]
+    pub(super) fn begin(&self, plan: LockPlan) -> Unit<'e> {
+        let mut unit = Unit::begin(&self.server.keyspace, plan, self.now);
+        if self.session.is_primary {
+            unit.leave_expiry_to_primary();
+        }
+        unit
     }
 
     /// Keeps a one-shard unit for the next command, unless it was held long enough.
@@ -232,12 +241,13 @@ impl<'e> Executor<'_, 'e> {
             in_exec,
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| (command.row.run)(&mut ctx, args)));
+        // Whatever came of the command: keys that it found expired are gone.
+        if unit.owes() {
+            self.settle_removed(unit);
+        }
         let result = match outcome {
             Ok(Ok(())) => {
                 let changed = unit.tally.dirty > 0;
-                if unit.owes() {
-                    self.settle_removed(unit);
-                }
                 self.tools.effects.end(db, args, changed, unit.state());
                 Ok(())
             }

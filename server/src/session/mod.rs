@@ -28,6 +28,8 @@ pub(crate) struct Session {
     pub(crate) version: Version,
     /// Whether the client may use more than the commands flagged `NO_AUTH`.
     pub(crate) authenticated: bool,
+    /// The connection carries a primary's stream: what is alive is for the primary to say.
+    pub(crate) is_primary: bool,
     /// `CLIENT REPLY`.
     pub(crate) reply_mode: ReplyMode,
     /// `CLIENT NO-EVICT`.
@@ -160,6 +162,7 @@ impl Session {
             db: 0,
             version: Version::Resp2,
             authenticated,
+            is_primary: false,
             reply_mode: ReplyMode::On,
             no_evict: false,
             no_touch: false,

@@ -39,7 +39,12 @@ impl Future for Connection {
 /// Makes an accepted connection a session of this worker.
 pub(super) fn start(worker: &mut Worker, connection: NewConnection) {
     let server = Rc::clone(&worker.server);
-    let NewConnection { socket, peer, id } = connection;
+    let NewConnection {
+        socket,
+        peer,
+        id,
+        is_primary,
+    } = connection;
     let stream = match socket.register() {
         Ok(stream) if !worker.draining => stream,
         refused => {
@@ -63,9 +68,9 @@ pub(super) fn start(worker: &mut Worker, connection: NewConnection) {
     server.clients.add(Arc::clone(&entry));
     server.stats.worker(worker.state.index).connections.add(1);
     let authenticated = worker.settings.requirepass.is_empty();
-    worker
-        .sessions
-        .put(index, Box::new(Session::new(entry, authenticated, now_ms)));
+    let mut session = Session::new(entry, authenticated || is_primary, now_ms);
+    session.is_primary = is_primary;
+    worker.sessions.put(index, Box::new(session));
     tokio::spawn(Connection {
         stream,
         session: index,

@@ -19,6 +19,8 @@ pub(crate) struct NewConnection {
     pub(crate) peer: Peer,
     /// Its number.
     pub(crate) id: u64,
+    /// It carries a primary's stream.
+    pub(crate) is_primary: bool,
 }
 
 /// A socket registered with no runtime.

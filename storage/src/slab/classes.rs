@@ -20,8 +20,8 @@ pub(super) const LARGE_PAGES_FROM_BYTES: usize = 64 << 10;
 
 /// The classes of a small shard, by block size.
 const COARSE_BLOCK_BYTES: [usize; 32] = [
-    16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768,
-    896, 1024, 1304, 1632, 2048, 2728, 3272, 4096, 5040, 6552, 9360,
+    16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 128, 160, 192, 256, 320, 384, 512, 640,
+    768, 1024, 1304, 1632, 2048, 2728, 3272, 4096, 5040, 6552, 9360,
 ];
 
 /// Block size of each class, ascending, every one a multiple of 8.

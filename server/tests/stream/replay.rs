@@ -1,0 +1,153 @@
+//! What a snapshot has seen, and servers made from it.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nuthatch_server::config::Permission;
+use storage::{
+    DataDigest, DbIndex, LockPlan, NewExpiry, NewValue, Snapshot, Unit, UnixMillis,
+    big_string::BigString,
+};
+
+use super::commands::DATABASES;
+use super::harness::{TestClient, TestServer, request};
+
+/// Value and expire time of each key.
+type Keys = BTreeMap<(DbIndex, Vec<u8>), (Vec<u8>, Option<UnixMillis>)>;
+
+/// Everything that was stored at a cut, expired keys that were still there included.
+pub(crate) struct Image {
+    pub(crate) keys: Keys,
+    pub(crate) digest: DataDigest,
+}
+
+/// Walks a snapshot to its end.
+pub(crate) fn image_of(server: &TestServer, mut snapshot: Snapshot) -> Image {
+    let (mut keys, mut digest) = (Keys::new(), DataDigest::default());
+    let keyspace = server.running().keyspace();
+    while snapshot.step(keyspace, &mut |db, entry| {
+        digest.add(db, &entry);
+        let value = (entry.string().to_vec(), entry.expire_at());
+        let twice = keys.insert((db, entry.key().to_vec()), value);
+        assert!(twice.is_none(), "the snapshot has a key twice");
+    }) {}
+    Image { keys, digest }
+}
+
+/// A server that holds what `image` does and expects a primary's stream.
+pub(crate) fn replica_of(image: &Image) -> TestServer {
+    let replica = TestServer::start_with(|config| {
+        config.threads = 1;
+        config.databases = DATABASES;
+        config.enable_debug_command = Permission::Yes;
+    });
+    let running = replica.running();
+    running.cut(|cut| cut.set_state(cut.state().with_replica(true)));
+    let keyspace = running.keyspace();
+    for ((db, key), (value, expire_at)) in &image.keys {
+        let key = keyspace.key(key);
+        let value = if value.len() >= storage::BIG_STRING_MIN_BYTES {
+            NewValue::Big(BigString::from_bytes(value))
+        } else {
+            NewValue::Bytes(value)
+        };
+        let mut unit = Unit::begin(keyspace, LockPlan::Write(key.hash.shard), UnixMillis(0));
+        unit.set(
+            *db,
+            &key,
+            value,
+            expire_at.map_or(NewExpiry::None, NewExpiry::At),
+        );
+    }
+    replica
+}
+
+/// Has the replica execute the stream to its end; no command of it may fail.
+pub(crate) fn apply(replica: &TestServer, stream: &[u8]) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut primary = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (link, _) = listener.accept().unwrap();
+    replica.running().follow(link).unwrap();
+    let mut replies = primary.try_clone().unwrap();
+    let reader = std::thread::spawn(move || std::io::copy(&mut replies, &mut std::io::sink()));
+    primary.write_all(stream).unwrap();
+    primary.shutdown(std::net::Shutdown::Write).unwrap();
+    reader.join().unwrap().unwrap();
+    let stats = info(&mut replica.client(), "stats");
+    assert!(
+        stats.contains("total_error_replies:0\r\n"),
+        "commands of the stream fail: {}",
+        info(&mut replica.client(), "errorstats")
+    );
+}
+
+fn info(client: &mut TestClient, section: &str) -> String {
+    client.send(request(&["INFO", section]));
+    let mut text = Vec::new();
+    let mut byte = [0];
+    while !text.ends_with(b"\r\n\r\n") && !text.ends_with(b"$0\r\n\r\n") {
+        if client.stream.read(&mut byte).unwrap() == 0 {
+            break;
+        }
+        text.push(byte[0]);
+        // The body ends where its length says; sections end with their last line.
+        if let Some((header, body)) = split_once(&text)
+            && body.len() == header + 2
+        {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// The length in a bulk string's header, and what follows it.
+fn split_once(text: &[u8]) -> Option<(usize, &[u8])> {
+    let end = text.iter().position(|&byte| byte == b'\n')?;
+    let len = std::str::from_utf8(&text[1..end - 1]).ok()?.parse().ok()?;
+    Some((len, &text[end + 1..]))
+}
+
+/// Waits until the clock has passed every expire time of `image` within the next minute.
+pub(crate) fn let_short_lived_keys_expire(image: &Image) {
+    let now = || {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_millis() as i64
+    };
+    let soon = now() + 60_000;
+    let expire_times = image.keys.values().filter_map(|(_, expire_at)| *expire_at);
+    let last = expire_times.map(|at| at.0).filter(|&at| at < soon).max();
+    while last.is_some_and(|last| now() <= last) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Prints in which keys two images differ.
+pub(crate) fn explain(got: &Image, expected: &Image) {
+    let shown = |value: Option<&(Vec<u8>, Option<UnixMillis>)>| match value {
+        None => "nothing".to_owned(),
+        Some((value, expire_at)) => format!(
+            "{} bytes {:?} until {expire_at:?}",
+            value.len(),
+            String::from_utf8_lossy(&value[..value.len().min(60)])
+        ),
+    };
+    let all = got.keys.keys().chain(expected.keys.keys());
+    let mut differing: Vec<_> = all
+        .filter(|&key| got.keys.get(key) != expected.keys.get(key))
+        .collect();
+    differing.sort();
+    differing.dedup();
+    for key in differing {
+        println!(
+            "db {} {:?}:\n  applied  {}\n  original {}",
+            key.0,
+            String::from_utf8_lossy(&key.1),
+            shown(got.keys.get(key)),
+            shown(expected.keys.get(key))
+        );
+    }
+}
