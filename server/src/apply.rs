@@ -65,6 +65,6 @@ impl Server {
 
     /// Has all workers look after their shards now.
     pub(crate) fn wake_crons(&self) {
-        self.send_to_all(|| Event::Run(Box::new(|worker| worker.look_after_shards())));
+        self.send_to_all(|| Event::Run(Box::new(|worker| worker.purge_memory())));
     }
 }

@@ -3,6 +3,8 @@
 //! The path of a command: `worker` reads a session's socket, `execute` parses requests, looks them up in
 //! `command`, opens a unit on the keyspace, runs the command's function, and hands its effects to the log.
 
+#![deny(unsafe_code)]
+
 mod apply;
 pub mod cli;
 mod clock;
@@ -19,6 +21,7 @@ mod listen;
 pub mod logging;
 mod monitor;
 mod notify;
+mod os;
 mod output;
 mod panic;
 mod pubsub;

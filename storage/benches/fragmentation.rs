@@ -5,7 +5,7 @@
 //! cargo bench -p nuthatch-storage --bench fragmentation -- [live MB, default 240] [shards, default 64]
 //! ```
 //!
-//! Prints a Markdown row per phase. `resident` is what the shards' allocators hold, `used` the number compared with
+//! Prints a Markdown row per phase. `live` is the bytes of keys and values, `blocks` what they take in the slab, `resident` is what the shards' allocators hold, `used` the number compared with
 //! `maxmemory`, RSS that of this process above its start.
 
 use std::time::{Duration, Instant};
@@ -21,14 +21,18 @@ static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 /// Smallest and largest value of each phase.
-const PHASES: [(u64, u64); 4] = [(16, 128), (100, 400), (300, 1500), (20, 3000)];
+const PHASES: [(u64, u64); 4] = [(32, 96), (128, 320), (400, 800), (900, 1800)];
+/// Length of a key.
+const KEY_BYTES: u64 = 16;
 /// How many writes share one slice of housekeeping.
 const WRITES_PER_SLICE: u64 = 64;
 
 struct Cache {
     keyspace: Keyspace,
-    /// Numbers of the keys that are there.
-    present: Vec<u64>,
+    /// Numbers of the keys that are there, and the lengths of their values.
+    present: Vec<(u64, u32)>,
+    /// Bytes of all keys and values.
+    live: u64,
     next: u64,
     state: u64,
     value: Vec<u8>,
@@ -62,7 +66,8 @@ impl Cache {
         self.unit(n, |unit, key| {
             unit.set(0, key, NewValue::Bytes(value), NewExpiry::None)
         });
-        self.present.push(n);
+        self.present.push((n, len as u32));
+        self.live += KEY_BYTES + len as u64;
         if n.is_multiple_of(WRITES_PER_SLICE) {
             let shard = (n / WRITES_PER_SLICE) as usize % self.keyspace.shard_count();
             self.slice(shard as u16);
@@ -82,7 +87,8 @@ impl Cache {
 
     fn delete_random(&mut self) {
         let at = self.random(self.present.len() as u64) as usize;
-        let n = self.present.swap_remove(at);
+        let (n, len) = self.present.swap_remove(at);
+        self.live -= KEY_BYTES + u64::from(len);
         self.unit(n, |unit, key| unit.delete(0, key));
     }
 
@@ -92,7 +98,7 @@ impl Cache {
             let len = least + self.random(most - least);
             self.write(len as usize);
             written += len;
-            while self.keyspace.memory().dataset_bytes() > budget {
+            while self.live > budget {
                 self.delete_random();
             }
         }
@@ -113,12 +119,13 @@ impl Cache {
 
     fn report(&mut self, name: &str, base: u64, busy: Duration, started: Instant) {
         let memory = self.keyspace.memory();
-        let (live, used) = (memory.dataset_bytes(), memory.used_bytes());
+        let (blocks, used) = (memory.dataset_bytes(), memory.used_bytes());
         let (resident, rss) = (self.keyspace.resident_bytes(), rss_bytes() - base);
-        let ratio = |bytes: u64| bytes as f64 / live as f64;
+        let ratio = |bytes: u64| bytes as f64 / self.live as f64;
         println!(
-            "| {name} | {} | {:.3} | {:.3} | {:.3} | {:.1} s, {:.0} % housekeeping |",
-            live >> 20,
+            "| {name} | {} | {:.3} | {:.3} | {:.3} | {:.3} | {:.1} s, {:.0} % housekeeping |",
+            self.live / 1_000_000,
+            ratio(blocks),
             ratio(resident),
             ratio(used),
             ratio(rss),
@@ -148,7 +155,7 @@ fn main() {
     let mut numbers = std::env::args()
         .skip(1)
         .filter_map(|arg| arg.parse::<u64>().ok());
-    let budget = numbers.next().unwrap_or(240) << 20;
+    let budget = numbers.next().unwrap_or(240) * 1_000_000;
     let shards = numbers.next().unwrap_or(64) as usize;
     let options = KeyspaceOptions {
         shards,
@@ -157,21 +164,22 @@ fn main() {
         maxmemory_bytes: 0,
     };
     // The list of keys is the bench's own and must not grow while it is measured.
-    let present = vec![0; 8 << 20];
+    let present = vec![(0, 0); 4 << 20];
     let base = rss_bytes();
     let mut cache = Cache {
         keyspace: Keyspace::new(options),
         present,
+        live: 0,
         next: 0,
         state: 7,
         value: vec![b'v'; 4096],
         slices: Duration::ZERO,
     };
-    cache.present.fill(1);
+    cache.present.fill((1, 1));
     let base = base.max(rss_bytes());
     cache.present.clear();
     println!(
-        "| phase | live MB | resident / live | used / live | RSS / live | time |\n|---|--:|--:|--:|--:|---|"
+        "| phase | live MB | blocks / live | resident / live | used / live | RSS / live | time |\n|---|--:|--:|--:|--:|--:|---|"
     );
     for (number, phase) in PHASES.into_iter().enumerate() {
         let (started, cpu) = (Instant::now(), thread_cpu());

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::os;
 use crate::session::Close;
 
 use super::{Worker, background, limits, with_worker};
@@ -32,11 +33,15 @@ pub(super) async fn run() {
     }
 }
 
+/// The least that tables must have shrunk by before their memory is looked for.
+const RETAINED_BYTES_MAX: u64 = 1024 * 1024;
+
 /// When the cron's slower parts ran last, and what the counters were then.
 #[derive(Default)]
 struct CronClock {
     sampled_at_ms: i64,
     checked_at_ms: i64,
+    overhead_peak_bytes: u64,
     commands: u64,
     read_bytes: u64,
     written_bytes: u64,
@@ -57,7 +62,25 @@ impl Worker {
         if !(0..1_000).contains(&(now.0 - clock.checked_at_ms)) {
             clock.checked_at_ms = now.0;
             self.check_sessions(now.0);
+            self.give_memory_back(clock);
         }
+    }
+
+    /// Has the allocator give back what shrunken tables have left. Entries lie in the slab, which sees to that by
+    /// itself.
+    fn give_memory_back(&self, clock: &mut CronClock) {
+        let memory = self.server.keyspace.memory();
+        let overhead_bytes = memory.used_bytes().saturating_sub(memory.dataset_bytes());
+        let peak_bytes = clock.overhead_peak_bytes.max(overhead_bytes);
+        let is_worth_it = peak_bytes - overhead_bytes > RETAINED_BYTES_MAX.max(peak_bytes / 8);
+        if is_worth_it {
+            os::release_freed_memory();
+        }
+        clock.overhead_peak_bytes = if is_worth_it {
+            overhead_bytes
+        } else {
+            peak_bytes
+        };
     }
 
     /// Rates since the last sample, smoothed a little so that a poll of INFO shows a trend and not the last tenth of a

@@ -29,6 +29,7 @@ use tokio::sync::Notify;
 use crate::clock::unix_now;
 use crate::config::{Config, ConfigView};
 use crate::execute::{Batch, Tools};
+use crate::os;
 use crate::output::Outbox;
 use crate::pubsub::local::LocalSubscribers;
 use crate::server::Server;
@@ -239,8 +240,9 @@ impl Worker {
         }
     }
 
-    /// Has the cron look after this worker's shards now (`MEMORY PURGE`).
-    pub(crate) fn look_after_shards(&mut self) {
+    /// Gives back what memory it can, and has the cron look after this worker's shards now (`MEMORY PURGE`).
+    pub(crate) fn purge_memory(&mut self) {
+        os::release_freed_memory();
         self.cron_wake.notify_one();
     }
 

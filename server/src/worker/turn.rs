@@ -14,7 +14,7 @@ use super::stream::Stream;
 use super::{Worker, limits};
 
 /// Most bytes of one read, unless a long argument is awaited.
-pub(super) const READ_BYTES_MAX: usize = 16 * 1024;
+pub(super) const READ_BYTES_MAX: usize = 32 * 1024;
 /// Most bytes of one read of a long argument.
 const LONG_READ_BYTES_MAX: usize = 1024 * 1024;
 /// An incomplete request up to this size goes back into the worker's buffer for the next read, so that a connection

@@ -13,10 +13,11 @@ pub(super) const CLASS_COUNT: usize = 104;
 pub(super) const BLOCK_BYTES_MAX: usize = 9360;
 
 /// A shard with at least this many live bytes uses all classes.
-pub(super) const FINE_CLASSES_FROM_BYTES: usize = 4 << 20;
+pub(super) const FINE_CLASSES_FROM_BYTES: usize = 1 << 20;
 
-/// A class that holds at least this many live bytes takes 64 KiB pages, and small pages below.
-pub(super) const LARGE_PAGES_FROM_BYTES: usize = 64 << 10;
+/// A class that holds at least this many live bytes takes 64 KiB pages, and small pages below: the last page is half
+/// empty on average, which is to cost little.
+pub(super) const LARGE_PAGES_FROM_BYTES: usize = 512 << 10;
 
 /// The classes of a small shard, by block size.
 const COARSE_BLOCK_BYTES: [usize; 32] = [
@@ -64,7 +65,7 @@ pub(super) fn block_index(class: usize, offset: usize) -> usize {
     ((offset as u64 * RECIPROCALS[class]) >> 32) as usize
 }
 
-/// Units of a small page of `class`: the fewest that leave at most an eighth unused.
+/// Units of a small page of `class`: the fewest that leave at most a sixteenth unused.
 pub(super) fn small_page_units(class: usize) -> usize {
     usize::from(SMALL_PAGE_UNITS[class])
 }
@@ -110,7 +111,7 @@ const fn small_page_units_table() -> [u8; CLASS_COUNT] {
     while class < CLASS_COUNT {
         let block = BLOCK_BYTES[class] as usize;
         let mut units = 1;
-        while units * UNIT_BYTES < block || (units * UNIT_BYTES) % block * 8 > units * UNIT_BYTES {
+        while units * UNIT_BYTES < block || (units * UNIT_BYTES) % block * 16 > units * UNIT_BYTES {
             units += 1;
         }
         assert!(units < UNITS_PER_SPAN);

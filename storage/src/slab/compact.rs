@@ -18,8 +18,10 @@ use super::page::{PageId, State};
 
 /// Compaction starts above this many resident bytes per 100 live ones, and stops at the second
 /// number.
-const START_PERCENT: usize = 112;
-const STOP_PERCENT: usize = 108;
+const START_PERCENT: usize = 108;
+const STOP_PERCENT: usize = 104;
+/// Unused memory that no slab is compacted for.
+const SLACK_BYTES: usize = 32 * 1024;
 /// Pages whose touched part is handed out to less than this are sparse; in 1/1024 (70 %).
 const SPARSE_FILL: u32 = 717;
 /// Pages looked at in one call at most.
@@ -70,8 +72,8 @@ impl Slab {
     /// Whether so much of the resident memory is unused that moving blocks pays; call
     /// [`sparse_block`](Slab::sparse_block) while it is so.
     ///
-    /// One unit (4 KiB) for each class in use is allowed on top: that much is lost in any slab, and
-    /// a nearly empty one would never come to rest.
+    /// Half a unit (4 KiB) for each class in use is allowed on top, and a little more: that much is
+    /// lost in any slab, and a nearly empty one would never come to rest.
     pub fn needs_compaction(&self) -> bool {
         let percent = if self.compaction.active {
             STOP_PERCENT
@@ -107,7 +109,7 @@ impl Slab {
     }
 
     fn exceeds(&self, percent: usize) -> bool {
-        let slack_bytes = self.classes_in_use as usize * UNIT_BYTES;
+        let slack_bytes = self.classes_in_use as usize * UNIT_BYTES / 2 + SLACK_BYTES;
         self.resident_bytes > self.live_bytes / 100 * percent + slack_bytes
     }
 

@@ -142,8 +142,9 @@ fn memory_of_expired_keys_is_back_after_the_slices() {
     let full = keyspace.memory().used_bytes();
     settle(&keyspace, NOW + 500 + TICK_MS + 1);
     assert!(keyspace.memory().dataset_bytes() < 1000);
+    // Every shard keeps its tables' roots and one touched unit of its last page for the next key: 10 KiB here.
     assert!(
-        keyspace.memory().used_bytes() < full / 16,
+        keyspace.memory().used_bytes() < full / 32 + 64 * 8 * 1024,
         "{} of {full}",
         keyspace.memory().used_bytes()
     );
