@@ -58,7 +58,9 @@ debian_root() {
             tail -n 20 "$work/debootstrap" >&2
             fail "debootstrap failed"
         }
-        rm -rf "$dir"/var/cache/apt/* "$dir"/var/lib/apt/lists/*
+        # The official slim images lack the same; so the size of what is built on a stand-in tells something.
+        rm -rf "$dir"/var/cache/apt/* "$dir"/var/lib/apt/lists/* \
+            "$dir"/usr/share/{doc,groff,info,linda,lintian,locale,man}/*
         tar --create --file "$archive.part" --directory "$dir" .
         mv "$archive.part" "$archive"
     else
