@@ -7,8 +7,8 @@
 
 DEBIAN_SUITE=bookworm
 
-# Images that did not come from a registry and have to go at the end.
-stand_ins=()
+# Images that were not there before and have to go at the end.
+new_base_images=()
 
 # base_image TAG MAKE: provides TAG, by calling MAKE with TAG if it can neither be found nor pulled.
 base_image() {
@@ -16,13 +16,13 @@ base_image() {
     if "${docker[@]}" image inspect "$tag" >/dev/null 2>&1; then
         return 0
     fi
+    new_base_images+=("$tag")
     say "pulling $tag"
     if "${docker[@]}" pull --quiet "$tag" >"$work/pull" 2>&1; then
         return 0
     fi
     say "cannot pull $tag ($(tail -n 1 "$work/pull")); making a stand-in"
     [ "$(id -u)" -eq 0 ] || fail "making a stand-in needs root"
-    stand_ins+=("$tag")
     "$make" "$tag"
 }
 
@@ -58,7 +58,9 @@ debian_root() {
             tail -n 20 "$work/debootstrap" >&2
             fail "debootstrap failed"
         }
-        rm -rf "$dir"/var/cache/apt/* "$dir"/var/lib/apt/lists/*
+        # The official slim images lack the same; so the size of what is built on a stand-in tells something.
+        rm -rf "$dir"/var/cache/apt/* "$dir"/var/lib/apt/lists/* \
+            "$dir"/usr/share/{doc,groff,info,linda,lintian,locale,man}/*
         tar --create --file "$archive.part" --directory "$dir" .
         mv "$archive.part" "$archive"
     else
@@ -97,6 +99,6 @@ import_root() {
     rm -rf --one-file-system "$1"
 }
 
-remove_stand_ins() {
-    [ "${#stand_ins[@]}" -eq 0 ] || "${docker[@]}" image rm --force "${stand_ins[@]}" >/dev/null 2>&1 || true
+remove_base_images() {
+    [ "${#new_base_images[@]}" -eq 0 ] || "${docker[@]}" image rm --force "${new_base_images[@]}" >/dev/null 2>&1 || true
 }

@@ -1,12 +1,15 @@
 # shellcheck shell=bash
 # Finds a Docker engine and the clients for it, and starts an engine where none answers. Sourced by `docker/test`.
 #
-# Sets `docker` and `compose` (arrays: the commands to call) and exports DOCKER_HOST when the engine is our own.
+# Sets `docker` and `compose` (arrays: the commands to call) and `build_options` (an array, too), and exports
+# DOCKER_HOST when the engine is our own.
 
 # The engine's own files: data, sockets, log. Empty while no engine of ours runs.
 engine_dir=
 engine_pid=
-engine_made_bridge=
+build_options=()
+# Which of `engine_traces` were there before, each between two blanks.
+engine_found_traces=
 
 # Makes an engine answer, or fails with the reason.
 engine_up() {
@@ -25,16 +28,36 @@ engine_down() {
     if [ -n "$engine_pid" ] && kill -TERM "$engine_pid" 2>/dev/null; then
         wait "$engine_pid" || true
     fi
-    if [ -n "$engine_made_bridge" ]; then
-        ip link delete docker0 2>/dev/null || true
-    fi
     # The engine unmounts what it has mounted; should it have been killed, removing must not reach into a mount.
     awk -v dir="$engine_dir/" 'index($2, dir) == 1 { print $2 }' /proc/self/mounts | sort -r | while read -r mount; do
         umount "$mount" || true
     done
     rm -rf --one-file-system "$engine_dir"
+    remove_engine_traces
     engine_dir= engine_pid=
     unset DOCKER_HOST
+}
+
+# What an engine and its helpers make in fixed places outside their own directory, and leave there.
+engine_traces() {
+    local trace
+    for trace in /etc/docker/key.json /run/docker /run/containerd /run/runc \
+        /sys/fs/cgroup/docker /sys/fs/cgroup/*/docker /sys/class/net/docker0; do
+        [ ! -e "$trace" ] || printf '%s ' "$trace"
+    done
+}
+
+# Removes the traces that were not there before. Only empty directories: another engine may have begun to use them.
+remove_engine_traces() {
+    local trace
+    for trace in $(engine_traces); do
+        case " $engine_found_traces" in *" $trace "*) continue ;; esac
+        case $trace in
+        /sys/class/net/*) ip link delete "${trace##*/}" ;;
+        *.json) rm -f "$trace" ;;
+        *) find "$trace" -depth -type d -exec rmdir {} \; ;;
+        esac
+    done 2>/dev/null || true
 }
 
 # Several clients may be installed: takes one that knows BuildKit if there is one, for only BuildKit reads
@@ -70,7 +93,7 @@ client_major() {
 
 install_engine() {
     if ! command -v dockerd >/dev/null || ! find_clients; then
-        install_packages docker.io docker-compose iptables
+        install_packages docker.io docker-compose iproute2
     fi
 }
 
@@ -78,10 +101,13 @@ install_engine() {
 start_engine() {
     [ "$(id -u)" -eq 0 ] || fail "starting a Docker engine needs root"
     engine_dir=$(mktemp -d /var/tmp/nuthatch-engine.XXXXXX)
-    [ -e /sys/class/net/docker0 ] || engine_made_bridge=1
+    engine_found_traces=$(engine_traces)
+    # It changes neither packet filter nor forwarding: both would outlast it, and drop what others forward. Published
+    # ports work without, through the engine's proxy; only the build needs a way out and gets the host's network.
+    build_options=(--network host)
     local options
-    # From the ordinary to the last resort: without packet filter, without layered file system.
-    for options in "" "--iptables=false --ip6tables=false" "--iptables=false --ip6tables=false --storage-driver=vfs"; do
+    # The last resort works without a layered file system.
+    for options in "" --storage-driver=vfs; do
         if try_engine "$options"; then
             return 0
         fi
@@ -96,7 +122,7 @@ try_engine() {
     export DOCKER_HOST="unix://$engine_dir/docker.sock"
     # shellcheck disable=SC2086 # The options are words.
     setsid dockerd --host "$DOCKER_HOST" --data-root "$engine_dir/data" --exec-root "$engine_dir/exec" \
-        --pidfile "$engine_dir/pid" $1 >>"$engine_dir/log" 2>&1 &
+        --pidfile "$engine_dir/pid" --iptables=false --ip6tables=false --ip-forward=false $1 >>"$engine_dir/log" 2>&1 &
     engine_pid=$!
     if wait_until 60 engine_answers_or_ended && engine_answers; then
         return 0
