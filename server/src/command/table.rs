@@ -77,6 +77,11 @@ pub(crate) enum Lookup {
 }
 
 impl Registered {
+    /// Whether its name is the first argument and nothing else: it neither is a subcommand nor has any.
+    pub(crate) fn is_whole_name(&self) -> bool {
+        self.subcommands.is_empty() && !self.full_name.contains('|')
+    }
+
     /// The subcommand called `name`, in any case.
     pub(crate) fn subcommand(&self, name: &[u8]) -> Option<&Registered> {
         self.subcommands

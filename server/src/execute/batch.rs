@@ -4,7 +4,7 @@ use protocol::{ArgSpan, Limits, Progress, ProtocolError};
 
 use crate::command::Args;
 use crate::command::keys::KeyAt;
-use crate::command::table::Lookup;
+use crate::command::table::{Lookup, Registered};
 use crate::server::Server;
 use crate::session::{Close, Session};
 
@@ -21,6 +21,46 @@ pub(crate) struct Batch {
     requests: Vec<Request>,
     spans: Vec<ArgSpan>,
     keys: Vec<KeyAt>,
+    recent: Recent,
+}
+
+/// The command that was looked up last: clients mostly send the same again.
+#[derive(Default)]
+struct Recent {
+    /// Its name as the client wrote it.
+    name: [u8; Recent::NAME_LEN_MAX],
+    len: usize,
+    command: Option<&'static Registered>,
+}
+
+impl Recent {
+    /// Longer names are looked up each time.
+    const NAME_LEN_MAX: usize = 8;
+
+    /// The command that `args` name.
+    #[inline]
+    fn lookup(&mut self, server: &Server, args: Args<'_>) -> Lookup {
+        let name = args.at(0);
+        if let Some(command) = self.command
+            && self.name[..self.len] == *name
+        {
+            return Lookup::Known(command);
+        }
+        self.look_up_anew(server, args)
+    }
+
+    fn look_up_anew(&mut self, server: &Server, args: Args<'_>) -> Lookup {
+        let (name, lookup) = (args.at(0), server.find_command(args));
+        if let Lookup::Known(command) = &lookup
+            && name.len() <= Self::NAME_LEN_MAX
+            && command.is_whole_name()
+        {
+            self.name[..name.len()].copy_from_slice(name);
+            self.len = name.len();
+            self.command = Some(command);
+        }
+        lookup
+    }
 }
 
 /// One parsed request.
@@ -124,7 +164,7 @@ impl Batch {
         let lookup = if args.len() == 0 {
             Lookup::Unknown
         } else {
-            server.find_command(args)
+            self.recent.lookup(server, args)
         };
         add_keys(server, &lookup, args, &mut self.keys);
         self.requests.push(Request {

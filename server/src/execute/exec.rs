@@ -25,7 +25,7 @@ impl<'e> Executor<'_, 'e> {
             }
         };
         self.stopwatch.lap();
-        let nanos = self.stopwatch.last().duration_since(started).as_nanos() as u64;
+        let nanos = self.stopwatch.last().since(started);
         self.account(command, args, nanos, failed);
         let flow = self.follow_up();
         if !self.worker.woken.is_empty() {

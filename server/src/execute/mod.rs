@@ -7,12 +7,10 @@ mod exec;
 mod settle;
 mod unit;
 
-use std::time::Instant;
-
 use storage::big_string::BigString;
 use storage::{Unit, UnixMillis};
 
-use crate::clock::Stopwatch;
+use crate::clock::{Nanos, Stopwatch};
 use crate::command::context::{After, Park};
 use crate::config::Config;
 use crate::effects::Effects;
@@ -59,7 +57,7 @@ struct Held<'e> {
     /// The shard, if it is one that the unit may have changed.
     written: Option<u16>,
     commands: u32,
-    since: Instant,
+    since: Nanos,
 }
 
 /// What becomes of the requests behind the one that ran.

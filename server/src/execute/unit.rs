@@ -1,7 +1,6 @@
 //! One command as a unit of its own: its locks, its run, and what follows before the next command.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 
 use smallvec::SmallVec;
 use storage::big_string::BigString;
@@ -19,8 +18,8 @@ use super::{Executor, Flow, Held};
 
 /// Consecutive commands that share one lock hold, at most.
 const HELD_COMMANDS_MAX: u32 = 32;
-/// And for how long, at most.
-const HELD_TIME_MAX: Duration = Duration::from_micros(50);
+/// And for how many nanoseconds, at most.
+const HELD_NANOS_MAX: u64 = 50_000;
 
 /// What a command locks; the common cases without a [`LockPlan`]'s list.
 #[derive(Clone, Debug)]
@@ -202,7 +201,7 @@ impl<'e> Executor<'_, 'e> {
         let may_keep = matches!(plan, Plan::One { .. })
             && held.commands < HELD_COMMANDS_MAX
             && !flags.has(Flags::BLOCKING)
-            && self.stopwatch.last().duration_since(held.since) < HELD_TIME_MAX;
+            && self.stopwatch.last().since(held.since) < HELD_NANOS_MAX;
         if may_keep {
             self.held = Some(held);
         } else {
