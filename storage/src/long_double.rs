@@ -328,7 +328,7 @@ fn parse_hexadecimal(text: &[u8]) -> Option<LongDouble> {
     let exponent = exponent + rest.len() as i64 * 4;
     let exponent = i32::try_from(exponent)
         .ok()
-        .filter(|exponent| exponent.abs() < 1 << 20)?;
+        .filter(|exponent| exponent.unsigned_abs() < 1 << 20)?;
     round_text(bits, !rest.is_empty(), exponent)
 }
 

@@ -69,6 +69,8 @@ fn only_what_c_reads_is_a_number() {
         "1e-5000",
         "0x1p16384",
         "0x1p-16446",
+        // The most negative exponent that an `i32` holds.
+        "0x1p-2147483648",
         "1e99999999999999999999",
         "1\0",
     ] {
