@@ -1,5 +1,6 @@
 //! The server: what all workers share, how it starts and how it stops.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -160,6 +161,15 @@ impl Server {
     /// Sends every worker the event that `make` makes.
     pub(crate) fn send_to_all(&self, make: impl Fn() -> Event) {
         self.inboxes.iter().for_each(|inbox| inbox.send(make()));
+    }
+
+    /// Takes everything out of a worker's inbox. Publishers that wait because it was full try again.
+    pub(crate) fn take_events(&self, worker: usize) -> VecDeque<(u64, Event)> {
+        let (events, has_room_again) = self.inboxes[worker].take();
+        if has_room_again {
+            self.send_to_all(|| Event::Unpark);
+        }
+        events
     }
 
     /// Whether some worker has so many messages waiting that publishers must wait.

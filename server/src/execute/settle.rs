@@ -10,7 +10,7 @@ use crate::command::{Args, CommandError, Flags};
 use crate::monitor;
 use crate::output::OutboxMark;
 use crate::pubsub::HeldStripes;
-use crate::session::{Close, ReplyMode};
+use crate::session::Close;
 use crate::slowlog;
 
 use super::{Executor, Flow};
@@ -264,16 +264,22 @@ impl<'e> Executor<'_, 'e> {
 
     /// `CLIENT REPLY OFF` and `SKIP`: takes the reply back.
     #[cold]
-    pub(super) fn apply_reply_mode(&mut self, mark: OutboxMark) {
-        match self.session.reply_mode {
-            ReplyMode::On => {}
-            ReplyMode::Off => self.outbox.truncate(mark),
-            ReplyMode::SkipThis => {
-                self.outbox.truncate(mark);
-                self.session.reply_mode = ReplyMode::On;
-            }
-            // `CLIENT REPLY SKIP` has just run; it has no reply of its own.
-            ReplyMode::SkipNext => self.session.reply_mode = ReplyMode::SkipThis,
+    pub(super) fn apply_reply_mode(&mut self, mark: OutboxMark, flow: Flow, is_confirmation: bool) {
+        // A command that is tried again, or goes on in slices, has its reply yet to come.
+        if matches!(flow, Flow::Parked(_) | Flow::Sliced) {
+            return;
+        }
+        if self.session.drops_reply() && (!is_confirmation || self.session.in_transaction()) {
+            self.outbox.truncate(mark);
+        }
+    }
+
+    /// What was published before this command came to be goes out ahead of its reply: it may be the one that ends the
+    /// subscription.
+    #[cold]
+    pub(super) fn deliver_what_came_before(&mut self) {
+        if !self.server.inboxes[self.worker.index].is_quiet() {
+            self.deliver_to_itself();
         }
     }
 

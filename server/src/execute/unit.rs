@@ -17,6 +17,9 @@ use crate::session::ReplyMode;
 use super::admit::{Refusal, pauses};
 use super::{Executor, Flow, Held};
 
+/// Commands whose replies are pushes, like messages: `CLIENT REPLY` does not concern them.
+const CONFIRMED: Flags = Flags::PUBSUB.and(Flags::FOR_SUBSCRIBERS);
+
 /// Consecutive commands that share one lock hold, at most.
 const HELD_COMMANDS_MAX: u32 = 32;
 /// And for how long, at most.
@@ -61,9 +64,16 @@ impl<'e> Executor<'_, 'e> {
     /// Runs, queues or refuses one request.
     #[inline]
     pub(super) fn run_command(&mut self, lookup: &Lookup, args: Args<'_>, keys: &[KeyAt]) -> Flow {
+        if self.session.subscriptions.is_some() {
+            self.deliver_what_came_before();
+        }
         let mark = self.outbox.mark();
+        let mut is_confirmation = false;
         let flow = match self.admit(lookup, args) {
-            Ok(command) => self.run_admitted(command, args, keys),
+            Ok(command) => {
+                is_confirmation = command.row.flags.has(CONFIRMED);
+                self.run_admitted(command, args, keys)
+            }
             Err(Refusal::Park(why)) => Flow::Parked(why),
             Err(Refusal::Attack) => self.end_attack(),
             Err(Refusal::Error(error)) => {
@@ -73,7 +83,10 @@ impl<'e> Executor<'_, 'e> {
             }
         };
         if self.session.reply_mode != ReplyMode::On {
-            self.apply_reply_mode(mark);
+            self.apply_reply_mode(mark, flow, is_confirmation);
+        }
+        if !self.worker.woken.is_empty() {
+            self.deliver_to_itself();
         }
         flow
     }
@@ -97,11 +110,7 @@ impl<'e> Executor<'_, 'e> {
             self.release();
             return self.run_exec(command, args);
         }
-        let flow = self.run_alone(command, args, keys);
-        if !self.worker.woken.is_empty() {
-            self.deliver_to_itself();
-        }
-        flow
+        self.run_alone(command, args, keys)
     }
 
     /// One command, one unit.

@@ -206,7 +206,7 @@ impl Worker {
     fn handle_events(&mut self) -> bool {
         self.refresh_config();
         let server = Rc::clone(&self.server);
-        for (number, event) in server.inboxes[self.state.index].take() {
+        for (number, event) in server.take_events(self.state.index) {
             match event {
                 Event::Connection(connection) => connection::start(self, *connection),
                 Event::Message(message) => {

@@ -282,9 +282,7 @@ impl Worker {
         };
         match slices.next(&mut ctx) {
             SliceProgress::More => session.slices = Some(slices),
-            SliceProgress::Done if session.reply_mode != crate::session::ReplyMode::On => {
-                self.outbox.truncate(mark);
-            }
+            SliceProgress::Done if session.drops_reply() => self.outbox.truncate(mark),
             SliceProgress::Done => {}
         }
         session.slices.is_some() || session.has_requests
