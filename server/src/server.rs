@@ -145,10 +145,13 @@ impl Server {
     /// The cut of the keyspace, with all channel stripes held too. Never to be called while a unit runs; commands use
     /// `Context::after_unit`.
     pub(crate) fn cut<R>(&self, with: impl FnOnce(&mut Cut<'_>) -> R) -> R {
-        self.keyspace.cut(|cut| {
-            let _stripes = self.pubsub.lock_all();
-            with(cut)
-        })
+        // The stripes are let go behind the cut, not within it: only at its end is the state word written, which a
+        // unit that holds nothing but stripes reads under them.
+        let (result, _stripes) = self.keyspace.cut(|cut| {
+            let stripes = self.pubsub.lock_all();
+            (with(cut), stripes)
+        });
+        result
     }
 
     /// Wakes all workers in `workers`.
@@ -472,3 +475,57 @@ impl Stopper {
 
 /// How long the sessions get to send their output when the server goes down.
 pub(crate) const DRAIN_TIME_MAX: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    use super::*;
+
+    /// Long enough for a thread to come to the lock that it has to wait for. Should it take longer once, the test
+    /// sees less, and passes.
+    const A_WHILE: Duration = Duration::from_millis(100);
+
+    #[test]
+    fn a_transaction_that_only_publishes_obeys_a_cut_that_came_first() {
+        let config = Config {
+            port: 0,
+            threads: 1,
+            bind: vec!["127.0.0.1".to_owned()],
+            ..Config::default()
+        };
+        let running = start_on_free_port(Loaded {
+            config,
+            file: None,
+            warnings: Vec::new(),
+        })
+        .unwrap();
+        let server = &running.server;
+        let mut client = TcpStream::connect(running.addresses()[0]).unwrap();
+        client.write_all(b"MULTI\r\nPUBLISH c m\r\n").unwrap();
+        client.read_exact(&mut [0; 14]).unwrap();
+        let cursor = std::thread::scope(|scope| {
+            let stripe = server.pubsub.lock([&b"c"[..]].into_iter());
+            // The cut has all shards and waits for the stripe; behind it, EXEC does.
+            let cut = scope.spawn(|| server.start_log().unwrap());
+            std::thread::sleep(A_WHILE);
+            client.write_all(b"EXEC\r\n").unwrap();
+            std::thread::sleep(A_WHILE);
+            drop(stripe);
+            cut.join().unwrap()
+        });
+        client.read_exact(&mut [0; 8]).unwrap();
+        server.stop_log();
+        let mut cursor = cursor;
+        let logged = std::iter::from_fn(|| cursor.read()).fold(Vec::new(), |mut all, piece| {
+            all.extend_from_slice(&piece);
+            all
+        });
+        assert_eq!(
+            String::from_utf8_lossy(&logged),
+            "*3\r\n$7\r\nPUBLISH\r\n$1\r\nc\r\n$1\r\nm\r\n"
+        );
+        running.stop();
+    }
+}

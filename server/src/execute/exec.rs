@@ -41,8 +41,10 @@ impl<'e> Executor<'_, 'e> {
         }
         let flags = transaction.flags();
         let plan = self.plan_of_transaction(transaction);
+        // Without a shard it is the stripes that keep the state word as the unit reads it.
+        let early = (plan == LockPlan::Nothing).then(|| self.stripes_of_transaction());
         let mut unit = self.begin(plan);
-        let mut stripes = self.stripes_of_transaction();
+        let mut stripes = early.unwrap_or_else(|| self.stripes_of_transaction());
         if pauses(unit.state().pause(), flags) {
             return Err(ExecStop::Parked(Park::Paused));
         }
