@@ -24,6 +24,7 @@ use crate::latency::LatencyMonitor;
 use crate::listen::{self, BindError, ListenControl, PortZero};
 use crate::logging::Logging;
 use crate::monitor::Monitors;
+use crate::panic::Faults;
 use crate::pubsub::PubSub;
 use crate::session::{ClientEntry, Clients, Watches};
 use crate::shutdown::Shutdown;
@@ -69,6 +70,10 @@ pub(crate) struct Server {
     pub(crate) replication: Mutex<ReplicationState>,
     /// Whether expired keys are removed in the background (`DEBUG SET-ACTIVE-EXPIRE`).
     pub(crate) active_expiry: AtomicBool,
+    /// Panics that tests ask for, in commands.
+    pub(crate) faults: Faults,
+    /// The same in what workers do for themselves.
+    pub(crate) background_faults: Faults,
     /// The running log, in a process that has one.
     pub(crate) logging: OnceLock<Logging>,
     /// Until when `CLIENT PAUSE` is in force, in Unix milliseconds; 0 when it is not.
@@ -125,6 +130,8 @@ impl Server {
             run_id: random_hex(),
             replication: Mutex::new(ReplicationState::new(random_hex())),
             active_expiry: AtomicBool::new(true),
+            faults: Faults::default(),
+            background_faults: Faults::default(),
             logging: OnceLock::new(),
             paused_until_ms: Mutex::new(0),
             pause_begun: Notify::new(),
@@ -432,6 +439,19 @@ impl RunningServer {
     /// Changes the state word and the like; all units stand still meanwhile.
     pub fn cut<R>(&self, with: impl FnOnce(&mut Cut<'_>) -> R) -> R {
         self.server.cut(with)
+    }
+
+    /// Has a command panic at its step number `step`, counted over all commands from now on; 0: none. Returns how many
+    /// steps were left of the last such wish, 0 if it has come true. For tests.
+    #[cfg(debug_assertions)]
+    pub fn panic_at_step(&self, step: u32) -> u32 {
+        self.server.faults.arm(step)
+    }
+
+    /// As [`RunningServer::panic_at_step`], for what workers do for themselves.
+    #[cfg(debug_assertions)]
+    pub fn panic_at_background_step(&self, step: u32) -> u32 {
+        self.server.background_faults.arm(step)
     }
 
     /// What may ask the server to stop from another thread.

@@ -68,6 +68,8 @@ impl<'e> Executor<'_, 'e> {
             self.deliver_what_came_before();
         }
         let mark = self.outbox.mark();
+        self.tools.reply_from = mark;
+        self.server.faults.step();
         let mut is_confirmation = false;
         let flow = match self.admit(lookup, args) {
             Ok(command) => {
@@ -232,7 +234,6 @@ impl<'e> Executor<'_, 'e> {
     ) -> CommandResult {
         let mark = self.outbox.mark();
         let db = self.session.db;
-        let actions_before = self.tools.after.actions.len();
         let reply = self.outbox.reply(self.session.version);
         let mut ctx = Context {
             unit,
@@ -249,7 +250,12 @@ impl<'e> Executor<'_, 'e> {
             keys,
             in_exec,
         };
-        let outcome = catch_unwind(AssertUnwindSafe(|| (command.row.run)(&mut ctx, args)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            ctx.server.faults.step();
+            let result = (command.row.run)(&mut ctx, args);
+            ctx.server.faults.step();
+            result
+        }));
         // Whatever came of the command: keys that it found expired are gone.
         if unit.owes() {
             self.settle_removed(unit);
@@ -267,7 +273,7 @@ impl<'e> Executor<'_, 'e> {
             }
             Err(panic) => {
                 self.outbox.truncate(mark);
-                let error = self.contain_panic(unit, command, &*panic, actions_before);
+                let error = self.contain_panic(unit, command, &*panic);
                 self.reply_error(&error);
                 Err(error)
             }
