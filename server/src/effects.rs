@@ -38,6 +38,11 @@ impl Effects {
         self.shard = shard;
     }
 
+    /// Forgets what has been built and not been logged.
+    pub(crate) fn clear(&mut self) {
+        self.group.clear();
+    }
+
     /// Logs `parts` as one command on `db` instead of the command itself.
     #[inline]
     pub(crate) fn push(&mut self, db: DbIndex, parts: &[&[u8]], state: State) {

@@ -81,7 +81,7 @@ impl Outbox {
 }
 
 /// See [`Outbox::mark`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct OutboxMark {
     bytes: usize,
     splices: usize,

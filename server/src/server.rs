@@ -1,5 +1,6 @@
 //! The server: what all workers share, how it starts and how it stops.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -23,6 +24,7 @@ use crate::latency::LatencyMonitor;
 use crate::listen::{self, BindError, ListenControl, PortZero};
 use crate::logging::Logging;
 use crate::monitor::Monitors;
+use crate::panic::Faults;
 use crate::pubsub::PubSub;
 use crate::session::{ClientEntry, Clients, Watches};
 use crate::shutdown::Shutdown;
@@ -68,6 +70,10 @@ pub(crate) struct Server {
     pub(crate) replication: Mutex<ReplicationState>,
     /// Whether expired keys are removed in the background (`DEBUG SET-ACTIVE-EXPIRE`).
     pub(crate) active_expiry: AtomicBool,
+    /// Panics that tests ask for, in commands.
+    pub(crate) faults: Faults,
+    /// The same in what workers do for themselves.
+    pub(crate) background_faults: Faults,
     /// The running log, in a process that has one.
     pub(crate) logging: OnceLock<Logging>,
     /// Until when `CLIENT PAUSE` is in force, in Unix milliseconds; 0 when it is not.
@@ -124,6 +130,8 @@ impl Server {
             run_id: random_hex(),
             replication: Mutex::new(ReplicationState::new(random_hex())),
             active_expiry: AtomicBool::new(true),
+            faults: Faults::default(),
+            background_faults: Faults::default(),
             logging: OnceLock::new(),
             paused_until_ms: Mutex::new(0),
             pause_begun: Notify::new(),
@@ -144,10 +152,13 @@ impl Server {
     /// The cut of the keyspace, with all channel stripes held too. Never to be called while a unit runs; commands use
     /// `Context::after_unit`.
     pub(crate) fn cut<R>(&self, with: impl FnOnce(&mut Cut<'_>) -> R) -> R {
-        self.keyspace.cut(|cut| {
-            let _stripes = self.pubsub.lock_all();
-            with(cut)
-        })
+        // The stripes are let go behind the cut, not within it: only at its end is the state word written, which a
+        // unit that holds nothing but stripes reads under them.
+        let (result, _stripes) = self.keyspace.cut(|cut| {
+            let stripes = self.pubsub.lock_all();
+            (with(cut), stripes)
+        });
+        result
     }
 
     /// Wakes all workers in `workers`.
@@ -160,6 +171,15 @@ impl Server {
     /// Sends every worker the event that `make` makes.
     pub(crate) fn send_to_all(&self, make: impl Fn() -> Event) {
         self.inboxes.iter().for_each(|inbox| inbox.send(make()));
+    }
+
+    /// Takes everything out of a worker's inbox. Publishers that wait because it was full try again.
+    pub(crate) fn take_events(&self, worker: usize) -> VecDeque<(u64, Event)> {
+        let (events, has_room_again) = self.inboxes[worker].take();
+        if has_room_again {
+            self.send_to_all(|| Event::Unpark);
+        }
+        events
     }
 
     /// Whether some worker has so many messages waiting that publishers must wait.
@@ -421,6 +441,19 @@ impl RunningServer {
         self.server.cut(with)
     }
 
+    /// Has a command panic at its step number `step`, counted over all commands from now on; 0: none. Returns how many
+    /// steps were left of the last such wish, 0 if it has come true. For tests.
+    #[cfg(debug_assertions)]
+    pub fn panic_at_step(&self, step: u32) -> u32 {
+        self.server.faults.arm(step)
+    }
+
+    /// As [`RunningServer::panic_at_step`], for what workers do for themselves.
+    #[cfg(debug_assertions)]
+    pub fn panic_at_background_step(&self, step: u32) -> u32 {
+        self.server.background_faults.arm(step)
+    }
+
     /// What may ask the server to stop from another thread.
     pub fn stopper(&self) -> Stopper {
         Stopper {
@@ -462,3 +495,57 @@ impl Stopper {
 
 /// How long the sessions get to send their output when the server goes down.
 pub(crate) const DRAIN_TIME_MAX: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    use super::*;
+
+    /// Long enough for a thread to come to the lock that it has to wait for. Should it take longer once, the test
+    /// sees less, and passes.
+    const A_WHILE: Duration = Duration::from_millis(100);
+
+    #[test]
+    fn a_transaction_that_only_publishes_obeys_a_cut_that_came_first() {
+        let config = Config {
+            port: 0,
+            threads: 1,
+            bind: vec!["127.0.0.1".to_owned()],
+            ..Config::default()
+        };
+        let running = start_on_free_port(Loaded {
+            config,
+            file: None,
+            warnings: Vec::new(),
+        })
+        .unwrap();
+        let server = &running.server;
+        let mut client = TcpStream::connect(running.addresses()[0]).unwrap();
+        client.write_all(b"MULTI\r\nPUBLISH c m\r\n").unwrap();
+        client.read_exact(&mut [0; 14]).unwrap();
+        let cursor = std::thread::scope(|scope| {
+            let stripe = server.pubsub.lock([&b"c"[..]].into_iter());
+            // The cut has all shards and waits for the stripe; behind it, EXEC does.
+            let cut = scope.spawn(|| server.start_log().unwrap());
+            std::thread::sleep(A_WHILE);
+            client.write_all(b"EXEC\r\n").unwrap();
+            std::thread::sleep(A_WHILE);
+            drop(stripe);
+            cut.join().unwrap()
+        });
+        client.read_exact(&mut [0; 8]).unwrap();
+        server.stop_log();
+        let mut cursor = cursor;
+        let logged = std::iter::from_fn(|| cursor.read()).fold(Vec::new(), |mut all, piece| {
+            all.extend_from_slice(&piece);
+            all
+        });
+        assert_eq!(
+            String::from_utf8_lossy(&logged),
+            "*3\r\n$7\r\nPUBLISH\r\n$1\r\nc\r\n$1\r\nm\r\n"
+        );
+        running.stop();
+    }
+}

@@ -81,3 +81,47 @@ pub fn is_unsafe_module(file: &str) -> bool {
         .is_some_and(|(_, module)| UNSAFE_MODULES.iter().any(|name| module.starts_with(name)))
         || file.contains("hashbrown")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::is_unsafe_module;
+
+    /// Files below `folder` with code of which `unsafe` is a part, relative to `root`.
+    fn unsafe_files(root: &Path, folder: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                unsafe_files(root, &path, found);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let is_unsafe = |line: &str| {
+                ["unsafe {", "unsafe impl", "unsafe fn"]
+                    .iter()
+                    .any(|word| line.contains(word))
+            };
+            if text.lines().any(is_unsafe) {
+                found.push(path.strip_prefix(root).unwrap().display().to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn every_module_with_unsafe_code_is_known() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut found = Vec::new();
+        unsafe_files(&root, &root, &mut found);
+        assert!(found.len() >= 10, "{found:?}");
+        found.retain(|file| file != "lib.rs" && !file.ends_with("_model.rs"));
+        let unknown: Vec<_> = found
+            .iter()
+            .filter(|file| !is_unsafe_module(&format!("storage/src/{file}")))
+            .collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+        assert!(
+            !is_unsafe_module("storage/src/lcs.rs") && !is_unsafe_module("server/src/server.rs")
+        );
+    }
+}

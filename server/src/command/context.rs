@@ -125,6 +125,7 @@ impl<'c, 'e> Context<'c, 'e> {
     /// The key at argument `index`, with the hash that was computed before locking.
     #[inline]
     pub(crate) fn key<'a>(&self, args: Args<'a>, index: usize) -> Key<'a> {
+        self.server.faults.step();
         let bytes = args.at(index);
         let wanted = index as u32;
         let at = match self.keys.first() {
@@ -182,6 +183,7 @@ impl<'c, 'e> Context<'c, 'e> {
     /// of the same command, instead of the command as the client sent it.
     #[inline]
     pub(crate) fn effect(&mut self, parts: &[&[u8]]) {
+        self.server.faults.step();
         self.settle_removed();
         self.effects.push(self.session.db, parts, self.unit.state());
     }
@@ -207,6 +209,7 @@ impl<'c, 'e> Context<'c, 'e> {
         db: DbIndex,
         key: &[u8],
     ) {
+        self.server.faults.step();
         if self.events.wants(class) {
             self.settle_removed();
             self.events.push(class, event, db, key);

@@ -7,6 +7,7 @@ use crate::command::context::Park;
 use crate::command::table::Registered;
 use crate::command::{Args, CommandError, Flags};
 use crate::pubsub::HeldStripes;
+use crate::server::Server;
 use crate::session::{Transaction, Watches};
 
 use super::admit::pauses;
@@ -27,11 +28,7 @@ impl<'e> Executor<'_, 'e> {
         self.stopwatch.lap();
         let nanos = self.stopwatch.last().since(started);
         self.account(command, args, nanos, failed);
-        let flow = self.follow_up();
-        if !self.worker.woken.is_empty() {
-            self.deliver_to_itself();
-        }
-        flow
+        self.follow_up()
     }
 
     fn try_exec(&mut self) -> Result<(), ExecStop> {
@@ -45,15 +42,24 @@ impl<'e> Executor<'_, 'e> {
         }
         let flags = transaction.flags();
         let plan = self.plan_of_transaction(transaction);
+        // Before the unit, so that it ends behind it, after a panic too: ending watches takes locks.
+        let mut ending = EndingWatches {
+            server: self.server,
+            watches: None,
+        };
+        // Without a shard it is the stripes that keep the state word as the unit reads it.
+        let early = (plan == LockPlan::Nothing).then(|| self.stripes_of_transaction());
         let mut unit = self.begin(plan);
-        let mut stripes = self.stripes_of_transaction();
+        let mut stripes = early.unwrap_or_else(|| self.stripes_of_transaction());
         if pauses(unit.state().pause(), flags) {
             return Err(ExecStop::Parked(Park::Paused));
         }
         // From here on the transaction is over, whatever comes.
         let transaction = self.session.transaction.take().unwrap_or_default();
-        let watches = self.session.watches.take();
-        if watches
+        ending.watches = self.session.watches.take();
+        self.server.faults.step();
+        if ending
+            .watches
             .as_deref()
             .is_some_and(|watches| self.is_spoiled(&mut unit, watches))
         {
@@ -69,7 +75,7 @@ impl<'e> Executor<'_, 'e> {
         let stale = unit.take_stale();
         drop(unit);
         drop(stripes);
-        self.unwatch(watches);
+        drop(ending);
         if !stale.is_empty() {
             self.expire_stale(stale);
         }
@@ -166,6 +172,20 @@ impl<'e> Executor<'_, 'e> {
     /// Ends watches, one shard lock at a time.
     pub(super) fn unwatch(&mut self, watches: Option<Box<Watches>>) {
         if let Some(watches) = watches {
+            self.server.unwatch(&watches);
+        }
+    }
+}
+
+/// Watches of a transaction that is running; they end with this.
+struct EndingWatches<'e> {
+    server: &'e Server,
+    watches: Option<Box<Watches>>,
+}
+
+impl Drop for EndingWatches<'_> {
+    fn drop(&mut self) {
+        if let Some(watches) = self.watches.take() {
             self.server.unwatch(&watches);
         }
     }

@@ -11,11 +11,11 @@ use storage::big_string::BigString;
 use storage::{Unit, UnixMillis};
 
 use crate::clock::{Nanos, Stopwatch};
-use crate::command::context::{After, Park};
+use crate::command::context::{Action, After, Park};
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::notify::Events;
-use crate::output::Outbox;
+use crate::output::{Outbox, OutboxMark};
 use crate::server::Server;
 use crate::session::Session;
 use crate::worker::WorkerState;
@@ -47,8 +47,22 @@ pub(crate) struct Tools {
     pub(crate) events: Events,
     pub(crate) after: After,
     pub(crate) built: Vec<(usize, BigString)>,
+    /// Where in the outbox the reply of the running command begins.
+    pub(crate) reply_from: OutboxMark,
     /// A unit has appended to the log: wake its sequencer at the end of the turn.
     pub(crate) log_appended: bool,
+}
+
+impl Tools {
+    /// Forgets what a unit left half done that has panicked outside its command, and returns what is to be done even
+    /// so: it may be the end of watches that the session has forgotten.
+    #[cold]
+    pub(crate) fn reset(&mut self) -> Vec<Action> {
+        self.effects.clear();
+        self.events.clear();
+        self.built = Vec::new();
+        std::mem::take(&mut self.after).actions
+    }
 }
 
 /// A running unit, perhaps kept open for the next command on the same shard.

@@ -9,8 +9,9 @@ use crate::command::table::{Lookup, Registered};
 use crate::command::{Args, CommandError, Flags};
 use crate::monitor;
 use crate::output::OutboxMark;
+use crate::panic::text_of;
 use crate::pubsub::HeldStripes;
-use crate::session::{Close, ReplyMode};
+use crate::session::Close;
 use crate::slowlog;
 
 use super::{Executor, Flow};
@@ -24,20 +25,24 @@ impl<'e> Executor<'_, 'e> {
         stripes: &mut HeldStripes<'e>,
         atomic: bool,
     ) {
+        self.server.faults.step();
         if self.tools.effects.append(unit, atomic) {
             self.tools.log_appended = true;
         }
+        self.server.faults.step();
         if !self.tools.events.is_empty() {
             self.tools
                 .events
                 .publish(stripes, &self.server.inboxes, &mut self.worker.woken);
         }
+        self.server.faults.step();
     }
 
     /// Effects and events of keys that storage removed on its own.
     #[cold]
     pub(super) fn settle_removed(&mut self, unit: &mut Unit<'e>) {
         for removed in unit.take_removed() {
+            self.server.faults.step();
             self.tools.effects.push_removed(&removed, unit.state());
             self.tools.events.push_removed(&removed);
         }
@@ -72,8 +77,11 @@ impl<'e> Executor<'_, 'e> {
     #[cold]
     fn follow_up_now(&mut self) -> Flow {
         self.release();
-        for action in std::mem::take(&mut self.tools.after.actions) {
-            action(self.server);
+        self.server.faults.step();
+        // One after the other: those behind one that panics are still to be found, and done.
+        while !self.tools.after.actions.is_empty() {
+            self.tools.after.actions.remove(0)(self.server);
+            self.server.faults.step();
         }
         match self.tools.after.slices.take() {
             Some(slices) => {
@@ -112,6 +120,7 @@ impl<'e> Executor<'_, 'e> {
         nanos: u64,
         failed: bool,
     ) {
+        self.server.faults.step();
         let stats = self.server.stats.worker(self.worker.index);
         stats.commands.add(1);
         let of_command = stats.command(command.id);
@@ -235,15 +244,10 @@ impl<'e> Executor<'_, 'e> {
         unit: &mut Unit<'e>,
         command: &'static Registered,
         panic: &(dyn Any + Send),
-        actions_before: usize,
     ) -> CommandError {
-        let text = panic
-            .downcast_ref::<&str>()
-            .copied()
-            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-            .unwrap_or("unknown cause");
+        let text = text_of(panic);
         let text = format!("Command '{}' panicked: {text}", command.full_name);
-        self.tools.after.actions.truncate(actions_before);
+        // What it has put off is done all the same, see `Tools::reset`.
         self.tools.after.slices = None;
         self.tools.after.park = None;
         if unit.tally.dirty > 0 {
@@ -264,16 +268,22 @@ impl<'e> Executor<'_, 'e> {
 
     /// `CLIENT REPLY OFF` and `SKIP`: takes the reply back.
     #[cold]
-    pub(super) fn apply_reply_mode(&mut self, mark: OutboxMark) {
-        match self.session.reply_mode {
-            ReplyMode::On => {}
-            ReplyMode::Off => self.outbox.truncate(mark),
-            ReplyMode::SkipThis => {
-                self.outbox.truncate(mark);
-                self.session.reply_mode = ReplyMode::On;
-            }
-            // `CLIENT REPLY SKIP` has just run; it has no reply of its own.
-            ReplyMode::SkipNext => self.session.reply_mode = ReplyMode::SkipThis,
+    pub(super) fn apply_reply_mode(&mut self, mark: OutboxMark, flow: Flow, is_confirmation: bool) {
+        // A command that is tried again, or goes on in slices, has its reply yet to come.
+        if matches!(flow, Flow::Parked(_) | Flow::Sliced) {
+            return;
+        }
+        if self.session.drops_reply() && (!is_confirmation || self.session.in_transaction()) {
+            self.outbox.truncate(mark);
+        }
+    }
+
+    /// What was published before this command came to be goes out ahead of its reply: it may be the one that ends the
+    /// subscription.
+    #[cold]
+    pub(super) fn deliver_what_came_before(&mut self) {
+        if !self.server.inboxes[self.worker.index].is_quiet() {
+            self.deliver_to_itself();
         }
     }
 

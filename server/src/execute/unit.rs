@@ -16,6 +16,9 @@ use crate::session::ReplyMode;
 use super::admit::{Refusal, pauses};
 use super::{Executor, Flow, Held};
 
+/// Commands whose replies are pushes, like messages: `CLIENT REPLY` does not concern them.
+const CONFIRMED: Flags = Flags::PUBSUB.and(Flags::FOR_SUBSCRIBERS);
+
 /// Consecutive commands that share one lock hold, at most.
 const HELD_COMMANDS_MAX: u32 = 32;
 /// And for how many nanoseconds, at most.
@@ -60,9 +63,18 @@ impl<'e> Executor<'_, 'e> {
     /// Runs, queues or refuses one request.
     #[inline]
     pub(super) fn run_command(&mut self, lookup: &Lookup, args: Args<'_>, keys: &[KeyAt]) -> Flow {
+        if self.session.subscriptions.is_some() {
+            self.deliver_what_came_before();
+        }
         let mark = self.outbox.mark();
+        self.tools.reply_from = mark;
+        self.server.faults.step();
+        let mut is_confirmation = false;
         let flow = match self.admit(lookup, args) {
-            Ok(command) => self.run_admitted(command, args, keys),
+            Ok(command) => {
+                is_confirmation = command.row.flags.has(CONFIRMED);
+                self.run_admitted(command, args, keys)
+            }
             Err(Refusal::Park(why)) => Flow::Parked(why),
             Err(Refusal::Attack) => self.end_attack(),
             Err(Refusal::Error(error)) => {
@@ -72,7 +84,10 @@ impl<'e> Executor<'_, 'e> {
             }
         };
         if self.session.reply_mode != ReplyMode::On {
-            self.apply_reply_mode(mark);
+            self.apply_reply_mode(mark, flow, is_confirmation);
+        }
+        if !self.worker.woken.is_empty() {
+            self.deliver_to_itself();
         }
         flow
     }
@@ -96,11 +111,7 @@ impl<'e> Executor<'_, 'e> {
             self.release();
             return self.run_exec(command, args);
         }
-        let flow = self.run_alone(command, args, keys);
-        if !self.worker.woken.is_empty() {
-            self.deliver_to_itself();
-        }
-        flow
+        self.run_alone(command, args, keys)
     }
 
     /// One command, one unit.
@@ -222,7 +233,6 @@ impl<'e> Executor<'_, 'e> {
     ) -> CommandResult {
         let mark = self.outbox.mark();
         let db = self.session.db;
-        let actions_before = self.tools.after.actions.len();
         let reply = self.outbox.reply(self.session.version);
         let mut ctx = Context {
             unit,
@@ -239,7 +249,12 @@ impl<'e> Executor<'_, 'e> {
             keys,
             in_exec,
         };
-        let outcome = catch_unwind(AssertUnwindSafe(|| (command.row.run)(&mut ctx, args)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            ctx.server.faults.step();
+            let result = (command.row.run)(&mut ctx, args);
+            ctx.server.faults.step();
+            result
+        }));
         // Whatever came of the command: keys that it found expired are gone.
         if unit.owes() {
             self.settle_removed(unit);
@@ -257,7 +272,7 @@ impl<'e> Executor<'_, 'e> {
             }
             Err(panic) => {
                 self.outbox.truncate(mark);
-                let error = self.contain_panic(unit, command, &*panic, actions_before);
+                let error = self.contain_panic(unit, command, &*panic);
                 self.reply_error(&error);
                 Err(error)
             }

@@ -227,6 +227,23 @@ impl Session {
         }
     }
 
+    /// Whether the reply that has just been written is not wanted (`CLIENT REPLY`); `SKIP` moves on by one command.
+    pub(crate) fn drops_reply(&mut self) -> bool {
+        match self.reply_mode {
+            ReplyMode::On => false,
+            ReplyMode::Off => true,
+            ReplyMode::SkipThis => {
+                self.reply_mode = ReplyMode::On;
+                true
+            }
+            // `CLIENT REPLY SKIP` has just run; it has no reply of its own.
+            ReplyMode::SkipNext => {
+                self.reply_mode = ReplyMode::SkipThis;
+                false
+            }
+        }
+    }
+
     /// What the client's output-buffer limit calls it.
     pub(crate) fn is_subscriber(&self) -> bool {
         self.subscription_count() > 0

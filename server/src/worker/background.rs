@@ -26,7 +26,11 @@ const SOON_MS: i64 = 1_000;
 
 /// Does what there is to do now, slice by slice.
 pub(super) async fn run() {
-    while with_worker(Worker::background_slice) {
+    let slice = |worker: &mut Worker| {
+        // After a panic the next look comes with the cron's next tick.
+        worker.contained("Background work", Worker::background_slice) == Some(true)
+    };
+    while with_worker(slice) {
         tokio::task::yield_now().await;
     }
     with_worker(Worker::set_pace);
@@ -66,6 +70,7 @@ impl Worker {
         } else {
             unit.tidy(shard)
         };
+        server.background_faults.step();
         let tools = &mut self.tools;
         let appended = settle(
             server,

@@ -28,7 +28,7 @@ pub(super) async fn run() {
             () = tokio::time::sleep(period) => {}
             () = wake.notified() => {}
         }
-        with_worker(|worker| worker.cron(&mut clock));
+        with_worker(|worker| worker.contained("The cron", |worker| worker.cron(&mut clock)));
         background::run().await;
     }
 }

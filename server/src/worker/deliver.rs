@@ -23,9 +23,8 @@ pub(crate) fn messages(
     sessions: &mut Sessions,
     mut running: Running<'_>,
 ) {
-    let inbox = &server.inboxes[worker.index];
     let mut others = VecDeque::new();
-    for (number, event) in inbox.take() {
+    for (number, event) in server.take_events(worker.index) {
         match event {
             Event::Message(message) => {
                 one_message(
@@ -42,7 +41,7 @@ pub(crate) fn messages(
             other => others.push_back((number, other)),
         }
     }
-    inbox.put_back(others);
+    server.inboxes[worker.index].put_back(others);
 }
 
 /// Hands one message to its subscribers.

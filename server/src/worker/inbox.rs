@@ -96,12 +96,14 @@ impl Inbox {
         self.wake.notified().await;
     }
 
-    /// Takes all events, in order, with their numbers.
-    pub(crate) fn take(&self) -> VecDeque<(u64, Event)> {
+    /// Takes all events, in order, with their numbers; and whether that has made room for publishers that may wait.
+    pub(crate) fn take(&self) -> (VecDeque<(u64, Event)>, bool) {
         let events = std::mem::take(&mut self.queue.lock().events);
         let bytes: usize = events.iter().map(|(_, event)| event.size()).sum();
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        events
+        // Relaxed: the subtraction that takes the sum below the bound is one of these, whoever else counts meanwhile.
+        let before = self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        let is_full = |bytes: usize| bytes > INBOX_BYTES_MAX;
+        (events, is_full(before) && !is_full(before - bytes))
     }
 
     /// Puts events back in front that somebody took out of turn.
@@ -114,6 +116,12 @@ impl Inbox {
         let mut queue = self.queue.lock();
         let later = std::mem::replace(&mut queue.events, events);
         queue.events.extend(later);
+    }
+
+    /// Whether there is no message and no line. Whoever was told of a published message finds it counted here.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) == 0
     }
 
     /// Whether publishers must wait.
@@ -132,11 +140,25 @@ mod tests {
         let inbox = Inbox::default();
         inbox.push(Event::ConfigChanged);
         inbox.push(Event::Unpark);
-        let taken = inbox.take();
+        let (taken, _) = inbox.take();
         inbox.push(Event::Drain);
         inbox.put_back(taken);
-        let numbers: Vec<u64> = inbox.take().into_iter().map(|(number, _)| number).collect();
+        let (events, _) = inbox.take();
+        let numbers: Vec<u64> = events.into_iter().map(|(number, _)| number).collect();
         assert_eq!(numbers, [0, 1, 2]);
         assert_eq!((inbox.next_number(), inbox.bytes()), (3, 0));
+    }
+
+    #[test]
+    fn whoever_empties_a_full_inbox_is_told_once() {
+        let inbox = Inbox::default();
+        let line: Arc<[u8]> = vec![0; INBOX_BYTES_MAX].into();
+        inbox.push(Event::Monitor(line));
+        assert!(!inbox.is_full() && !inbox.take().1);
+        let line: Arc<[u8]> = vec![0; INBOX_BYTES_MAX + 1].into();
+        inbox.push(Event::Monitor(line));
+        assert!(inbox.is_full() && !inbox.is_quiet());
+        assert!(inbox.take().1);
+        assert!(inbox.is_quiet() && !inbox.take().1);
     }
 }

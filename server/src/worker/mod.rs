@@ -6,6 +6,7 @@
 
 pub(crate) mod background;
 mod connection;
+mod contain;
 mod cron;
 pub(crate) mod deliver;
 pub(crate) mod inbox;
@@ -207,29 +208,34 @@ impl Worker {
     fn handle_events(&mut self) -> bool {
         self.refresh_config();
         let server = Rc::clone(&self.server);
-        for (number, event) in server.inboxes[self.state.index].take() {
-            match event {
-                Event::Connection(connection) => connection::start(self, *connection),
-                Event::Message(message) => {
-                    let settings = Rc::clone(&self.settings);
-                    let (state, sessions) = (&mut self.state, &mut self.sessions);
-                    deliver::one_message(
-                        &server, &settings, state, sessions, &mut None, number, &message,
-                    );
-                }
-                Event::Monitor(line) => {
-                    let settings = Rc::clone(&self.settings);
-                    let (state, sessions) = (&mut self.state, &mut self.sessions);
-                    deliver::one_line(&server, &settings, state, sessions, &mut None, &line);
-                }
-                Event::Kill(session, id) => self.kill(session, id),
-                Event::ConfigChanged => self.refresh_config(),
-                Event::Unpark => self.unpark(),
-                Event::Drain => self.drain(),
-                Event::Run(action) => action(self),
-            }
+        for (number, event) in server.take_events(self.state.index) {
+            self.contained("An event", |worker| worker.handle(&server, number, event));
         }
         !(self.draining && self.sessions.len() == 0)
+    }
+
+    fn handle(&mut self, server: &Server, number: u64, event: Event) {
+        server.background_faults.step();
+        match event {
+            Event::Connection(connection) => connection::start(self, *connection),
+            Event::Message(message) => {
+                let settings = Rc::clone(&self.settings);
+                let (state, sessions) = (&mut self.state, &mut self.sessions);
+                deliver::one_message(
+                    server, &settings, state, sessions, &mut None, number, &message,
+                );
+            }
+            Event::Monitor(line) => {
+                let settings = Rc::clone(&self.settings);
+                let (state, sessions) = (&mut self.state, &mut self.sessions);
+                deliver::one_line(server, &settings, state, sessions, &mut None, &line);
+            }
+            Event::Kill(session, id) => self.kill(session, id),
+            Event::ConfigChanged => self.refresh_config(),
+            Event::Unpark => self.unpark(),
+            Event::Drain => self.drain(),
+            Event::Run(action) => action(self),
+        }
     }
 
     fn kill(&mut self, session: u32, id: u64) {

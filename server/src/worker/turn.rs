@@ -1,13 +1,17 @@
 //! One turn of a session: send what waits, read once, run all whole requests, write once.
 
+use std::any::Any;
 use std::io;
 use std::io::IoSlice;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use crate::command::CommandError;
 use crate::command::context::{SliceContext, SliceProgress};
+use crate::command::table::table;
 use crate::execute::{Consumed, Executor};
-use crate::output::SLICES_MAX;
+use crate::output::{OutboxMark, SLICES_MAX};
 use crate::session::{Close, Session};
 
 use super::stream::Stream;
@@ -51,8 +55,9 @@ impl Worker {
         {
             session.waker = Some(cx.waker().clone());
         }
-        let turn = self
-            .turn_of(&mut session, stream, cx)
+        self.tools.reply_from = OutboxMark::default();
+        let turn = catch_unwind(AssertUnwindSafe(|| self.turn_of(&mut session, stream, cx)))
+            .unwrap_or_else(|panic| self.contain_turn(&mut session, stream, cx, &*panic))
             .unwrap_or(Turn::Ended);
         self.after_units();
         if turn == Turn::Ended {
@@ -108,6 +113,41 @@ impl Worker {
             return Ok(Turn::Ended);
         }
         self.wait(session, stream, cx, stopped)
+    }
+
+    /// What a panic outside a command's function leaves: an error in place of the reply that was due, and the end of the
+    /// session, because nobody knows how far it got.
+    #[cold]
+    fn contain_turn(
+        &mut self,
+        session: &mut Session,
+        stream: &mut Stream,
+        cx: &mut Context<'_>,
+        panic: &(dyn Any + Send),
+    ) -> io::Result<Turn> {
+        let command = table()
+            .by_id(session.last_command)
+            .map_or("NULL", |command| &command.full_name);
+        self.outbox.truncate(self.tools.reply_from);
+        self.clean_up_after(
+            &format!("The turn of a session, last command '{command}',"),
+            panic,
+        );
+        session.slices = None;
+        session.close_after_reply();
+        let error = CommandError::Internal(command.into());
+        self.outbox.reply(session.version).error(error.line());
+        let sent = catch_unwind(AssertUnwindSafe(|| self.send(session, stream, cx)));
+        match sent {
+            Ok(sent) => sent?,
+            // It is sending that fails.
+            Err(_) => return Ok(Turn::Ended),
+        }
+        Ok(if session.pending.is_empty() {
+            Turn::Ended
+        } else {
+            Turn::Waits
+        })
     }
 
     /// What the session waits for next.
@@ -273,6 +313,7 @@ impl Worker {
             return false;
         };
         let server = Rc::clone(&self.server);
+        server.faults.step();
         let version = session.version;
         let mark = self.outbox.mark();
         let mut ctx = SliceContext {
@@ -282,11 +323,10 @@ impl Worker {
         };
         match slices.next(&mut ctx) {
             SliceProgress::More => session.slices = Some(slices),
-            SliceProgress::Done if session.reply_mode != crate::session::ReplyMode::On => {
-                self.outbox.truncate(mark);
-            }
+            SliceProgress::Done if session.drops_reply() => self.outbox.truncate(mark),
             SliceProgress::Done => {}
         }
+        server.faults.step();
         session.slices.is_some() || session.has_requests
     }
 
