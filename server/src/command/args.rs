@@ -24,6 +24,15 @@ impl<'a> Args<'a> {
         self.spans.len()
     }
 
+    /// Whether some argument may have `len` bytes or more; exact only when the answer is no.
+    #[inline]
+    pub(crate) fn may_have_long(&self, len: usize) -> bool {
+        // Each argument ends where the last one does, or before.
+        self.spans
+            .last()
+            .is_some_and(|last| last.start + last.len >= len)
+    }
+
     /// Argument `index`, with the life of the request.
     ///
     /// # Panics

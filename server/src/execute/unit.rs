@@ -285,6 +285,13 @@ impl<'e> Executor<'_, 'e> {
     /// Long arguments become values before any lock is taken.
     #[inline]
     pub(super) fn build_long_values(&mut self, args: Args<'_>) {
+        if args.may_have_long(BIG_STRING_MIN_BYTES) {
+            self.build_values_of(args);
+        }
+    }
+
+    #[cold]
+    fn build_values_of(&mut self, args: Args<'_>) {
         for (at, arg) in args.iter().enumerate().skip(1) {
             if arg.len() >= BIG_STRING_MIN_BYTES {
                 self.tools.built.push((at, BigString::from_bytes(arg)));
