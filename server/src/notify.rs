@@ -40,6 +40,7 @@ impl Events {
     }
 
     /// Whether any event is published at all.
+    #[inline]
     pub(crate) fn any_enabled(&self) -> bool {
         self.enabled.contains(EventClass::KEYSPACE) || self.enabled.contains(EventClass::KEYEVENT)
     }

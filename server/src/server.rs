@@ -507,20 +507,51 @@ mod tests {
     /// sees less, and passes.
     const A_WHILE: Duration = Duration::from_millis(100);
 
-    #[test]
-    fn a_transaction_that_only_publishes_obeys_a_cut_that_came_first() {
-        let config = Config {
+    fn start(threads: u32, change: impl FnOnce(&mut Config)) -> RunningServer {
+        let mut config = Config {
             port: 0,
-            threads: 1,
+            threads,
             bind: vec!["127.0.0.1".to_owned()],
             ..Config::default()
         };
-        let running = start_on_free_port(Loaded {
+        change(&mut config);
+        start_on_free_port(Loaded {
             config,
             file: None,
             warnings: Vec::new(),
         })
-        .unwrap();
+        .unwrap()
+    }
+
+    #[test]
+    fn writers_wait_while_events_of_their_keys_have_no_room() {
+        let running = start(2, |config| {
+            config.notify_keyspace_events = crate::config::KeyspaceEvents::parse("KEA").unwrap();
+        });
+        let mut client = TcpStream::connect(running.addresses()[0]).unwrap();
+        let mut reply = [0; 5];
+        client.write_all(b"GET k\r\n").unwrap();
+        client.read_exact(&mut reply).unwrap();
+        // The client is the first worker's; the second has more than it may, and sleeps.
+        let inbox = &running.server.inboxes[1];
+        inbox.push(Event::Monitor(
+            vec![b'x'; worker::inbox::INBOX_BYTES_MAX + 1].into(),
+        ));
+        client.write_all(b"GET k\r\nSET k v\r\n").unwrap();
+        client.read_exact(&mut reply).unwrap();
+        assert_eq!(&reply, b"$-1\r\n");
+        client.set_read_timeout(Some(A_WHILE)).unwrap();
+        assert!(client.read(&mut reply).is_err(), "SET waits");
+        client.set_read_timeout(None).unwrap();
+        inbox.wake();
+        client.read_exact(&mut reply).unwrap();
+        assert_eq!(&reply, b"+OK\r\n");
+        running.stop();
+    }
+
+    #[test]
+    fn a_transaction_that_only_publishes_obeys_a_cut_that_came_first() {
+        let running = start(1, |_| {});
         let server = &running.server;
         let mut client = TcpStream::connect(running.addresses()[0]).unwrap();
         client.write_all(b"MULTI\r\nPUBLISH c m\r\n").unwrap();

@@ -146,6 +146,113 @@ fn what_was_published_before_a_subscription_ends_still_arrives() {
     }
 }
 
+#[test]
+fn a_monitor_that_does_not_read_misses_lines() {
+    const LINES: usize = 100;
+    let server = TestServer::start();
+    let (mut monitor, mut client) = (server.client(), server.client());
+    monitor.call(&["MONITOR"], "+OK\r\n");
+    let text = "x".repeat(1 << 20);
+    for _ in 0..LINES {
+        client.send(request(&["ECHO", &text]));
+        client.expect(format!("${}\r\n{text}\r\n", text.len()));
+    }
+    client.call(&["SET", "end", "v"], "+OK\r\n");
+    // What it was to get is bounded, and it goes on once it reads.
+    let mut read_bytes = 0;
+    let mut piece = vec![0; 1 << 20];
+    monitor
+        .stream
+        .set_read_timeout(Some(Duration::from_millis(500)))
+        .unwrap();
+    while let Ok(count) = std::io::Read::read(&mut monitor.stream, &mut piece) {
+        read_bytes += count;
+    }
+    assert!(read_bytes < (LINES / 2) << 20, "{read_bytes} bytes");
+    client.call(&["PING"], "+PONG\r\n");
+    skip_to(&mut monitor, "\"PING\"\r\n");
+}
+
+#[test]
+fn a_hundred_thousand_watched_keys_cost_no_quadratic_time() {
+    let server = TestServer::start();
+    let (mut client, mut other) = (server.client(), server.client());
+    let keys: Vec<String> = (0..100_000).map(|at| format!("key:{at}")).collect();
+    let mut watch = vec!["WATCH"];
+    watch.extend(keys.iter().map(String::as_str));
+    let begun = std::time::Instant::now();
+    client.call(&watch, "+OK\r\n");
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        begun.elapsed()
+    );
+    other.call(&["SET", "key:99999", "v"], "+OK\r\n");
+    client.send(all(&[&["MULTI"], &["PING"], &["EXEC"]]));
+    client.expect("+OK\r\n+QUEUED\r\n*-1\r\n");
+}
+
+#[test]
+fn what_is_kept_for_a_client_is_bounded_whatever_it_is() {
+    let server = TestServer::start_with(|config| {
+        config.client_query_buffer_limit_bytes = 1024 * 1024;
+    });
+    for command in ["WATCH", "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"] {
+        let mut client = server.client();
+        let mut sent = 0;
+        harness::wait_until(command, || {
+            let name = format!("{command}{sent}{}", "x".repeat(10_000));
+            sent += 1;
+            let mut piece = [0; 32 * 1024];
+            std::io::Write::write_all(&mut client.stream, &request(&[command, &name])).is_err()
+                || !matches!(std::io::Read::read(&mut client.stream, &mut piece), Ok(1..))
+        });
+        assert!((10..200).contains(&sent), "{command}: {sent}");
+    }
+    server.client().call(&["PUBSUB", "NUMPAT"], ":0\r\n");
+}
+
+#[test]
+fn a_watched_key_that_expires_during_a_pause_spoils_the_transaction() {
+    let server = TestServer::start();
+    let (mut client, mut other) = (server.client(), server.client());
+    other.call(&["SET", "k", "v", "PX", "100"], "+OK\r\n");
+    other.call(&["CLIENT", "PAUSE", "100000", "WRITE"], "+OK\r\n");
+    client.call(&["WATCH", "k"], "+OK\r\n");
+    client.call(&["GET", "k"], "$1\r\nv\r\n");
+    std::thread::sleep(Duration::from_millis(120));
+    client.send(all(&[&["MULTI"], &["GET", "k"], &["EXEC"]]));
+    client.expect("+OK\r\n+QUEUED\r\n*-1\r\n");
+    // One that has expired before it is watched is absent, and stays so.
+    client.send(all(&[
+        &["WATCH", "k"],
+        &["MULTI"],
+        &["GET", "k"],
+        &["EXEC"],
+    ]));
+    client.expect("+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n$-1\r\n");
+}
+
+#[test]
+fn populate_announces_the_expired_keys_that_it_replaces() {
+    let server = TestServer::start_with(|config| {
+        config.enable_debug_command = Permission::Yes;
+        config.notify_keyspace_events =
+            nuthatch_server::config::KeyspaceEvents::parse("Kx").unwrap();
+    });
+    let (mut client, mut listener) = (server.client(), server.client());
+    client.call(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"], "+OK\r\n");
+    client.call(&["SET", "key:1", "v", "PX", "1"], "+OK\r\n");
+    std::thread::sleep(Duration::from_millis(5));
+    let channel = "__keyspace@0__:key:1";
+    listener.call(
+        &["SUBSCRIBE", channel],
+        "*3\r\n$9\r\nsubscribe\r\n$20\r\n__keyspace@0__:key:1\r\n:1\r\n",
+    );
+    client.call(&["DEBUG", "POPULATE", "3"], "+OK\r\n");
+    listener.expect("*3\r\n$7\r\nmessage\r\n$20\r\n__keyspace@0__:key:1\r\n$7\r\nexpired\r\n");
+}
+
 /// Reads until what has been read ends with `end`.
 fn skip_to(client: &mut TestClient, end: &str) {
     let mut got = Vec::new();

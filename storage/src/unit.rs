@@ -587,12 +587,13 @@ impl<'e> Unit<'e> {
         self.find(db, key).is_some()
     }
 
-    /// Marks `flag` from now on whenever `key` changes. Needs the shard exclusively.
-    pub fn watch(&mut self, db: DbIndex, key: &Key<'_>, flag: &Arc<WatchFlag>) {
-        self.live(db, key);
+    /// Marks `flag` from now on whenever `key` changes; whether it is there. Needs the shard exclusively.
+    pub fn watch(&mut self, db: DbIndex, key: &Key<'_>, flag: &Arc<WatchFlag>) -> bool {
+        let is_there = self.live(db, key);
         let shard = self.shard_mut(key.hash.shard);
         shard.watches.watch(db, key.bytes, flag);
         shard.set_stale();
+        is_there
     }
 }
 

@@ -13,6 +13,7 @@ use crate::pubsub::HeldStripes;
 use crate::server::Server;
 use crate::session::Session;
 use crate::worker::WorkerState;
+use crate::worker::set::WorkerSet;
 
 use super::Args;
 use super::keys::KeyAt;
@@ -87,6 +88,10 @@ pub(crate) struct SliceContext<'c> {
     pub(crate) server: &'c Server,
     /// Where the reply goes.
     pub(crate) reply: Output<'c>,
+    /// Keyspace events; whoever makes some publishes them under its unit's locks.
+    pub(crate) events: &'c mut Events,
+    /// Workers that got something.
+    pub(crate) woken: &'c mut WorkerSet,
     /// Wall clock at the start of this slice.
     pub(crate) now: UnixMillis,
 }

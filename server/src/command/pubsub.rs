@@ -113,7 +113,7 @@ fn subscribe_one(ctx: &mut Context<'_, '_>, kind: ChannelKind, name: &[u8]) {
         return;
     }
     let name: Arc<[u8]> = name.into();
-    subscriptions.of_mut(kind).insert(Arc::clone(&name));
+    subscriptions.add(kind, Arc::clone(&name));
     let worker = ctx.worker.index;
     let since = ctx
         .stripes
@@ -159,7 +159,7 @@ fn unsubscribe_one(ctx: &mut Context<'_, '_>, kind: ChannelKind, name: &[u8]) {
     let Some(subscriptions) = &mut ctx.session.subscriptions else {
         return;
     };
-    if subscriptions.of_mut(kind).remove(name) {
+    if subscriptions.remove(kind, name) {
         ctx.stripes.unsubscribe(kind, name, ctx.worker.index as u16);
         ctx.worker
             .subscribers
@@ -176,6 +176,7 @@ pub(crate) fn unsubscribe_all(ctx: &mut Context<'_, '_>) {
         channels,
         patterns,
         shard_channels,
+        ..
     } = *subscriptions;
     let kinds = [
         ChannelKind::Channel,

@@ -78,8 +78,8 @@ fn watch(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let db = ctx.session.db;
     for (_, key) in ctx.keys(args) {
         let watches = ctx.session.watches.get_or_insert_default();
-        if watches.add(db, key.bytes) {
-            ctx.unit.watch(db, &key, watches.flag());
+        if watches.add(db, key.bytes) && ctx.unit.watch(db, &key, watches.flag()) {
+            watches.note_presence(db, key.bytes);
         }
     }
     ctx.reply.ok();

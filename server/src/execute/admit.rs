@@ -84,10 +84,16 @@ impl Executor<'_, '_> {
             return Err(CommandError::SubscriberContext(command.full_name.as_str().into()).into());
         }
         self.check_pause(flags)?;
-        if flags.has(Flags::PUBLISHES) && self.server.inbox_is_full() {
+        if self.may_publish(flags) && self.server.inbox_is_full() {
             return Err(Refusal::Park(Park::QueueFull));
         }
         Ok(command)
+    }
+
+    /// Whether messages may come of a command: its own, or events of keys.
+    #[inline]
+    fn may_publish(&self, flags: Flags) -> bool {
+        flags.has(Flags::PUBLISHES) || (self.tools.events.any_enabled() && flags.has(Flags::WRITE))
     }
 
     /// `CLIENT PAUSE`; outside a unit a hint, and therefore looked at again under the unit's locks.

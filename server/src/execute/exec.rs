@@ -155,12 +155,15 @@ impl<'e> Executor<'_, 'e> {
         pubsub.lock_all()
     }
 
-    /// Whether a watched key has changed; one that expired since counts.
+    /// Whether a watched key has changed; one that expired since counts, even while nothing may be removed.
     fn is_spoiled(&mut self, unit: &mut Unit<'e>, watches: &Watches) -> bool {
-        for (db, key) in watches.iter() {
-            unit.expire_if_due(db, &self.server.keyspace.key(key));
+        let mut is_gone = false;
+        // All of them, so that an exclusive unit has locked all their shards before it looks at the flag.
+        for (db, key, was_there) in watches.with_presence() {
+            let is_there = unit.peek(db, &self.server.keyspace.key(key)).is_some();
+            is_gone |= was_there && !is_there;
         }
-        watches.flag().is_dirty()
+        is_gone || watches.flag().is_dirty()
     }
 
     /// Ends the transaction without running it; the watches are the caller's to end once no lock is held.

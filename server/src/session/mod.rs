@@ -116,7 +116,12 @@ pub(crate) struct Subscriptions {
     pub(crate) patterns: HashSet<Arc<[u8]>, foldhash::fast::RandomState>,
     /// Shard channels.
     pub(crate) shard_channels: HashSet<Arc<[u8]>, foldhash::fast::RandomState>,
+    /// Memory of the subscriptions, here and where publishers look, for the query buffer limit.
+    bytes: usize,
 }
+
+/// What a subscription takes beside its name: places in the session's, the worker's and the stripe's tables.
+const SUBSCRIPTION_BYTES: usize = 160;
 
 impl Subscriptions {
     /// The set of one kind.
@@ -128,8 +133,27 @@ impl Subscriptions {
         }
     }
 
-    /// The set of one kind.
-    pub(crate) fn of_mut(
+    /// Adds one that is not there.
+    pub(crate) fn add(&mut self, kind: ChannelKind, name: Arc<[u8]>) {
+        self.bytes += name.len() + SUBSCRIPTION_BYTES;
+        self.of_mut(kind).insert(name);
+    }
+
+    /// Removes one; whether it was there.
+    pub(crate) fn remove(&mut self, kind: ChannelKind, name: &[u8]) -> bool {
+        let was_there = self.of_mut(kind).remove(name);
+        if was_there {
+            self.bytes -= name.len() + SUBSCRIPTION_BYTES;
+        }
+        was_there
+    }
+
+    /// Memory of all.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn of_mut(
         &mut self,
         kind: ChannelKind,
     ) -> &mut HashSet<Arc<[u8]>, foldhash::fast::RandomState> {
@@ -195,6 +219,12 @@ impl Session {
     #[inline]
     pub(crate) fn in_transaction(&self) -> bool {
         self.transaction.is_some()
+    }
+
+    /// Whether the session has more kept for it than its input.
+    #[inline]
+    pub(crate) fn keeps_things(&self) -> bool {
+        self.transaction.is_some() || self.watches.is_some() || self.subscriptions.is_some()
     }
 
     /// How many channels, patterns and shard channels the session listens to.

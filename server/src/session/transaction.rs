@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use protocol::ArgSpan;
 use storage::{DbIndex, WatchFlag};
 
@@ -123,21 +126,27 @@ impl Transaction {
 /// The keys a session watches, and the flag that storage sets when one changes.
 #[derive(Debug, Default)]
 pub(crate) struct Watches {
-    keys: Vec<(DbIndex, Box<[u8]>)>,
+    /// With whether the key was there when the watch began.
+    keys: HashMap<(DbIndex, Box<[u8]>), bool, RandomState>,
+    /// Memory of the keys, here and in their shards, for the query buffer limit.
+    bytes: usize,
     flag: Arc<WatchFlag>,
 }
 
 impl Watches {
     /// Notes a key; `false` when it is watched already.
     pub(crate) fn add(&mut self, db: DbIndex, key: &[u8]) -> bool {
-        let known = self
-            .keys
-            .iter()
-            .any(|(at, watched)| *at == db && **watched == *key);
-        if !known {
-            self.keys.push((db, key.into()));
-        }
-        !known
+        let Entry::Vacant(vacant) = self.keys.entry((db, key.into())) else {
+            return false;
+        };
+        vacant.insert(false);
+        self.bytes += 2 * (key.len() + size_of::<(DbIndex, Box<[u8]>)>());
+        true
+    }
+
+    /// Notes that a key was there when its watch began: should it expire, that is a change.
+    pub(crate) fn note_presence(&mut self, db: DbIndex, key: &[u8]) {
+        self.keys.insert((db, key.into()), true);
     }
 
     /// The flag.
@@ -150,9 +159,20 @@ impl Watches {
         self.keys.len()
     }
 
+    /// Memory of the keys.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The watched keys.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (DbIndex, &[u8])> {
-        self.keys.iter().map(|(db, key)| (*db, &**key))
+        self.keys.keys().map(|(db, key)| (*db, &**key))
+    }
+
+    /// The watched keys, with whether they were there when their watches began.
+    pub(crate) fn with_presence(&self) -> impl Iterator<Item = (DbIndex, &[u8], bool)> {
+        let keys = self.keys.iter();
+        keys.map(|((db, key), was_there)| (*db, &**key, *was_there))
     }
 }
 

@@ -12,6 +12,9 @@ use super::WorkerState;
 use super::inbox::Event;
 use super::sessions::Sessions;
 
+/// A monitor with more than this to be sent misses lines until it has read some: its output has no limit by default.
+const MONITOR_PENDING_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// The session whose turn it is, and where its output goes.
 pub(crate) type Running<'r> = Option<(&'r mut Session, &'r mut Outbox)>;
 
@@ -85,7 +88,10 @@ pub(crate) fn one_line(
     {
         outbox.bytes.extend_from_slice(line);
     }
-    for session in sessions.iter_mut().filter(|session| session.monitor) {
+    let keeps_up = |session: &&mut Session| {
+        session.monitor && session.pending.len() < MONITOR_PENDING_BYTES_MAX
+    };
+    for session in sessions.iter_mut().filter(keeps_up) {
         worker.pending_bytes += line.len();
         push(server, config, session, line);
     }

@@ -4,7 +4,7 @@ use crate::clock::unix_now;
 use crate::command::table::table;
 use crate::config::{Config, OutputBufferLimit};
 use crate::server::Server;
-use crate::session::{Close, Session, Transaction};
+use crate::session::{Close, Session, Subscriptions, Transaction, Watches};
 
 /// Most unexecuted request bytes of a client that has not authenticated.
 const UNAUTHENTICATED_QUERY_BYTES_MAX: usize = 1024 * 1024;
@@ -45,10 +45,16 @@ fn enforce(server: &Server, limit: OutputBufferLimit, session: &mut Session) {
     }
 }
 
-/// Closes a session that has sent more than it may without completing a request. Returns whether it did.
+/// Closes a session that has the server keep more than it may: requests incomplete or queued, keys watched, channels
+/// subscribed to. Returns whether it did.
 pub(crate) fn enforce_query_limit(server: &Server, config: &Config, session: &mut Session) -> bool {
     let queued = session.transaction.as_deref().map_or(0, Transaction::bytes);
-    let bytes = session.input.len() + queued;
+    let watched = session.watches.as_deref().map_or(0, Watches::bytes);
+    let subscribed = session
+        .subscriptions
+        .as_deref()
+        .map_or(0, Subscriptions::bytes);
+    let bytes = session.input.len() + queued + watched + subscribed;
     let needs_auth = !session.authenticated && !config.requirepass.is_empty();
     let limit = usize::try_from(config.client_query_buffer_limit_bytes).unwrap_or(usize::MAX);
     if bytes <= limit && !(needs_auth && bytes > UNAUTHENTICATED_QUERY_BYTES_MAX) {

@@ -299,7 +299,7 @@ impl Worker {
     fn keep_rest(&mut self, session: &mut Session, buffer: &[u8], consumed: Consumed) -> bool {
         let rest = &buffer[consumed.bytes..];
         session.has_requests = consumed.stopped && !rest.is_empty();
-        if !rest.is_empty() || session.transaction.is_some() {
+        if !rest.is_empty() || session.keeps_things() {
             session.input = rest.to_vec();
             limits::enforce_query_limit(&self.server, &self.settings, session);
         }
@@ -319,6 +319,8 @@ impl Worker {
         let mut ctx = SliceContext {
             server: &server,
             reply: self.outbox.reply(version),
+            events: &mut self.tools.events,
+            woken: &mut self.state.woken,
             now: Self::now(),
         };
         match slices.next(&mut ctx) {

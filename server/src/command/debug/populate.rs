@@ -89,7 +89,7 @@ struct Populate {
 }
 
 impl Populate {
-    fn add_one(&mut self, keyspace: &Keyspace, ctx: &SliceContext<'_>) {
+    fn add_one(&mut self, keyspace: &Keyspace, ctx: &mut SliceContext<'_>) {
         let (name, value) = self.keys.next_pair();
         let key = keyspace.key(&name);
         let shard = key.hash.shard;
@@ -98,12 +98,19 @@ impl Populate {
         if set_if_absent(&mut unit, self.keys.db, &key, &value) {
             for removed in unit.take_removed() {
                 self.effects.push_removed(&removed, unit.state());
+                ctx.events.push_removed(&removed);
             }
             self.effects
                 .push(self.keys.db, &[b"SET", &name, &value], unit.state());
         }
-        if self.effects.append(&mut unit, false) {
-            drop(unit);
+        let appended = self.effects.append(&mut unit, false);
+        if !ctx.events.is_empty() {
+            let mut stripes = ctx.server.pubsub.lock_none();
+            ctx.events
+                .publish(&mut stripes, &ctx.server.inboxes, ctx.woken);
+        }
+        drop(unit);
+        if appended {
             keyspace.log().wake_if_needed();
         }
     }
