@@ -102,6 +102,8 @@ impl Unit<'_> {
         change: impl FnOnce(&mut StringMut<'_>) -> R,
     ) -> Result<R, StoreError> {
         let len = self.string_len(db, key)?.unwrap_or(0);
+        // First, so that it is known as changed whatever becomes of `change`.
+        self.changed(db, key);
         self.write_string(db, key, 0, &[], len.max(len_min));
         let now = self.now();
         let shard = self.shard_mut(key.hash.shard);
@@ -115,7 +117,6 @@ impl Unit<'_> {
                 shard.writable(db, key, now).raw_bytes_mut(),
             ))
         };
-        self.changed(db, key);
         Ok(result)
     }
 

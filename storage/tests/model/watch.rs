@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nuthatch_storage::{Keyspace, NewExpiry, NewValue, Unit, UnixMillis, WatchFlag};
 
-use super::support::{NOW, exclusive, keyspace, set, settle};
+use super::support::{NOW, exclusive, keyspace, set, settle, writer};
 
 type Act = fn(&mut Unit<'_>, &Keyspace);
 
@@ -215,4 +215,20 @@ fn watches_end_one_by_one() {
         2,
         "no shard holds a flag"
     );
+}
+
+#[test]
+fn a_change_that_panics_half_way_is_known_as_a_change() {
+    let keyspace = keyspace(1);
+    let flag = Arc::new(WatchFlag::default());
+    let mut unit = writer(&keyspace, b"k", NOW);
+    let key = keyspace.key(b"k");
+    unit.watch(0, &key, &flag);
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        unit.with_string_mut(0, &key, 100, |_| panic!("a bug"))
+    }));
+    // The string has been made already.
+    assert!(outcome.is_err() && unit.peek(0, &key).is_some());
+    assert!(flag.is_dirty());
+    assert_eq!(unit.tally.dirty, 1);
 }
