@@ -39,14 +39,20 @@ struct Progress {
 }
 
 impl Progress {
-    /// Lets the writers run `count` commands more; returns when that many are done, and they would go on.
+    /// Returns when the writers have run `count` commands.
     fn wait_for(&self, count: u64) {
-        harness::wait_until("the writers go on", || {
-            assert!(!self.failed.load(Ordering::Relaxed), "a writer has failed");
-            self.done.load(Ordering::Relaxed) >= count
-        });
+        let mut done = self.done.load(Ordering::Relaxed);
+        while done < count {
+            let before = done;
+            harness::wait_until("the writers go on", || {
+                assert!(!self.failed.load(Ordering::Relaxed), "a writer has failed");
+                done = self.done.load(Ordering::Relaxed);
+                done > before
+            });
+        }
     }
 
+    /// Lets the writers run up to `count` commands.
     fn allow(&self, count: u64) {
         self.allowed.fetch_max(count, Ordering::Relaxed);
     }
