@@ -40,16 +40,7 @@ fn load_text(text: &[u8]) -> Option<Loaded> {
 }
 
 fn settings(loaded: &Loaded) -> Settings {
-    let mut settings = get(&loaded.config, &[b"*"]);
-    for (name, value) in &mut settings {
-        if name == b"bind" {
-            // Empty words between the addresses are not kept.
-            let words = value.split(|&byte| byte == b' ');
-            let words: Vec<&[u8]> = words.filter(|word| !word.is_empty()).collect();
-            *value = words.join(&b' ');
-        }
-    }
-    settings
+    get(&loaded.config, &[b"*"])
 }
 
 /// A configuration file of these settings, less those that stand at their defaults.

@@ -156,11 +156,17 @@ pub(super) fn parse_addresses(words: &[&[u8]]) -> Result<Value, Reason> {
     if words.len() > ADDRESSES_MAX {
         return Err("Too many bind addresses specified.".into());
     }
-    let addresses: Result<Vec<String>, Reason> = words
-        .iter()
-        .map(|word| utf8(word).map(str::to_owned))
-        .collect();
+    let addresses: Result<Vec<String>, Reason> =
+        words.iter().map(|word| parse_address(word)).collect();
     addresses.map(Value::List)
+}
+
+/// Blanks separate addresses where they are shown, so none may hold one.
+fn parse_address(word: &[u8]) -> Result<String, Reason> {
+    if word.is_empty() || word.contains(&b' ') {
+        return Err("Invalid bind address".into());
+    }
+    utf8(word).map(str::to_owned)
 }
 
 pub(super) fn parse_save(words: &[&[u8]]) -> Result<Value, Reason> {

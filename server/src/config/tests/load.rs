@@ -120,6 +120,18 @@ fn bad_lines_are_named() {
     }
 }
 
+/// Redis takes them and then cannot listen. CONFIG GET and REWRITE would show other addresses than these.
+#[test]
+fn addresses_that_are_empty_or_hold_a_blank_are_refused() {
+    for line in ["bind 127.0.0.1 '::1 x'", "bind '' 127.0.0.1"] {
+        let error = load_error(line);
+        assert!(error.ends_with("Invalid bind address"), "{line}: {error}");
+    }
+    for (line, expected) in [("bind '127.0.0.1  ::1'", "127.0.0.1 ::1"), ("bind ''", "")] {
+        assert_eq!(value(&load_text(line).unwrap().config, "bind"), expected);
+    }
+}
+
 #[test]
 fn what_is_missing_is_refused_by_name() {
     let cases = [
