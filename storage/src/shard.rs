@@ -103,6 +103,8 @@ impl Db {
 pub(crate) struct Graveyard {
     /// Detached databases, with the position up to which each is torn down.
     dbs: Vec<(Box<Db>, u64)>,
+    /// What those databases' tables take.
+    dbs_bytes: usize,
     strings: Vec<BigString>,
 }
 
@@ -198,12 +200,7 @@ impl Shard {
 
     /// Bytes this shard counts against the limit: data, tables, and slab pages above 1.04 x live.
     pub(crate) fn used_bytes(&self) -> usize {
-        let dbs = self
-            .dbs
-            .iter()
-            .flatten()
-            .chain(&self.detached)
-            .chain(self.graveyard.dbs.iter().map(|(db, _)| db));
+        let dbs = self.dbs.iter().flatten().chain(&self.detached);
         let live = self.slab.live_bytes();
         let excess = self.slab.resident_bytes().saturating_sub(live + live / 25);
         self.dataset_bytes()
@@ -211,6 +208,7 @@ impl Shard {
             + excess
             + self.watches.bytes()
             + dbs.map(|db| db.bytes()).sum::<usize>()
+            + self.graveyard.dbs_bytes
     }
 
     /// Whether what others know of this shard is out of date.
@@ -701,9 +699,12 @@ impl Shard {
         keys
     }
 
-    /// Hands a database that nobody reads any more to the graveyard.
+    /// Hands a database that nobody reads any more to the graveyard, and does a step's work there: whoever flushes
+    /// faster than the background digs is not to fill the memory with what is dead.
     pub(crate) fn bury(&mut self, database: Box<Db>) {
+        self.graveyard.dbs_bytes += database.bytes();
         self.graveyard.dbs.push((database, 0));
+        self.dig();
     }
 
     /// Frees a bounded part of what is dead; whether anything is left.
@@ -722,14 +723,16 @@ impl Shard {
                 self.graveyard.strings.pop();
             }
         }
-        if chunks == GRAVEYARD_CHUNKS
+        if chunks > 0
             && let Some((mut database, from)) = self.graveyard.dbs.pop()
         {
+            self.graveyard.dbs_bytes -= database.bytes();
             while let Some(word) = database.pre_images.pop() {
                 self.free(word);
             }
             let mut words = Vec::new();
             if let Some(next) = database.table.drain_at(from, |word| words.push(word)) {
+                self.graveyard.dbs_bytes += database.bytes();
                 self.graveyard.dbs.push((database, next));
             }
             words.into_iter().for_each(|word| self.free_later(word));

@@ -473,6 +473,32 @@ fn tearing_down_a_database_of_big_strings_goes_in_small_steps() {
 }
 
 #[test]
+fn flushing_without_pause_leaves_little_that_is_dead() {
+    let keyspace = keyspace(4);
+    let mut most = 0;
+    for n in 0..5000 {
+        for key in 0..20 {
+            let key = format!("{key}");
+            let value = vec![b'v'; if n % 10 == 0 { 20_000 } else { 20 }];
+            set(&keyspace, 0, key.as_bytes(), &value, NewExpiry::None);
+        }
+        let mut unit = Unit::begin(&keyspace, LockPlan::Exclusive, UnixMillis(NOW));
+        unit.flush(None);
+        drop(unit);
+        most = most.max(keyspace.memory().used_bytes());
+    }
+    let buried: usize = keyspace
+        .shards
+        .iter()
+        .map(|shard| shard.lock.read().graveyard.dbs.len())
+        .sum();
+    assert!(buried <= 16, "{buried} databases wait to be torn down");
+    assert!(most < 2 << 20, "{most} bytes were used");
+    settle(&keyspace, UnixMillis(NOW));
+    audit(&keyspace);
+}
+
+#[test]
 fn a_million_stale_reads_of_a_unit_are_reported_once_per_key() {
     let keyspace = keyspace(1);
     set(&keyspace, 0, b"a", b"v", NewExpiry::At(UnixMillis(NOW + 1)));
