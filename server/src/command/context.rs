@@ -72,6 +72,8 @@ pub(crate) struct After {
     pub(crate) slices: Option<Box<dyn Slices>>,
     /// The command did nothing and wants to be tried again later.
     pub(crate) park: Option<Park>,
+    /// The reply is out of band, like the messages that follow it: `CLIENT REPLY` does not hold it back.
+    pub(crate) is_push: bool,
 }
 
 /// A long command's work, cut into slices of at most about 100 µs each, run without any unit held

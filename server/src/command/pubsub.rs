@@ -6,7 +6,7 @@ use storage::log::ANY_DATABASE;
 
 use super::Arity::{AtLeast, Exactly};
 use super::KeySpec::{NoKeys, One, Range};
-use super::{Args, Command, CommandResult, Context, Flags, KeyAccess, KeySpec};
+use super::{Args, Command, CommandError, CommandResult, Context, Flags, KeyAccess, KeySpec};
 use crate::session::{ChannelKind, Subscriptions};
 
 const SUBSCRIBER: Flags = Flags::PUBSUB
@@ -75,6 +75,12 @@ fn psubscribe(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 
 /// `SSUBSCRIBE channel…`
 fn ssubscribe(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    // SUBSCRIBE may be queued, because clients have always done so; this one may not.
+    if ctx.in_exec {
+        return Err(CommandError::Line(
+            "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client",
+        ));
+    }
     add(ctx, args, ChannelKind::Shard, "ssubscribe")
 }
 
@@ -194,6 +200,8 @@ pub(crate) fn unsubscribe_all(ctx: &mut Context<'_, '_>) {
 }
 
 fn confirm(ctx: &mut Context<'_, '_>, word: &str, name: Option<&[u8]>, count: usize) {
+    // EXEC's reply stands or falls as a whole.
+    ctx.after.is_push = !ctx.in_exec;
     ctx.reply.push(3);
     ctx.reply.bulk(word.as_bytes());
     match name {

@@ -27,11 +27,7 @@ impl<'e> Executor<'_, 'e> {
         self.stopwatch.lap();
         let nanos = self.stopwatch.last().duration_since(started).as_nanos() as u64;
         self.account(command, args, nanos, failed);
-        let flow = self.follow_up();
-        if !self.worker.woken.is_empty() {
-            self.deliver_to_itself();
-        }
-        flow
+        self.follow_up()
     }
 
     fn try_exec(&mut self) -> Result<(), ExecStop> {

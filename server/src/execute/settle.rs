@@ -265,11 +265,15 @@ impl<'e> Executor<'_, 'e> {
     /// `CLIENT REPLY OFF` and `SKIP`: takes the reply back.
     #[cold]
     pub(super) fn apply_reply_mode(&mut self, mark: OutboxMark) {
+        let is_push = std::mem::take(&mut self.tools.after.is_push);
         match self.session.reply_mode {
             ReplyMode::On => {}
+            ReplyMode::Off if is_push => {}
             ReplyMode::Off => self.outbox.truncate(mark),
             ReplyMode::SkipThis => {
-                self.outbox.truncate(mark);
+                if !is_push {
+                    self.outbox.truncate(mark);
+                }
                 self.session.reply_mode = ReplyMode::On;
             }
             // `CLIENT REPLY SKIP` has just run; it has no reply of its own.

@@ -76,6 +76,10 @@ impl<'e> Executor<'_, 'e> {
             self.apply_reply_mode(mark);
         }
         flow
+        // Only now: messages are no part of a reply that is not to be sent.
+        if !self.worker.woken.is_empty() {
+            self.deliver_to_itself();
+        }
     }
 
     #[inline]
@@ -97,11 +101,7 @@ impl<'e> Executor<'_, 'e> {
             self.release();
             return self.run_exec(command, args);
         }
-        let flow = self.run_alone(command, args, keys);
-        if !self.worker.woken.is_empty() {
-            self.deliver_to_itself();
-        }
-        flow
+        self.run_alone(command, args, keys)
     }
 
     /// One command, one unit.
