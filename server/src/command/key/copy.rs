@@ -83,8 +83,8 @@ pub(super) fn move_key(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResu
 /// A database number that an option names.
 fn db_index(ctx: &Context<'_, '_>, digits: &[u8]) -> Result<DbIndex, CommandError> {
     // Redis parses it as a C int first, and that error comes first.
-    let number = protocol::parse_i64(digits).and_then(|number| i32::try_from(number).ok());
-    let number = number.ok_or(CommandError::NotInteger)?;
+    let number = protocol::parse_i64(digits).ok_or(CommandError::NotInteger)?;
+    let number = i32::try_from(number).map_err(|_| CommandError::BeyondInt)?;
     let index = DbIndex::try_from(number)
         .ok()
         .filter(|index| *index < ctx.server.keyspace.databases());

@@ -88,12 +88,7 @@ impl Condition {
                 _ if option.eq_ignore_ascii_case(b"XX") => condition.only_with = true,
                 _ if option.eq_ignore_ascii_case(b"GT") => condition.only_later = true,
                 _ if option.eq_ignore_ascii_case(b"LT") => condition.only_earlier = true,
-                _ => {
-                    let option = String::from_utf8_lossy(option);
-                    return Err(CommandError::composed(format!(
-                        "ERR Unsupported option {option}"
-                    )));
-                }
+                _ => return Err(CommandError::quoting("ERR Unsupported option ", option, "")),
             }
         }
         if condition.only_without
