@@ -98,6 +98,20 @@ fn hits_misses_and_commands_are_counted() {
 }
 
 #[test]
+fn a_paused_cron_leaves_everything_as_it_is() {
+    let server = TestServer::start();
+    let mut client = server.raw();
+    client.check("DEBUG PAUSE-CRON 1", "+OK");
+    client.check("SET k v PX 1", "+OK");
+    client.check("DEBUG SLEEP 0.1", "+OK");
+    client.check("DBSIZE", ":1");
+    client.check("DEBUG PAUSE-CRON 0", "+OK");
+    wait_until("the key is gone", || {
+        client.run("DBSIZE").to_string() == ":0"
+    });
+}
+
+#[test]
 fn failures_and_rejections_are_counted_by_command_and_by_kind() {
     let server = TestServer::start();
     let mut client = server.raw();

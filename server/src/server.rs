@@ -68,6 +68,8 @@ pub(crate) struct Server {
     pub(crate) replication: Mutex<ReplicationState>,
     /// Whether expired keys are removed in the background (`DEBUG SET-ACTIVE-EXPIRE`).
     pub(crate) active_expiry: AtomicBool,
+    /// Whether all that is done by the clock rests (`DEBUG PAUSE-CRON`).
+    pub(crate) cron_paused: AtomicBool,
     /// The running log, in a process that has one.
     pub(crate) logging: OnceLock<Logging>,
     /// Until when `CLIENT PAUSE` is in force, in Unix milliseconds; 0 when it is not.
@@ -124,6 +126,7 @@ impl Server {
             run_id: random_hex(),
             replication: Mutex::new(ReplicationState::new(random_hex())),
             active_expiry: AtomicBool::new(true),
+            cron_paused: AtomicBool::new(false),
             logging: OnceLock::new(),
             paused_until_ms: Mutex::new(0),
             pause_begun: Notify::new(),

@@ -27,8 +27,9 @@ pub(super) async fn run() {
             () = tokio::time::sleep(period) => {}
             () = wake.notified() => {}
         }
-        with_worker(|worker| worker.cron(&mut clock));
-        background::run().await;
+        if with_worker(|worker| worker.cron(&mut clock)) {
+            background::run().await;
+        }
     }
 }
 
@@ -43,12 +44,16 @@ struct CronClock {
 }
 
 impl Worker {
-    fn cron(&mut self, clock: &mut CronClock) {
+    /// What is due now; false while `DEBUG PAUSE-CRON` holds.
+    fn cron(&mut self, clock: &mut CronClock) -> bool {
         let now = Self::now();
         // Relaxed: others only compare it with their clock.
         self.server.boards[self.state.index]
             .alive_at_ms
             .store(now.0, Ordering::Relaxed);
+        if self.server.cron_paused.load(Ordering::Relaxed) {
+            return false;
+        }
         let elapsed_ms = now.0 - clock.sampled_at_ms;
         if !(0..100).contains(&elapsed_ms) {
             self.sample(clock, elapsed_ms);
@@ -58,6 +63,7 @@ impl Worker {
             clock.checked_at_ms = now.0;
             self.check_sessions(now.0);
         }
+        true
     }
 
     /// Rates since the last sample, smoothed a little so that a poll of INFO shows a trend and not the last tenth of a
