@@ -352,7 +352,14 @@ fn config_rewrite_keeps_comments_and_survives_a_restart() {
     let file = ConfigFile::new(&format!(
         "# Keep this comment.\nport {port}\nbind 127.0.0.1\ntimeout 5\n\n# And this.\nsave \"\"\n"
     ));
-    let mut server = TestServer::start_exactly(port, &[&file.path(), "--dir", "/tmp"]);
+    let options = [
+        &file.path(),
+        "--dir",
+        "/tmp",
+        "--enable-debug-command",
+        "yes",
+    ];
+    let mut server = TestServer::start_exactly(port, &options);
     let mut client = server.raw();
     client.check(
         "CONFIG SET timeout 99 maxmemory 50mb requirepass \"p w\"",
@@ -379,6 +386,10 @@ fn config_rewrite_keeps_comments_and_survives_a_restart() {
         text.trim(),
         "a rewrite without a change changes nothing"
     );
+    client.check("DEBUG CONFIG-REWRITE-FORCE-ALL", "+OK");
+    let whole = file.text();
+    assert!(whole.starts_with(text.trim_end()), "{whole}");
+    assert!(whole.contains("\ntcp-keepalive 300\n"), "{whole}");
 
     server.signal(Signal::TERM);
     assert_eq!(server.wait_exit().code(), Some(0));

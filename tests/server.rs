@@ -98,6 +98,39 @@ fn hits_misses_and_commands_are_counted() {
 }
 
 #[test]
+fn inspecting_a_key_is_a_lookup_and_moving_it_is_one_change() {
+    let server = TestServer::start();
+    let mut client = server.raw();
+    for command in ["SET k v", "OBJECT ENCODING k", "OBJECT REFCOUNT no"] {
+        client.run(command);
+    }
+    assert_eq!(number(&mut client, "keyspace_hits"), 1);
+    assert_eq!(number(&mut client, "keyspace_misses"), 1);
+    for command in ["RENAME k l", "MOVE l 1", "RENAME no x", "MOVE no 1"] {
+        let before = number(&mut client, "rdb_changes_since_last_save");
+        client.run(command);
+        let changes = number(&mut client, "rdb_changes_since_last_save") - before;
+        assert_eq!(changes, i64::from(!command.contains("no")), "{command}");
+    }
+    assert_eq!(number(&mut client, "keyspace_hits"), 1);
+    assert_eq!(number(&mut client, "keyspace_misses"), 1);
+}
+
+#[test]
+fn a_paused_cron_leaves_everything_as_it_is() {
+    let server = TestServer::start();
+    let mut client = server.raw();
+    client.check("DEBUG PAUSE-CRON 1", "+OK");
+    client.check("SET k v PX 1", "+OK");
+    client.check("DEBUG SLEEP 0.1", "+OK");
+    client.check("DBSIZE", ":1");
+    client.check("DEBUG PAUSE-CRON 0", "+OK");
+    wait_until("the key is gone", || {
+        client.run("DBSIZE").to_string() == ":0"
+    });
+}
+
+#[test]
 fn failures_and_rejections_are_counted_by_command_and_by_kind() {
     let server = TestServer::start();
     let mut client = server.raw();

@@ -74,6 +74,8 @@ pub(crate) struct Server {
     pub(crate) faults: Faults,
     /// The same in what workers do for themselves.
     pub(crate) background_faults: Faults,
+    /// Whether all that is done by the clock rests (`DEBUG PAUSE-CRON`).
+    pub(crate) cron_paused: AtomicBool,
     /// The running log, in a process that has one.
     pub(crate) logging: OnceLock<Logging>,
     /// Until when `CLIENT PAUSE` is in force, in Unix milliseconds; 0 when it is not.
@@ -132,6 +134,7 @@ impl Server {
             active_expiry: AtomicBool::new(true),
             faults: Faults::default(),
             background_faults: Faults::default(),
+            cron_paused: AtomicBool::new(false),
             logging: OnceLock::new(),
             paused_until_ms: Mutex::new(0),
             pause_begun: Notify::new(),

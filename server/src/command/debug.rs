@@ -57,6 +57,7 @@ const fn sub(
 
 const SUBCOMMANDS: &[Subcommand] = &[
     sub("CHANGE-REPL-ID", 2, 2, change_replication_id),
+    sub("CONFIG-REWRITE-FORCE-ALL", 2, 2, rewrite_whole_config),
     sub("DIGEST", 2, 2, digest),
     sub("DIGEST-VALUE", 2, usize::MAX, digest_value),
     sub("ERROR", 3, 3, error),
@@ -67,6 +68,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     sub("LOG", 3, 3, log),
     sub("OBJECT", 3, 4, object::describe),
     sub("PANIC", 2, 2, panic),
+    sub("PAUSE-CRON", 3, 3, pause_cron),
     sub("POPULATE", 3, 5, populate::populate),
     sub("PROTOCOL", 3, 3, protocol_types::reply_with),
     sub("SET-ACTIVE-EXPIRE", 3, 3, set_active_expire),
@@ -144,6 +146,26 @@ fn set_active_expire(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
     Ok(())
 }
 
+/// `DEBUG PAUSE-CRON 0 | 1`: whether what the server does by the clock rests: expiry in the background, compaction, idle
+/// clients, soft output limits, rates.
+fn pause_cron(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    let is_on = protocol::parse_i64(&args[2]).unwrap_or(0) != 0;
+    // Relaxed: the workers look at it each time; nothing else hangs off it.
+    ctx.server.cron_paused.store(is_on, Ordering::Relaxed);
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// `DEBUG CONFIG-REWRITE-FORCE-ALL`: `CONFIG REWRITE` of every directive, defaults too. The gate waits for the disk.
+fn rewrite_whole_config(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
+    let written = ctx.server.config.rewrite_whole();
+    written.map_err(|error| {
+        CommandError::composed(format!("ERR CONFIG-REWRITE-FORCE-ALL failed: {error}"))
+    })?;
+    ctx.reply.ok();
+    Ok(())
+}
+
 /// `DEBUG CHANGE-REPL-ID`.
 fn change_replication_id(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
     ctx.server.change_replication_id();
@@ -205,6 +227,10 @@ fn help(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
         "DEBUG",
         &[
             ("CHANGE-REPL-ID", &["Take a new replication id."]),
+            (
+                "CONFIG-REWRITE-FORCE-ALL",
+                &["Like CONFIG REWRITE, with directives that have their default."],
+            ),
             ("DIGEST", &["Return a digest of all data."]),
             (
                 "DIGEST-VALUE <key> [<key> ...]",
@@ -225,6 +251,10 @@ fn help(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
             (
                 "PANIC",
                 &["Panic inside a command; the panic is contained."],
+            ),
+            (
+                "PAUSE-CRON <0|1>",
+                &["Stop and resume what the server does by the clock."],
             ),
             (
                 "POPULATE <count> [<prefix>] [<size>]",

@@ -46,6 +46,9 @@ pub(crate) enum CommandError {
     /// A number outside what the option allows.
     #[error("ERR value is out of range, must be positive")]
     NotPositive,
+    /// A number that a C `int` cannot hold.
+    #[error("ERR value is out of range, value must between -2147483648 and 2147483647")]
+    BeyondInt,
     /// A line that quotes the client's own bytes, which need not be text; prefix included.
     #[error("{}", String::from_utf8_lossy(.0))]
     Quoting(Box<[u8]>),

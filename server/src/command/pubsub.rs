@@ -6,7 +6,7 @@ use storage::log::ANY_DATABASE;
 
 use super::Arity::{AtLeast, Exactly};
 use super::KeySpec::{NoKeys, One, Range};
-use super::{Args, Command, CommandResult, Context, Flags, KeyAccess, KeySpec};
+use super::{Args, Command, CommandError, CommandResult, Context, Flags, KeyAccess, KeySpec};
 use crate::session::{ChannelKind, Subscriptions};
 
 const SUBSCRIBER: Flags = Flags::PUBSUB
@@ -75,6 +75,12 @@ fn psubscribe(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 
 /// `SSUBSCRIBE channel…`
 fn ssubscribe(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    // SUBSCRIBE may be queued, because clients have always done so; this one may not.
+    if ctx.in_exec {
+        return Err(CommandError::Line(
+            "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client",
+        ));
+    }
     add(ctx, args, ChannelKind::Shard, "ssubscribe")
 }
 

@@ -23,6 +23,15 @@ const PUZZLED: &[u8] = b"# ??? ";
 /// Lines that are read from files only and are kept as they are.
 const KEPT_AS_THEY_ARE: [&[u8]; 4] = [b"include", b"rename-command", b"user", b"loadmodule"];
 
+/// Which directives a rewrite adds to the file; those that are there it always brings up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Those that do not have their default.
+    Changed,
+    /// All.
+    Whole,
+}
+
 /// Replaces the file at `path` by one that holds the settings of `config`.
 ///
 /// The new content is written beside the old file, synced, given the old one's permissions and renamed over it; a
@@ -30,7 +39,7 @@ const KEPT_AS_THEY_ARE: [&[u8]; 4] = [b"include", b"rename-command", b"user", b"
 ///
 /// # Errors
 /// Those of the file system; the old file is then unchanged.
-pub(super) fn rewrite_file(path: &Path, config: &Config) -> io::Result<()> {
+pub(super) fn rewrite_file(path: &Path, config: &Config, extent: Extent) -> io::Result<()> {
     let target = match fs::canonicalize(path) {
         Ok(target) => target,
         Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
@@ -41,14 +50,14 @@ pub(super) fn rewrite_file(path: &Path, config: &Config) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(error),
     };
-    replace(&target, &rewritten(&old, config))
+    replace(&target, &rewritten(&old, config, extent))
 }
 
 /// The text of a file that holds the settings of `config`, made from `old`.
-pub(super) fn rewritten(old: &[u8], config: &Config) -> Vec<u8> {
+pub(super) fn rewritten(old: &[u8], config: &Config, extent: Extent) -> Vec<u8> {
     let mut page = Page::read(old);
     for directive in TABLE {
-        page.rewrite(directive, config);
+        page.rewrite(directive, config, extent);
     }
     page.into_text()
 }
@@ -101,13 +110,13 @@ impl Page {
         }
     }
 
-    fn rewrite(&mut self, directive: &Directive, config: &Config) {
+    fn rewrite(&mut self, directive: &Directive, config: &Config, extent: Extent) {
         let places = self.places.remove(directive.name).unwrap_or_default();
         let mut places = places.into_iter();
         for (line, is_default) in lines_of(directive, config) {
             match places.next() {
                 Some(index) => self.lines[index] = line,
-                None if is_default => {}
+                None if is_default && extent == Extent::Changed => {}
                 None => self.append(line),
             }
         }
@@ -154,6 +163,8 @@ fn lines_of(directive: &Directive, config: &Config) -> Vec<(Vec<u8>, bool)> {
         .kind
         .file_forms(&value)
         .into_iter()
+        // A value that is stated by saying nothing (`replicaof`).
+        .filter(|form| !form.is_empty())
         .map(|form| {
             let is_default = !always && default.contains(&form);
             (

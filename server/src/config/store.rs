@@ -95,9 +95,21 @@ impl ConfigStore {
     /// # Errors
     /// [`ConfigError::NoFile`], or [`ConfigError::Rewrite`] with the operating system's text.
     pub fn rewrite(&self) -> Result<(), ConfigError> {
+        self.rewrite_with(rewrite::Extent::Changed)
+    }
+
+    /// [`ConfigStore::rewrite`] that also states every directive that has its default.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rewrite_whole(&self) -> Result<(), ConfigError> {
+        self.rewrite_with(rewrite::Extent::Whole)
+    }
+
+    fn rewrite_with(&self, extent: rewrite::Extent) -> Result<(), ConfigError> {
         let _writing = self.writing.lock();
         let file = self.file.as_deref().ok_or(ConfigError::NoFile)?;
-        rewrite::rewrite_file(file, &self.get()).map_err(|error| ConfigError::Rewrite {
+        rewrite::rewrite_file(file, &self.get(), extent).map_err(|error| ConfigError::Rewrite {
             reason: super::os_text(&error),
         })
     }

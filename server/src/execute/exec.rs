@@ -65,10 +65,12 @@ impl<'e> Executor<'_, 'e> {
         {
             self.outbox.reply(self.session.version).null_array();
         } else {
+            self.session.executing = Some((transaction.len(), transaction.bytes()));
             self.run_queue(&mut unit, &mut stripes, &transaction);
+            self.session.executing = None;
         }
         if unit.owes() {
-            self.settle_removed(&mut unit);
+            self.settle_notes(&mut unit);
         }
         self.settle(&mut unit, &mut stripes, true);
         self.count_tally(&mut unit);

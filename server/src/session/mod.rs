@@ -48,6 +48,8 @@ pub(crate) struct Session {
     pub(crate) active_at_ms: u64,
     /// The transaction between `MULTI` and its end.
     pub(crate) transaction: Option<Box<Transaction>>,
+    /// While `EXEC` runs its queue: how many commands it has and how many bytes.
+    pub(crate) executing: Option<(usize, usize)>,
     /// Watched keys.
     pub(crate) watches: Option<Box<Watches>>,
     /// Channels and patterns.
@@ -196,6 +198,7 @@ impl Session {
             last_command: u16::MAX,
             active_at_ms: now_ms,
             transaction: None,
+            executing: None,
             watches: None,
             subscriptions: None,
             input: Vec::new(),
@@ -320,6 +323,7 @@ impl Session {
 
     fn has_rare_state(&self) -> bool {
         self.transaction.is_some()
+            || self.executing.is_some()
             || self.watches.is_some()
             || self.subscriptions.is_some()
             || self.version != Version::Resp2
@@ -343,12 +347,17 @@ impl Session {
         client
             .pending_segments
             .store(self.pending.segments(), Ordering::Relaxed);
-        let transaction = self.transaction.as_deref();
-        let queued = transaction.map_or(-1, |transaction| transaction.len() as i64);
-        client.queued.store(queued, Ordering::Relaxed);
+        let waiting = self.transaction.as_deref();
+        let queue = waiting
+            .map(|waiting| (waiting.len(), waiting.bytes()))
+            .or(self.executing);
+        client.queued.store(
+            queue.map_or(-1, |(commands, _)| commands as i64),
+            Ordering::Relaxed,
+        );
         client
             .queued_bytes
-            .store(transaction.map_or(0, Transaction::bytes), Ordering::Relaxed);
+            .store(queue.map_or(0, |(_, bytes)| bytes), Ordering::Relaxed);
         client.watched.store(
             self.watches.as_deref().map_or(0, Watches::len),
             Ordering::Relaxed,
@@ -369,7 +378,10 @@ impl Session {
         let mut flags = ClientFlags::default();
         flags.set(ClientFlags::MONITOR, self.monitor);
         flags.set(ClientFlags::PUBSUB, self.subscription_count() > 0);
-        flags.set(ClientFlags::MULTI, self.in_transaction());
+        flags.set(
+            ClientFlags::MULTI,
+            self.in_transaction() || self.executing.is_some(),
+        );
         let dirty = self
             .watches
             .as_deref()

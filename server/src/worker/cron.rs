@@ -28,8 +28,12 @@ pub(super) async fn run() {
             () = tokio::time::sleep(period) => {}
             () = wake.notified() => {}
         }
-        with_worker(|worker| worker.contained("The cron", |worker| worker.cron(&mut clock)));
-        background::run().await;
+        let cron =
+            |worker: &mut Worker| worker.contained("The cron", |worker| worker.cron(&mut clock));
+        // After a panic the background goes on; while the cron is paused it rests, too.
+        if with_worker(cron) != Some(false) {
+            background::run().await;
+        }
     }
 }
 
@@ -48,12 +52,16 @@ struct CronClock {
 }
 
 impl Worker {
-    fn cron(&mut self, clock: &mut CronClock) {
+    /// What is due now; false while `DEBUG PAUSE-CRON` holds.
+    fn cron(&mut self, clock: &mut CronClock) -> bool {
         let now = Self::now();
         // Relaxed: others only compare it with their clock.
         self.server.boards[self.state.index]
             .alive_at_ms
             .store(now.0, Ordering::Relaxed);
+        if self.server.cron_paused.load(Ordering::Relaxed) {
+            return false;
+        }
         let elapsed_ms = now.0 - clock.sampled_at_ms;
         if !(0..100).contains(&elapsed_ms) {
             self.sample(clock, elapsed_ms);
@@ -64,6 +72,7 @@ impl Worker {
             self.check_sessions(now.0);
             self.give_memory_back(clock);
         }
+        true
     }
 
     /// Has the allocator give back what shrunken tables have left. Entries lie in the slab, which sees to that by

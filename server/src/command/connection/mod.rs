@@ -88,13 +88,10 @@ fn quit(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
 /// `SELECT index`: makes a database that of the commands to come.
 fn select(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let number = parse_i64(&args[1]).ok_or(CommandError::NotInteger)?;
-    let number = i32::try_from(number).map_err(|_| CommandError::Line(BEYOND_I32))?;
+    let number = i32::try_from(number).map_err(|_| CommandError::BeyondInt)?;
     let databases = ctx.server.keyspace.databases();
     let known = DbIndex::try_from(number).ok().filter(|&db| db < databases);
     ctx.session.db = known.ok_or(CommandError::DbOutOfRange)?;
     ctx.reply.ok();
     Ok(())
 }
-
-/// What Redis says of a number that a C `int` cannot hold.
-const BEYOND_I32: &str = "ERR value is out of range, value must between -2147483648 and 2147483647";

@@ -2,7 +2,6 @@
 
 use storage::UnixMillis;
 
-use super::count_lookup;
 use crate::command::args::Args;
 use crate::command::{CommandError, CommandResult, Context};
 use crate::notify::EventClass;
@@ -88,12 +87,7 @@ impl Condition {
                 _ if option.eq_ignore_ascii_case(b"XX") => condition.only_with = true,
                 _ if option.eq_ignore_ascii_case(b"GT") => condition.only_later = true,
                 _ if option.eq_ignore_ascii_case(b"LT") => condition.only_earlier = true,
-                _ => {
-                    let option = String::from_utf8_lossy(option);
-                    return Err(CommandError::composed(format!(
-                        "ERR Unsupported option {option}"
-                    )));
-                }
+                _ => return Err(CommandError::quoting("ERR Unsupported option ", option, "")),
             }
         }
         if condition.only_without
@@ -197,9 +191,8 @@ fn reply_time(
     let key = ctx.key(args, 1);
     let found = ctx
         .unit
-        .peek(ctx.session.db, &key)
+        .glance(ctx.session.db, &key)
         .map(|entry| entry.expire_at());
-    count_lookup(ctx, found.is_some());
     ctx.reply.integer(match found {
         None => -2,
         Some(None) => -1,
