@@ -98,6 +98,25 @@ fn hits_misses_and_commands_are_counted() {
 }
 
 #[test]
+fn inspecting_a_key_is_a_lookup_and_moving_it_is_one_change() {
+    let server = TestServer::start();
+    let mut client = server.raw();
+    for command in ["SET k v", "OBJECT ENCODING k", "OBJECT REFCOUNT no"] {
+        client.run(command);
+    }
+    assert_eq!(number(&mut client, "keyspace_hits"), 1);
+    assert_eq!(number(&mut client, "keyspace_misses"), 1);
+    for command in ["RENAME k l", "MOVE l 1", "RENAME no x", "MOVE no 1"] {
+        let before = number(&mut client, "rdb_changes_since_last_save");
+        client.run(command);
+        let changes = number(&mut client, "rdb_changes_since_last_save") - before;
+        assert_eq!(changes, i64::from(!command.contains("no")), "{command}");
+    }
+    assert_eq!(number(&mut client, "keyspace_hits"), 1);
+    assert_eq!(number(&mut client, "keyspace_misses"), 1);
+}
+
+#[test]
 fn a_paused_cron_leaves_everything_as_it_is() {
     let server = TestServer::start();
     let mut client = server.raw();

@@ -18,7 +18,7 @@ impl Unit<'_> {
         if from.bytes != to.bytes {
             self.copy_value(db, from, db, to);
             self.shard_mut(from.hash.shard).remove(db, from);
-            self.changed(db, from);
+            self.spoil_watches(db, from);
         }
         true
     }
@@ -39,7 +39,7 @@ impl Unit<'_> {
         }
         self.copy_value(from_db, key, to_db, key);
         self.shard_mut(key.hash.shard).remove(from_db, key);
-        self.changed(from_db, key);
+        self.spoil_watches(from_db, key);
         true
     }
 

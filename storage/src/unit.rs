@@ -536,6 +536,12 @@ impl<'e> Unit<'e> {
     #[inline]
     pub(crate) fn changed(&mut self, db: DbIndex, key: &Key<'_>) {
         self.tally.dirty += 1;
+        self.spoil_watches(db, key);
+    }
+
+    /// Notes one more key of a change that has been counted.
+    #[inline]
+    pub(crate) fn spoil_watches(&mut self, db: DbIndex, key: &Key<'_>) {
         self.shard(key.hash.shard).watches.changed(db, key.bytes);
     }
 
@@ -591,6 +597,12 @@ impl<'e> Unit<'e> {
     pub fn watch(&mut self, db: DbIndex, key: &Key<'_>, flag: &Arc<WatchFlag>) {
         self.live(db, key);
         let shard = self.shard_mut(key.hash.shard);
+        self.spoil_watches(db, key);
+    }
+
+    /// Notes one more key of a change that has been counted.
+    #[inline]
+    pub(crate) fn spoil_watches(&mut self, db: DbIndex, key: &Key<'_>) {
         shard.watches.watch(db, key.bytes, flag);
         shard.set_stale();
     }

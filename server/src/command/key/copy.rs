@@ -9,7 +9,7 @@ use crate::notify::EventClass;
 /// `RENAME key newkey`: overwrites `newkey`.
 pub(super) fn rename(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let (db, from, to) = (ctx.session.db, ctx.key(args, 1), ctx.key(args, 2));
-    if !ctx.unit.touch(db, &from) {
+    if ctx.unit.find_to_change(db, &from).is_none() {
         return Err(CommandError::NoSuchKey);
     }
     if from.bytes != to.bytes {
@@ -24,7 +24,7 @@ pub(super) fn rename(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
 /// `RENAMENX key newkey`: 0 if `newkey` is there already.
 pub(super) fn rename_nx(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let (db, from, to) = (ctx.session.db, ctx.key(args, 1), ctx.key(args, 2));
-    if !ctx.unit.touch(db, &from) {
+    if ctx.unit.find_to_change(db, &from).is_none() {
         return Err(CommandError::NoSuchKey);
     }
     let renames = from.bytes != to.bytes && ctx.unit.peek(db, &to).is_none();
@@ -71,7 +71,8 @@ pub(super) fn move_key(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResu
     if from_db == to_db {
         return Err(CommandError::SameObject);
     }
-    let moved = ctx.unit.touch(from_db, &key) && ctx.unit.move_key(&key, from_db, to_db);
+    let there = ctx.unit.find_to_change(from_db, &key).is_some();
+    let moved = there && ctx.unit.move_key(&key, from_db, to_db);
     if moved {
         ctx.notify_in(EventClass::GENERIC, "move_from", from_db, key.bytes);
         ctx.notify_in(EventClass::GENERIC, "move_to", to_db, key.bytes);

@@ -1,5 +1,7 @@
 //! `OBJECT`: how a value is kept.
 
+use storage::{EntryView, Key};
+
 use crate::command::Arity::Exactly;
 use crate::command::KeySpec::{NoKeys, One};
 use crate::command::args::Args;
@@ -28,11 +30,7 @@ const SUBCOMMANDS: &[Command] = &[
 /// `OBJECT ENCODING key`, in Redis's words.
 fn encoding(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let key = ctx.key(args, 2);
-    match ctx
-        .unit
-        .peek(ctx.session.db, &key)
-        .map(|entry| entry.encoding())
-    {
+    match inspect(ctx, &key, |entry| entry.encoding()) {
         Some(encoding) => ctx.reply.bulk(encoding.as_bytes()),
         None => ctx.reply.null(),
     }
@@ -42,7 +40,7 @@ fn encoding(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 /// `OBJECT FREQ key`: only policies that count accesses can answer.
 fn frequency(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let key = ctx.key(args, 2);
-    if ctx.unit.peek(ctx.session.db, &key).is_none() {
+    if inspect(ctx, &key, |_| ()).is_none() {
         ctx.reply.null();
         return Ok(());
     }
@@ -55,11 +53,7 @@ fn frequency(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 /// `OBJECT IDLETIME key`: seconds since the last access.
 fn idle_time(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let (key, now) = (ctx.key(args, 2), ctx.now());
-    match ctx
-        .unit
-        .peek(ctx.session.db, &key)
-        .map(|entry| entry.idle_seconds(now))
-    {
+    match inspect(ctx, &key, |entry| entry.idle_seconds(now)) {
         Some(seconds) => ctx.reply.integer(seconds.into()),
         None => ctx.reply.null(),
     }
@@ -69,11 +63,27 @@ fn idle_time(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 /// `OBJECT REFCOUNT key`: a value belongs to one key.
 fn reference_count(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let key = ctx.key(args, 2);
-    match ctx.unit.peek(ctx.session.db, &key).is_some() {
+    match inspect(ctx, &key, |_| ()).is_some() {
         true => ctx.reply.integer(1),
         false => ctx.reply.null(),
     }
     Ok(())
+}
+
+/// What `of` says of the entry of `key`. Counts as a lookup in the statistics, but is no use of the key, and a missing
+/// one is no event.
+fn inspect<T>(
+    ctx: &mut Context<'_, '_>,
+    key: &Key<'_>,
+    of: impl FnOnce(EntryView<'_>) -> T,
+) -> Option<T> {
+    let seen = ctx.unit.peek(ctx.session.db, key).map(of);
+    let tally = &mut ctx.unit.tally;
+    match seen {
+        Some(_) => tally.hits += 1,
+        None => tally.misses += 1,
+    }
+    seen
 }
 
 /// `OBJECT HELP`.
