@@ -420,6 +420,75 @@ fn every_change_has_its_keyspace_event() {
 }
 
 #[test]
+fn missed_and_new_keys_have_events_when_asked_for() {
+    let server = TestServer::start_with(&[("notify-keyspace-events", "EAnm")]);
+    let mut listener = server.raw();
+    listener.check("PSUBSCRIBE __keyevent@*", "array");
+    let mut client = server.raw();
+    let checks: &[(&str, &[(&str, &str)])] = &[
+        ("GET no", &[("keymiss", "no")]),
+        ("MGET no no2", &[("keymiss", "no"), ("keymiss", "no2")]),
+        ("EXISTS no", &[("keymiss", "no")]),
+        ("TTL no", &[("keymiss", "no")]),
+        ("TYPE no", &[("keymiss", "no")]),
+        ("GETDEL no", &[("keymiss", "no")]),
+        ("COPY no x", &[("keymiss", "no")]),
+        ("SET k v", &[("new", "k"), ("set", "k")]),
+        ("SET k v", &[("set", "k")]),
+        (
+            "SET g v GET",
+            &[("keymiss", "g"), ("new", "g"), ("set", "g")],
+        ),
+        ("APPEND a v", &[("new", "a"), ("append", "a")]),
+        ("APPEND a v", &[("append", "a")]),
+        ("INCR n", &[("new", "n"), ("incrby", "n")]),
+        ("INCR n", &[("incrby", "n")]),
+        ("SETBIT b 1 1", &[("new", "b"), ("setbit", "b")]),
+        (
+            "MSET m1 1 k 2 m2 3",
+            &[
+                ("new", "m1"),
+                ("set", "m1"),
+                ("set", "k"),
+                ("new", "m2"),
+                ("set", "m2"),
+            ],
+        ),
+        // What these overwrite is another key of the same name.
+        (
+            "RENAME m1 k",
+            &[("new", "k"), ("rename_from", "m1"), ("rename_to", "k")],
+        ),
+        ("COPY k m2 REPLACE", &[("new", "m2"), ("copy_to", "m2")]),
+        (
+            "MOVE m2 1",
+            &[("new", "m2"), ("move_from", "m2"), ("move_to", "m2")],
+        ),
+    ];
+    for (command, events) in checks {
+        client.run(command);
+        for (event, key) in *events {
+            let (channel, message) = next_event(&mut listener);
+            let name = channel.split_once("__:").map_or("", |(_, name)| name);
+            assert_eq!((name, message.as_str()), (*event, *key), "{command}");
+        }
+    }
+    // Looked up in order to be changed, or only inspected: no read, so nothing is missed.
+    for silent in [
+        "DEL no",
+        "EXPIRE no 10",
+        "PERSIST no",
+        "OBJECT ENCODING no",
+        "MOVE no 1",
+        "SETRANGE no 0 \"\"",
+    ] {
+        client.run(silent);
+    }
+    client.check("PUBLISH __keyevent@end x", ":1");
+    assert_eq!(next_event(&mut listener).0, "__keyevent@end");
+}
+
+#[test]
 fn expired_events_come_for_keys_that_nobody_looks_at() {
     let server = TestServer::start_with(&[("notify-keyspace-events", "Ex")]);
     let mut listener = server.raw();

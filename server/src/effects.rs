@@ -5,7 +5,7 @@
 //! log off all of this is one check per command and nothing is built.
 
 use storage::log::EffectGroup;
-use storage::{DbIndex, Removed, State, Unit};
+use storage::{DbIndex, Note, State, Unit};
 
 use crate::command::Args;
 
@@ -54,9 +54,9 @@ impl Effects {
     }
 
     /// The `DEL` of a key that storage removed.
-    pub(crate) fn push_removed(&mut self, removed: &Removed, state: State) {
-        if state.log_on() {
-            self.encode(removed.db, &[b"DEL", &removed.key]);
+    pub(crate) fn push_note(&mut self, note: &Note, state: State) {
+        if state.log_on() && note.kind.is_removal() {
+            self.encode(note.db, &[b"DEL", &note.key]);
         }
     }
 

@@ -4,7 +4,7 @@
 //! like any message on `__keyspace@<db>__:<key>` and `__keyevent@<db>__:<event>`.
 
 use crossbeam_utils::CachePadded;
-use storage::{DbIndex, RemovalCause, Removed};
+use storage::{DbIndex, Note, NoteKind};
 
 pub(crate) use crate::config::KeyspaceEvents as EventClass;
 use crate::pubsub::HeldStripes;
@@ -62,13 +62,15 @@ impl Events {
         });
     }
 
-    /// The event of a key that storage removed.
-    pub(crate) fn push_removed(&mut self, removed: &Removed) {
-        let (class, event) = match removed.cause {
-            RemovalCause::Expired => (EventClass::EXPIRED, "expired"),
-            RemovalCause::Evicted => (EventClass::EVICTED, "evicted"),
+    /// The event of what storage has noted.
+    pub(crate) fn push_note(&mut self, note: &Note) {
+        let (class, event) = match note.kind {
+            NoteKind::Expired => (EventClass::EXPIRED, "expired"),
+            NoteKind::Evicted => (EventClass::EVICTED, "evicted"),
+            NoteKind::Missed => (EventClass::KEY_MISS, "keymiss"),
+            NoteKind::Created => (EventClass::NEW, "new"),
         };
-        self.push(class, event, removed.db, &removed.key);
+        self.push(class, event, note.db, &note.key);
     }
 
     /// Whether there is anything to publish.

@@ -2,7 +2,7 @@
 
 use crate::DbIndex;
 use crate::hash::Key;
-use crate::unit::{NewExpiry, RemovalCause, Removed, Unit};
+use crate::unit::{NewExpiry, Note, NoteKind, Unit};
 
 /// How much one housekeeping step may do, so that it stays well below 100 µs.
 const EXPIRE_RECORDS: usize = 256;
@@ -52,6 +52,7 @@ impl Unit<'_> {
         let expiry = expire_at.map_or(NewExpiry::None, NewExpiry::At);
         self.shard_mut(to.hash.shard)
             .set(to_db, to, value.payload(), expiry, now, hasher);
+        self.created(to_db, to);
         self.changed(to_db, to);
     }
 
@@ -99,7 +100,7 @@ impl Unit<'_> {
 
     /// One slice of a shard's housekeeping: removes keys that are due, clears an abandoned snapshot away, frees
     /// dead memory, compacts sparse pages, merges sparse segments. Whether there is more to do now. Keys removed are reported by
-    /// [`Unit::take_removed`] as ever.
+    /// [`Unit::take_notes`] as ever.
     pub fn maintain(&mut self, shard: u16) -> bool {
         let more = self.expire_due(shard);
         self.tidy(shard) || more
@@ -130,15 +131,15 @@ impl Unit<'_> {
         for db in 0..databases {
             more |= locked.expire_due(db, now, EXPIRE_RECORDS, hasher, |watches, key| {
                 watches.changed(db, key);
-                removed.push(Removed {
+                removed.push(Note {
                     db,
                     key: key.into(),
-                    cause: RemovalCause::Expired,
+                    kind: NoteKind::Expired,
                 });
             });
         }
         self.tally.expired += removed.len() as u64;
-        self.note_removed(removed);
+        self.note_all(removed);
         more
     }
 }

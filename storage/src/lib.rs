@@ -49,7 +49,7 @@ pub use snapshot::Snapshot;
 pub use state::{Pause, State};
 pub use strings::StringMut;
 pub use time::UnixMillis;
-pub use unit::{LockPlan, NewExpiry, RemovalCause, Removed, Tally, Unit};
+pub use unit::{LockPlan, NewExpiry, Note, NoteKind, Tally, Unit};
 pub use value::{BIG_STRING_MIN_BYTES, NewValue, StringRef, ValueType, canonical_integer};
 pub use watch::WatchFlag;
 

@@ -37,6 +37,9 @@ impl Unit<'_> {
             };
             shard.set(db, key, Payload::Int(value), expiry, now, hasher);
         }
+        if kind.is_none() {
+            self.created(db, key);
+        }
         self.changed(db, key);
         Ok(value)
     }
@@ -167,6 +170,9 @@ impl Unit<'_> {
                     shard.set(db, key, Payload::Big(Box::new(big)), expiry, now, hasher);
                 }
             }
+        }
+        if !live {
+            self.created(db, key);
         }
     }
 }

@@ -38,24 +38,35 @@ pub enum LockPlan {
     Roaming,
 }
 
-/// A key that storage itself took away during a unit.
+/// Something that happened to a key during a unit, seen only where the key is looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Removed {
+pub struct Note {
     /// Its database.
     pub db: DbIndex,
     /// The key.
     pub key: Box<[u8]>,
-    /// Why it went.
-    pub cause: RemovalCause,
+    /// What happened.
+    pub kind: NoteKind,
 }
 
-/// Why storage removed a key on its own.
+/// What a [`Note`] tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RemovalCause {
-    /// Its time to live had passed.
+pub enum NoteKind {
+    /// Storage removed the key on its own, because its time to live had passed.
     Expired,
-    /// Memory was short.
+    /// Storage removed the key on its own, because memory was short.
     Evicted,
+    /// The key was read and is not there. Noted only on demand, see [`Unit::note_more`].
+    Missed,
+    /// The key is new, or replaces another of its name rather than changing it. Noted only on demand.
+    Created,
+}
+
+impl NoteKind {
+    /// Whether storage removed the key on its own.
+    pub fn is_removal(self) -> bool {
+        matches!(self, NoteKind::Expired | NoteKind::Evicted)
+    }
 }
 
 /// How a new value treats the expire time.
@@ -124,6 +135,9 @@ pub struct Unit<'e> {
     mode: Mode,
     /// See [`Unit::leave_expiry_to_primary`].
     primary_expires: bool,
+    /// See [`Unit::note_more`].
+    notes_misses: bool,
+    notes_creations: bool,
     state: State,
     now: UnixMillis,
     /// What the unit counted.
@@ -135,7 +149,7 @@ pub struct Unit<'e> {
 struct Rare<'e> {
     many: Vec<(u16, Guard<'e>)>,
     gate: Gate<'e>,
-    removed: Vec<Removed>,
+    notes: Vec<Note>,
     stale: Vec<(DbIndex, Box<[u8]>)>,
 }
 
@@ -149,6 +163,8 @@ impl<'e> Unit<'e> {
             one: None,
             mode: Mode::Declared,
             primary_expires: false,
+            notes_misses: false,
+            notes_creations: false,
             state: State::default(),
             now: batch_now,
             tally: Tally::default(),
@@ -240,6 +256,13 @@ impl<'e> Unit<'e> {
         self.primary_expires = true;
     }
 
+    /// Has the unit also note keys that a read misses, and keys that come into being.
+    #[inline]
+    pub fn note_more(&mut self, misses: bool, creations: bool) {
+        self.notes_misses = misses;
+        self.notes_creations = creations;
+    }
+
     /// The state word, as read under the unit's locks.
     #[inline]
     pub fn state(&self) -> State {
@@ -262,12 +285,12 @@ impl<'e> Unit<'e> {
         }
     }
 
-    /// Keys this unit has removed by itself since the last call, in order. Each owes an event and a `DEL`
-    /// effect ahead of the command's own.
-    pub fn take_removed(&mut self) -> Vec<Removed> {
+    /// What this unit has noted since the last call, in order. Each owes an event, and a removal a `DEL` effect,
+    /// ahead of the command's own.
+    pub fn take_notes(&mut self) -> Vec<Note> {
         self.rare
             .as_mut()
-            .map_or_else(Vec::new, |rare| std::mem::take(&mut rare.removed))
+            .map_or_else(Vec::new, |rare| std::mem::take(&mut rare.notes))
     }
 
     /// Expired keys that this unit saw but, holding a shared lock, could not remove. The same worker owes
@@ -283,12 +306,12 @@ impl<'e> Unit<'e> {
         stale
     }
 
-    /// Whether [`Unit::take_removed`] or [`Unit::take_stale`] has something to say.
+    /// Whether [`Unit::take_notes`] or [`Unit::take_stale`] has something to say.
     #[inline]
     pub fn owes(&self) -> bool {
         self.rare
             .as_ref()
-            .is_some_and(|rare| !rare.removed.is_empty() || !rare.stale.is_empty())
+            .is_some_and(|rare| !rare.notes.is_empty() || !rare.stale.is_empty())
     }
 
     /// Appends the unit's effects to the log, its locks still held.
@@ -427,9 +450,36 @@ impl<'e> Unit<'e> {
                 Some(unsafe { self.shard(key.hash.shard).resolve_and_touch(found, now) })
             }
             None => {
-                self.tally.misses += 1;
+                self.missed(db, key);
                 None
             }
+        }
+    }
+
+    /// The live entry of `key`: counts a hit or a miss, but no access.
+    #[inline]
+    pub fn glance(&mut self, db: DbIndex, key: &Key<'_>) -> Option<EntryView<'_>> {
+        if !self.live(db, key) {
+            self.missed(db, key);
+            return None;
+        }
+        self.tally.hits += 1;
+        self.shard(key.hash.shard).view(db, key)
+    }
+
+    #[inline]
+    fn missed(&mut self, db: DbIndex, key: &Key<'_>) {
+        self.tally.misses += 1;
+        if self.notes_misses {
+            self.note(db, key, NoteKind::Missed);
+        }
+    }
+
+    /// Notes that `key` has come into being.
+    #[inline]
+    pub(crate) fn created(&mut self, db: DbIndex, key: &Key<'_>) {
+        if self.notes_creations {
+            self.note(db, key, NoteKind::Created);
         }
     }
 
@@ -512,10 +562,15 @@ impl<'e> Unit<'e> {
         shard.watches.changed(db, key.bytes);
         shard.remove(db, key);
         self.tally.expired += 1;
-        self.rare().removed.push(Removed {
+        self.note(db, key, NoteKind::Expired);
+    }
+
+    #[cold]
+    fn note(&mut self, db: DbIndex, key: &Key<'_>, kind: NoteKind) {
+        self.rare().notes.push(Note {
             db,
             key: key.bytes.into(),
-            cause: RemovalCause::Expired,
+            kind,
         });
     }
 
@@ -526,9 +581,9 @@ impl<'e> Unit<'e> {
         self.tally.expired > before
     }
 
-    pub(crate) fn note_removed(&mut self, mut removed: Vec<Removed>) {
-        if !removed.is_empty() {
-            self.rare().removed.append(&mut removed);
+    pub(crate) fn note_all(&mut self, mut notes: Vec<Note>) {
+        if !notes.is_empty() {
+            self.rare().notes.append(&mut notes);
         }
     }
 
@@ -563,6 +618,9 @@ impl<'e> Unit<'e> {
         };
         self.shard_mut(key.hash.shard)
             .set(db, key, payload_of(value), expiry, now, hasher);
+        if !existed {
+            self.created(db, key);
+        }
         self.changed(db, key);
         existed
     }
@@ -597,12 +655,6 @@ impl<'e> Unit<'e> {
     pub fn watch(&mut self, db: DbIndex, key: &Key<'_>, flag: &Arc<WatchFlag>) {
         self.live(db, key);
         let shard = self.shard_mut(key.hash.shard);
-        self.spoil_watches(db, key);
-    }
-
-    /// Notes one more key of a change that has been counted.
-    #[inline]
-    pub(crate) fn spoil_watches(&mut self, db: DbIndex, key: &Key<'_>) {
         shard.watches.watch(db, key.bytes, flag);
         shard.set_stale();
     }

@@ -184,7 +184,7 @@ impl<'c, 'e> Context<'c, 'e> {
     /// of the same command, instead of the command as the client sent it.
     #[inline]
     pub(crate) fn effect(&mut self, parts: &[&[u8]]) {
-        self.settle_removed();
+        self.settle_notes();
         self.effects.push(self.session.db, parts, self.unit.state());
     }
 
@@ -210,18 +210,18 @@ impl<'c, 'e> Context<'c, 'e> {
         key: &[u8],
     ) {
         if self.events.wants(class) {
-            self.settle_removed();
+            self.settle_notes();
             self.events.push(class, event, db, key);
         }
     }
 
-    /// Keys that storage removed on its own in this unit come before what the command itself did.
+    /// What storage noted in this unit, removed keys above all, comes before what the command itself did.
     #[inline]
-    fn settle_removed(&mut self) {
+    fn settle_notes(&mut self) {
         if self.unit.owes() {
-            for removed in self.unit.take_removed() {
-                self.effects.push_removed(&removed, self.unit.state());
-                self.events.push_removed(&removed);
+            for note in self.unit.take_notes() {
+                self.effects.push_note(&note, self.unit.state());
+                self.events.push_note(&note);
             }
         }
     }

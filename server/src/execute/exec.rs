@@ -60,7 +60,7 @@ impl<'e> Executor<'_, 'e> {
             self.session.executing = None;
         }
         if unit.owes() {
-            self.settle_removed(&mut unit);
+            self.settle_notes(&mut unit);
         }
         self.settle(&mut unit, &mut stripes, true);
         self.count_tally(&mut unit);

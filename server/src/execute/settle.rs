@@ -34,12 +34,12 @@ impl<'e> Executor<'_, 'e> {
         }
     }
 
-    /// Effects and events of keys that storage removed on its own.
+    /// Effects and events of what storage has noted: keys that it removed on its own, above all.
     #[cold]
-    pub(super) fn settle_removed(&mut self, unit: &mut Unit<'e>) {
-        for removed in unit.take_removed() {
-            self.tools.effects.push_removed(&removed, unit.state());
-            self.tools.events.push_removed(&removed);
+    pub(super) fn settle_notes(&mut self, unit: &mut Unit<'e>) {
+        for note in unit.take_notes() {
+            self.tools.effects.push_note(&note, unit.state());
+            self.tools.events.push_note(&note);
         }
     }
 
@@ -53,7 +53,7 @@ impl<'e> Executor<'_, 'e> {
             let mut unit = Unit::begin(&self.server.keyspace, plan, self.now);
             self.tools.effects.begin(key.hash.shard);
             unit.expire_if_due(db, &key);
-            self.settle_removed(&mut unit);
+            self.settle_notes(&mut unit);
             let mut stripes = self.server.pubsub.lock_none();
             self.settle(&mut unit, &mut stripes, false);
             self.count_tally(&mut unit);

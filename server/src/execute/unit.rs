@@ -11,6 +11,7 @@ use crate::command::context::{Context, Park};
 use crate::command::keys::KeyAt;
 use crate::command::table::{Lookup, Registered};
 use crate::command::{Args, CommandResult, Flags};
+use crate::notify::EventClass;
 use crate::pubsub::HeldStripes;
 use crate::session::ReplyMode;
 
@@ -75,11 +76,11 @@ impl<'e> Executor<'_, 'e> {
         if self.session.reply_mode != ReplyMode::On {
             self.apply_reply_mode(mark);
         }
-        flow
         // Only now: messages are no part of a reply that is not to be sent.
         if !self.worker.woken.is_empty() {
             self.deliver_to_itself();
         }
+        flow
     }
 
     #[inline]
@@ -192,6 +193,11 @@ impl<'e> Executor<'_, 'e> {
         if self.session.is_primary {
             unit.leave_expiry_to_primary();
         }
+        let events = &self.tools.events;
+        unit.note_more(
+            events.wants(EventClass::KEY_MISS),
+            events.wants(EventClass::NEW),
+        );
         unit
     }
 
@@ -243,7 +249,7 @@ impl<'e> Executor<'_, 'e> {
         let outcome = catch_unwind(AssertUnwindSafe(|| (command.row.run)(&mut ctx, args)));
         // Whatever came of the command: keys that it found expired are gone.
         if unit.owes() {
-            self.settle_removed(unit);
+            self.settle_notes(unit);
         }
         let result = match outcome {
             Ok(Ok(())) => {

@@ -190,9 +190,9 @@ fn settle(
         return false;
     }
     effects.begin(shard);
-    for removed in unit.take_removed() {
-        effects.push_removed(&removed, unit.state());
-        events.push_removed(&removed);
+    for note in unit.take_notes() {
+        effects.push_note(&note, unit.state());
+        events.push_note(&note);
     }
     let appended = effects.append(unit, false);
     if !events.is_empty() {

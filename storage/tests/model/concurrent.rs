@@ -177,7 +177,7 @@ fn run_one(keyspace: &Keyspace, random: &mut Random, now: UnixMillis, group: &mu
             }
         }
     }
-    let removed = unit.take_removed();
+    let removed = unit.take_notes();
     if log_on {
         // What expired did so before the unit's own change.
         removed
@@ -199,7 +199,7 @@ fn maintain(keyspace: &Keyspace, now: UnixMillis, group: &mut EffectGroup) {
     for shard in 0..keyspace.shard_count() as u16 {
         let mut unit = Unit::begin(keyspace, LockPlan::Write(shard), now);
         unit.maintain(shard);
-        let removed = unit.take_removed();
+        let removed = unit.take_notes();
         if unit.state().log_on() {
             group.clear();
             removed.iter().for_each(|gone| {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use nuthatch_storage::{
-    Keyspace, LockPlan, NewExpiry, NewValue, Pause, RemovalCause, State, Unit, UnixMillis,
+    Keyspace, LockPlan, NewExpiry, NewValue, NoteKind, Pause, State, Unit, UnixMillis,
 };
 
 use super::support::{
@@ -29,8 +29,8 @@ fn expire_due(keyspace: &Keyspace, now: i64) -> Vec<Vec<u8>> {
     for shard in keyspace.due_shards(UnixMillis(now)) {
         let mut unit = Unit::begin(keyspace, LockPlan::Write(shard), UnixMillis(now));
         while unit.expire_due(shard) {}
-        for removed in unit.take_removed() {
-            assert_eq!((removed.db, removed.cause), (0, RemovalCause::Expired));
+        for removed in unit.take_notes() {
+            assert_eq!((removed.db, removed.kind), (0, NoteKind::Expired));
             gone.push(removed.key.into_vec());
         }
     }

@@ -239,7 +239,7 @@ fn one_hash_tag_may_hold_all_keys() {
         let mut unit = Unit::begin(&keyspace, LockPlan::Write(shard), UnixMillis(NOW + 1020));
         while unit.expire_due(shard) {}
         assert_eq!(
-            unit.take_removed().len() as u64,
+            unit.take_notes().len() as u64,
             expiring,
             "records find all keys of a deep prefix"
         );

@@ -96,8 +96,8 @@ impl Populate {
         let mut unit = Unit::begin(keyspace, LockPlan::Write(shard), ctx.now);
         self.effects.begin(shard);
         if set_if_absent(&mut unit, self.keys.db, &key, &value) {
-            for removed in unit.take_removed() {
-                self.effects.push_removed(&removed, unit.state());
+            for note in unit.take_notes() {
+                self.effects.push_note(&note, unit.state());
             }
             self.effects
                 .push(self.keys.db, &[b"SET", &name, &value], unit.state());

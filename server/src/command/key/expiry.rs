@@ -2,7 +2,6 @@
 
 use storage::UnixMillis;
 
-use super::count_lookup;
 use crate::command::args::Args;
 use crate::command::{CommandError, CommandResult, Context};
 use crate::notify::EventClass;
@@ -192,9 +191,8 @@ fn reply_time(
     let key = ctx.key(args, 1);
     let found = ctx
         .unit
-        .peek(ctx.session.db, &key)
+        .glance(ctx.session.db, &key)
         .map(|entry| entry.expire_at());
-    count_lookup(ctx, found.is_some());
     ctx.reply.integer(match found {
         None => -2,
         Some(None) => -1,

@@ -137,17 +137,5 @@ fn type_of(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 
 /// Whether `key` is there: counts as a lookup in the statistics, but not as a use of the key.
 fn is_there(ctx: &mut Context<'_, '_>, key: &storage::Key<'_>) -> bool {
-    let there = ctx.unit.peek(ctx.session.db, key).is_some();
-    count_lookup(ctx, there);
-    there
-}
-
-fn count_lookup(ctx: &mut Context<'_, '_>, hit: bool) {
-    let tally = &mut ctx.unit.tally;
-    let counter = if hit {
-        &mut tally.hits
-    } else {
-        &mut tally.misses
-    };
-    *counter += 1;
+    ctx.unit.glance(ctx.session.db, key).is_some()
 }
