@@ -7,7 +7,9 @@ use storage::UnixMillis;
 /// The wall clock.
 #[inline]
 pub(crate) fn unix_now() -> UnixMillis {
-    UnixMillis(since_epoch().as_millis() as i64)
+    // Not by way of `SystemTime`, for the same reason as `Nanos`.
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+    UnixMillis(now.tv_sec.max(0) * 1_000 + now.tv_nsec / 1_000_000)
 }
 
 /// The wall clock in microseconds.
