@@ -401,6 +401,25 @@ fn config_rewrite_keeps_comments_and_survives_a_restart() {
 }
 
 #[test]
+fn renamed_commands_answer_to_their_new_names_only() {
+    let port = free_port();
+    let file = ConfigFile::new(&format!(
+        "port {port}\nrename-command GET \"\"\nrename-command SET store\nrename-command EVAL \"\"\n"
+    ));
+    let server = TestServer::start_exactly(port, &[&file.path()]);
+    let mut client = server.raw();
+    client.check("STORE k v", "+OK");
+    client.check("SET k v", "-~\"ERR unknown command 'SET'*\"");
+    client.check("GET k", "-~\"ERR unknown command 'GET'*\"");
+    client.check("COMMAND GETKEYS store k v", "[\"k\"]");
+    client.check("COMMAND INFO get set", "[$nil, $nil]");
+    // A command keeps the name by which statistics know it.
+    client.check("COMMAND INFO store", "[[\"set\", ...]]");
+    client.check("COMMAND LIST FILTERBY PATTERN get", "[]");
+    client.check("COMMAND LIST FILTERBY PATTERN set", "[\"set\"]");
+}
+
+#[test]
 fn config_rewrite_fails_where_the_file_cannot_be_written() {
     let port = free_port();
     let file = ConfigFile::new(&format!("port {port}\n"));

@@ -9,8 +9,6 @@ use std::time::{Duration, Instant};
 
 use cluster::ReplicationState;
 use crossbeam_utils::CachePadded;
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
 use parking_lot::Mutex;
 use storage::log::Cursor;
 use storage::{Cut, Keyspace, KeyspaceOptions, Pause, Snapshot, UnixMillis};
@@ -18,8 +16,9 @@ use tokio::sync::Notify;
 
 use crate::clock::unix_now;
 use crate::command::Args;
-use crate::command::table::{CommandTable, Lookup, Registered, table};
-use crate::config::{Config, ConfigStore, Loaded};
+use crate::command::names::CommandNames;
+use crate::command::table::{Lookup, table};
+use crate::config::{ConfigStore, Loaded};
 use crate::latency::LatencyMonitor;
 use crate::listen::{self, BindError, ListenControl, PortZero};
 use crate::logging::Logging;
@@ -82,11 +81,9 @@ pub(crate) struct Server {
     paused_until_ms: Mutex<i64>,
     /// Tells the accepting thread, which ends pauses, that one has begun.
     pub(crate) pause_begun: Notify,
-    renamed: Option<Renamed>,
+    /// Which name stands for which command.
+    pub(crate) command_names: CommandNames,
 }
-
-/// Lower-case names to the commands they now stand for; `None` for names that no longer count.
-type Renamed = HashMap<Box<[u8]>, Option<&'static Registered>, RandomState>;
 
 /// What others read of a worker.
 #[derive(Debug, Default)]
@@ -102,6 +99,8 @@ impl Server {
         let config = Arc::new(ConfigStore::new(loaded));
         let current = config.get();
         let workers = current.threads as usize;
+        let command_names = CommandNames::new(&current.rename_commands)
+            .expect("each line was checked when it was loaded");
         let started_at = unix_now();
         let seed = foldhash_seed();
         let keyspace = Keyspace::new(KeyspaceOptions {
@@ -138,7 +137,7 @@ impl Server {
             logging: OnceLock::new(),
             paused_until_ms: Mutex::new(0),
             pause_begun: Notify::new(),
-            renamed: renamed_commands(&current),
+            command_names,
             config,
         }
     }
@@ -146,10 +145,7 @@ impl Server {
     /// The command that a request names, renaming taken into account.
     #[inline]
     pub(crate) fn find_command(&self, args: Args<'_>) -> Lookup {
-        match &self.renamed {
-            None => table().lookup(args),
-            Some(renamed) => find_renamed(renamed, args),
-        }
+        self.command_names.lookup(args)
     }
 
     /// The cut of the keyspace, with all channel stripes held too. Never to be called while a unit runs; commands use
@@ -276,33 +272,6 @@ impl Server {
             .connections
             .fetch_add(1, Ordering::Relaxed);
         worker
-    }
-}
-
-/// `rename-command` in force: new names, and old ones that no longer count.
-fn renamed_commands(config: &Config) -> Option<Renamed> {
-    if config.rename_commands.is_empty() {
-        return None;
-    }
-    let mut renamed = Renamed::default();
-    for (old, new) in &config.rename_commands {
-        let Some(command) = table().find(old) else {
-            continue;
-        };
-        renamed.insert(old.to_ascii_lowercase().into(), None);
-        if !new.is_empty() {
-            renamed.insert(new.to_ascii_lowercase().into(), Some(command));
-        }
-    }
-    Some(renamed)
-}
-
-#[cold]
-fn find_renamed(renamed: &Renamed, args: Args<'_>) -> Lookup {
-    match renamed.get(&args.at(0).to_ascii_lowercase()[..]) {
-        Some(Some(command)) => CommandTable::lookup_in(command, args),
-        Some(None) => Lookup::Unknown,
-        None => table().lookup(args),
     }
 }
 

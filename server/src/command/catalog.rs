@@ -6,7 +6,8 @@ mod info;
 use super::Arity::{AtLeast, Exactly};
 use super::KeySpec::NoKeys;
 use super::keys::KeyAccess;
-use super::table::{CommandTable, Lookup, Registered, table};
+use super::names::CommandNames;
+use super::table::{Lookup, Registered};
 use super::{Args, Command, CommandError, CommandResult, Context, Flags, docs};
 use crate::output::Output;
 
@@ -29,16 +30,18 @@ const SUBCOMMANDS: &[Command] = &[
 
 /// `COMMAND`: the rows of all commands.
 fn all(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
-    ctx.reply.array(table().iter().len());
-    table()
-        .iter()
+    let commands = ctx.server.command_names.commands();
+    ctx.reply.array(commands.len());
+    commands
+        .into_iter()
         .for_each(|command| info::write(command, &mut ctx.reply));
     Ok(())
 }
 
 /// `COMMAND COUNT`.
 fn count(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
-    ctx.reply.integer(table().iter().len() as i64);
+    let commands = ctx.server.command_names.commands();
+    ctx.reply.integer(commands.len() as i64);
     Ok(())
 }
 
@@ -49,7 +52,7 @@ fn inform(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     }
     ctx.reply.array(args.len() - 2);
     for name in args.from(2) {
-        match find(name) {
+        match ctx.server.command_names.find_full(name) {
             Some(command) => info::write(command, &mut ctx.reply),
             None => ctx.reply.null(),
         }
@@ -59,9 +62,13 @@ fn inform(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 
 /// `COMMAND DOCS [name …]`: unknown names are left out.
 fn describe(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    let asked: Vec<&Registered> = match args.len() {
-        2 => table().iter().collect(),
-        _ => args.from(2).filter_map(find).collect(),
+    let names = &ctx.server.command_names;
+    let asked = match args.len() {
+        2 => names.commands(),
+        _ => args
+            .from(2)
+            .filter_map(|name| names.find_full(name))
+            .collect(),
     };
     ctx.reply.map(asked.len());
     asked
@@ -74,7 +81,7 @@ fn describe(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 fn list(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let filter = Filter::parse(args)?;
     let mut names = Vec::new();
-    for command in table().iter() {
+    for command in ctx.server.command_names.commands() {
         collect(command, &filter, &mut names);
     }
     ctx.reply.array(names.len());
@@ -96,7 +103,7 @@ fn collect(command: &'static Registered, filter: &Filter<'_>, names: &mut Vec<&'
 
 /// `COMMAND GETKEYS command …`.
 fn keys(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    let found = find_keys(args)?;
+    let found = find_keys(&ctx.server.command_names, args)?;
     ctx.reply.array(found.len());
     found.into_iter().for_each(|(key, _)| ctx.reply.bulk(key));
     Ok(())
@@ -104,7 +111,7 @@ fn keys(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 
 /// `COMMAND GETKEYSANDFLAGS command …`.
 fn keys_and_flags(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    let found = find_keys(args)?;
+    let found = find_keys(&ctx.server.command_names, args)?;
     ctx.reply.array(found.len());
     for (key, access) in found {
         ctx.reply.array(2);
@@ -115,9 +122,12 @@ fn keys_and_flags(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 }
 
 /// The keys of the command line that follows the subcommand, and how each is used.
-fn find_keys(args: Args<'_>) -> Result<Vec<(&[u8], KeyAccess)>, CommandError> {
+fn find_keys<'a>(
+    names: &CommandNames,
+    args: Args<'a>,
+) -> Result<Vec<(&'a [u8], KeyAccess)>, CommandError> {
     let inner = args.tail(2);
-    let command = match table().lookup(inner) {
+    let command = match names.lookup(inner) {
         Lookup::Known(command) => command,
         Lookup::Unknown | Lookup::UnknownSubcommand(_) => {
             return Err(CommandError::Line("ERR Invalid command specified"));
@@ -138,15 +148,6 @@ fn find_keys(args: Args<'_>) -> Result<Vec<(&[u8], KeyAccess)>, CommandError> {
         ));
     }
     Ok(found)
-}
-
-/// The command or, as `container|subcommand`, the subcommand of this name.
-fn find(name: &[u8]) -> Option<&'static Registered> {
-    let table: &'static CommandTable = table();
-    match name.iter().position(|&byte| byte == b'|') {
-        Some(bar) => table.find(&name[..bar])?.subcommand(&name[bar + 1..]),
-        None => table.find(name),
-    }
 }
 
 /// A set of words as status replies.

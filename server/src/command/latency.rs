@@ -113,7 +113,7 @@ fn histogram(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
             .for_each(|command| add_with_subcommands(command, &mut asked)),
         _ => args
             .from(2)
-            .filter_map(find)
+            .filter_map(|name| ctx.server.command_names.find_full(name))
             .for_each(|command| add_with_subcommands(command, &mut asked)),
     }
     let recorded: Vec<(&Registered, HistogramCounts)> = asked
@@ -136,13 +136,6 @@ fn histogram(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
         }
     }
     Ok(())
-}
-
-fn find(name: &[u8]) -> Option<&'static Registered> {
-    match name.iter().position(|&byte| byte == b'|') {
-        Some(bar) => table().find(&name[..bar])?.subcommand(&name[bar + 1..]),
-        None => table().find(name),
-    }
 }
 
 fn add_with_subcommands(command: &'static Registered, to: &mut Vec<&'static Registered>) {

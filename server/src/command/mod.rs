@@ -9,6 +9,7 @@ pub(crate) mod context;
 pub(crate) mod error;
 pub(crate) mod flags;
 pub(crate) mod keys;
+pub(crate) mod names;
 pub(crate) mod table;
 
 mod admin;

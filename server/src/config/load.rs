@@ -12,6 +12,7 @@ use super::pattern;
 use super::settings::Config;
 use super::table::{self, TABLE};
 use super::value::Value;
+use crate::command::names::CommandNames;
 
 /// Where a configuration comes from. The environment is always read besides.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -149,6 +150,7 @@ impl Loader {
                 self.config
                     .rename_commands
                     .push((old.to_vec(), new.to_vec()));
+                CommandNames::new(&self.config.rename_commands)?;
                 Ok(())
             }
             (b"user", [name, rules @ ..]) => Ok(check_user(name, rules)?),

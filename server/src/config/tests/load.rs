@@ -90,6 +90,14 @@ fn bad_lines_are_named() {
             "rename-command get",
             "Bad directive or wrong number of arguments",
         ),
+        (
+            "rename-command confgi x",
+            "No such command in rename-command",
+        ),
+        (
+            "rename-command get set",
+            "Target command name already exists",
+        ),
         ("user", "Bad directive or wrong number of arguments"),
         ("loadmodule", "Bad directive or wrong number of arguments"),
         ("threads 0", "argument must be between 1 and 256 inclusive"),
