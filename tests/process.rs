@@ -420,6 +420,26 @@ fn renamed_commands_answer_to_their_new_names_only() {
 }
 
 #[test]
+fn maxclients_is_no_more_than_the_open_files_allow() {
+    let port = free_port();
+    let script =
+        format!("ulimit -n 100; exec \"$0\" --port {port} --save '' --threads 2 --maxclients 5000");
+    let binary = harness::server_binary();
+    let server =
+        TestServer::start_program(port, Command::new("sh").args(["-c", &script]).arg(binary));
+    assert!(server.log().contains("maxclients has been reduced to 60"));
+    assert_eq!(config_value(&server, "maxclients"), "60");
+    let mut client = server.raw();
+    client.check(
+        "CONFIG SET maxclients 61",
+        "-ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to handle \
+         the specified number of clients, try with 60",
+    );
+    client.check("CONFIG SET maxclients 59", "+OK");
+    client.check("CONFIG SET maxclients 60", "+OK");
+}
+
+#[test]
 fn config_rewrite_fails_where_the_file_cannot_be_written() {
     let port = free_port();
     let file = ConfigFile::new(&format!("port {port}\n"));

@@ -2,6 +2,7 @@
 
 use crate::clock::unix_now;
 use crate::config::{Config, Refusal};
+use crate::descriptors::make_room;
 use crate::server::{Server, random_hex};
 use crate::worker::inbox::Event;
 
@@ -14,6 +15,15 @@ impl Server {
         new: &Config,
         changed: &[&'static str],
     ) -> Result<(), Refusal> {
+        if new.maxclients > old.maxclients {
+            make_room(new).map_err(|shortage| Refusal {
+                name: "maxclients",
+                reason: format!(
+                    "The operating system is not able to handle the specified number of clients, try with {}",
+                    shortage.clients
+                ),
+            })?;
+        }
         let listens_elsewhere = |name: &&&str| matches!(**name, "port" | "bind");
         if let Some(name) = changed.iter().find(listens_elsewhere) {
             self.listen_as(new, name)?;

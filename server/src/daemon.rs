@@ -4,23 +4,25 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::NUTHATCH_VERSION;
 use crate::config::{Config, Loaded};
+use crate::descriptors::make_room;
 use crate::logging::Logging;
 use crate::server::{RunningServer, StartError, start};
 
 /// Runs the server until a signal or `SHUTDOWN` ends it.
-pub fn run(loaded: Loaded, logging: Logging) -> ExitCode {
+pub fn run(mut loaded: Loaded, logging: Logging) -> ExitCode {
     let pid = std::process::id();
     tracing::info!("Nuthatch {NUTHATCH_VERSION} is starting, PID: {pid}");
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
+    if !fit_clients(&mut loaded.config) {
+        return ExitCode::FAILURE;
+    }
     let config = loaded.config.clone();
-    raise_descriptor_limit(&config);
     let server = match start(loaded) {
         Ok(server) => server,
         Err(error) => {
@@ -118,32 +120,27 @@ impl Signals {
     }
 }
 
-/// Descriptors that are not clients: listeners, event queues, log file, and the like.
-const RESERVED_DESCRIPTORS: u64 = 32;
-
-/// Raises the soft limit of open files so that `maxclients` fit, as far as the hard limit admits.
-fn raise_descriptor_limit(config: &Config) {
-    let threads = u64::from(config.threads);
-    let wanted = u64::from(config.maxclients) + RESERVED_DESCRIPTORS + 4 * threads;
-    let limit = getrlimit(Resource::Nofile);
-    let current = limit.current.unwrap_or(u64::MAX);
-    if current >= wanted {
-        return;
-    }
-    let possible = limit.maximum.unwrap_or(u64::MAX).min(wanted);
-    let raised = Rlimit {
-        current: Some(possible),
-        maximum: limit.maximum,
+/// Makes room for as many clients as are wanted, or wants fewer; false if not one fits.
+fn fit_clients(config: &mut Config) -> bool {
+    let Err(shortage) = make_room(config) else {
+        return true;
     };
-    let result = setrlimit(Resource::Nofile, raised);
-    if result.is_err() || possible < wanted {
-        tracing::warn!(
-            "maxclients of {} needs {wanted} open files, but the limit is {}: clients beyond it \
-             will not be accepted. Raise it with 'ulimit -n'.",
-            config.maxclients,
-            if result.is_ok() { possible } else { current },
+    let (wanted, files) = (shortage.wanted, shortage.files);
+    if shortage.clients == 0 {
+        tracing::error!(
+            "Your current 'ulimit -n' of {files} is not enough for the server to start. Please increase your open file \
+             limit to at least {wanted}. Exiting."
         );
+        return false;
     }
+    tracing::warn!(
+        "maxclients of {} needs {wanted} open files, but the limit is {files}. maxclients has been reduced to {} to \
+         compensate for low ulimit. If you need higher maxclients increase 'ulimit -n'.",
+        config.maxclients,
+        shortage.clients,
+    );
+    config.maxclients = shortage.clients;
+    true
 }
 
 fn write_pid_file(path: &Path, pid: u32) {

@@ -11,6 +11,7 @@ mod clock;
 mod command;
 pub mod config;
 pub mod daemon;
+mod descriptors;
 mod effects;
 mod execute;
 mod framing;

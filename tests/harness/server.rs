@@ -133,10 +133,17 @@ impl TestServer {
     /// # Panics
     /// When it does not come up; with its log.
     pub fn start_exactly(port: u16, arguments: &[&str]) -> TestServer {
+        Self::start_program(port, Command::new(server_binary()).args(arguments))
+    }
+
+    /// Starts a program that becomes the server on `port`.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[track_caller]
+    pub fn start_program(port: u16, command: &mut Command) -> TestServer {
         let directory = own_directory();
-        let mut command = Command::new(server_binary());
-        command.args(arguments);
-        let child = spawn_logged(&mut command, &directory);
+        let child = spawn_logged(command, &directory);
         let mut server = TestServer {
             child,
             port,
