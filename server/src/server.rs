@@ -474,6 +474,7 @@ mod tests {
     use std::net::TcpStream;
 
     use super::*;
+    use crate::config::Config;
 
     /// Long enough for a thread to come to the lock that it has to wait for. Should it take longer once, the test
     /// sees less, and passes.
