@@ -131,6 +131,21 @@ impl TestClient {
         );
     }
 
+    /// The text of the bulk string that comes next.
+    pub(crate) fn read_bulk(&mut self) -> String {
+        let mut header = Vec::new();
+        while !header.ends_with(b"\r\n") {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte).unwrap();
+            header.extend_from_slice(&byte);
+        }
+        let len = std::str::from_utf8(&header[1..header.len() - 2]).unwrap();
+        let mut body = vec![0; len.parse::<usize>().unwrap() + 2];
+        self.stream.read_exact(&mut body).unwrap();
+        body.truncate(body.len() - 2);
+        String::from_utf8_lossy(&body).into_owned()
+    }
+
     pub(crate) fn close_write(&self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }

@@ -1,7 +1,7 @@
 //! What a snapshot has seen, and servers made from it.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -85,28 +85,7 @@ pub(crate) fn apply(replica: &TestServer, stream: &[u8]) {
 
 fn info(client: &mut TestClient, section: &str) -> String {
     client.send(request(&["INFO", section]));
-    let mut text = Vec::new();
-    let mut byte = [0];
-    while !text.ends_with(b"\r\n\r\n") && !text.ends_with(b"$0\r\n\r\n") {
-        if client.stream.read(&mut byte).unwrap() == 0 {
-            break;
-        }
-        text.push(byte[0]);
-        // The body ends where its length says; sections end with their last line.
-        if let Some((header, body)) = split_once(&text)
-            && body.len() == header + 2
-        {
-            break;
-        }
-    }
-    String::from_utf8_lossy(&text).into_owned()
-}
-
-/// The length in a bulk string's header, and what follows it.
-fn split_once(text: &[u8]) -> Option<(usize, &[u8])> {
-    let end = text.iter().position(|&byte| byte == b'\n')?;
-    let len = std::str::from_utf8(&text[1..end - 1]).ok()?.parse().ok()?;
-    Some((len, &text[end + 1..]))
+    client.read_bulk()
 }
 
 /// Waits until the clock has passed every expire time of `image` within the next minute.
