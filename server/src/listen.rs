@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use rustix::net::SendFlags;
 use socket2::{Domain, SockAddr, SockRef, Socket as RawSocket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Notify;
@@ -20,7 +21,7 @@ use crate::config::Config;
 use crate::server::{DRAIN_TIME_MAX, Server};
 use crate::session::registry::Peer;
 use crate::worker::inbox::Event;
-use crate::worker::stream::{NewConnection, Socket};
+use crate::worker::stream::NewConnection;
 
 /// Why an address could not be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -299,7 +300,7 @@ fn prepare_tcp(
     server: &Server,
     socket: std::net::TcpStream,
     peer: SocketAddr,
-) -> io::Result<(Socket, Peer)> {
+) -> io::Result<(OwnedFd, Peer)> {
     let local = socket.local_addr()?;
     socket.set_nodelay(true)?;
     let keepalive = server.config.get().tcp_keepalive_seconds;
@@ -320,7 +321,7 @@ fn prepare_tcp(
         is_unix: false,
         is_local: peer.ip().is_loopback(),
     };
-    Ok((Socket::Tcp(socket), peer))
+    Ok((socket.into(), peer))
 }
 
 async fn accept_unix(server: Arc<Server>, listener: UnixListener, path: PathBuf) {
@@ -338,7 +339,7 @@ async fn accept_unix(server: Arc<Server>, listener: UnixListener, path: PathBuf)
                         is_unix: true,
                         is_local: true,
                     };
-                    admit(&server, Socket::Unix(socket), peer);
+                    admit(&server, socket.into(), peer);
                 }
                 Err(error) => tracing::debug!("Lost a connection while accepting it: {error}"),
             },
@@ -354,7 +355,7 @@ async fn wait_after(error: &io::Error) {
 }
 
 /// Hands a connection to a worker, or tells it why not.
-fn admit(server: &Server, socket: Socket, peer: Peer) {
+fn admit(server: &Server, socket: OwnedFd, peer: Peer) {
     let config = server.config.get();
     let refusal = if !server.clients.admit(config.maxclients as usize) {
         Some("-ERR max number of clients reached\r\n")
@@ -377,7 +378,7 @@ fn admit(server: &Server, socket: Socket, peer: Peer) {
 }
 
 /// Gives a connection that has been counted to the worker with the fewest.
-fn hand_over(server: &Server, socket: Socket, peer: Peer, is_primary: bool) {
+fn hand_over(server: &Server, socket: OwnedFd, peer: Peer, is_primary: bool) {
     let id = server.clients.next_id();
     let worker = server.assign_connection();
     server.inboxes[worker].send(Event::Connection(Box::new(NewConnection {
@@ -402,13 +403,8 @@ pub(crate) fn follow(server: &Server, socket: std::net::TcpStream) -> io::Result
 }
 
 /// Says why and closes; a socket that does not take one line at once goes without.
-fn refuse(socket: Socket, text: &str) {
-    use std::io::Write;
-    let sent = match socket {
-        Socket::Tcp(mut socket) => socket.write(text.as_bytes()),
-        Socket::Unix(mut socket) => socket.write(text.as_bytes()),
-    };
-    if let Err(error) = sent {
+fn refuse(socket: OwnedFd, text: &str) {
+    if let Err(error) = rustix::net::send(socket, text.as_bytes(), SendFlags::NOSIGNAL) {
         tracing::debug!("Could not tell a client why it was refused: {error}");
     }
 }

@@ -115,7 +115,8 @@ fn operations() {
                 .iter()
                 .map(|key| keyspace.hasher().hash(key.as_bytes()))
                 .collect();
-            keyspace.warm(0, hashes.iter().copied());
+            keyspace.warm_table(0, hashes.iter().copied());
+            keyspace.warm_entries(0, hashes.iter().copied());
             for (key, hash) in batch.iter().zip(hashes) {
                 let mut unit = Unit::begin(&keyspace, LockPlan::Read(hash.shard), NOW);
                 let _ = black_box(unit.string(

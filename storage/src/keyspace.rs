@@ -127,14 +127,16 @@ impl Keyspace {
         State(self.state.load(Ordering::Acquire))
     }
 
-    /// Warms the cache for units on `hashes` that follow soon: starts loading what their lookups will read, all
-    /// of them side by side where the lookups themselves would wait for one miss after the other. Worth its
-    /// cost for a handful of keys or more in a keyspace that is larger than the cache. Takes each shard's lock
-    /// briefly and skips those that are taken.
-    pub fn warm(&self, db: DbIndex, hashes: impl Iterator<Item = KeyHash> + Clone) {
-        self.each_table(db, hashes.clone(), |table, position| {
-            table.prefetch_group(position)
-        });
+    /// Warms the cache for units on `hashes` that follow soon: starts loading what their lookups will read of the
+    /// table, all of them side by side where the lookups themselves would wait for one miss after the other. Worth
+    /// its cost for two keys or more in a keyspace that is larger than the cache. Takes each shard's lock briefly and
+    /// skips those that are taken.
+    pub fn warm_table(&self, db: DbIndex, hashes: impl Iterator<Item = KeyHash>) {
+        self.each_table(db, hashes, |table, position| table.prefetch_group(position));
+    }
+
+    /// The second step, once [`Keyspace::warm_table`] has been through all keys: starts loading their entries.
+    pub fn warm_entries(&self, db: DbIndex, hashes: impl Iterator<Item = KeyHash>) {
         self.each_table(db, hashes, |table, position| table.prefetch_entry(position));
     }
 

@@ -108,7 +108,7 @@ impl Executor<'_, '_> {
     /// Whether the session has yet to authenticate.
     #[inline]
     pub(super) fn auth_required(&self) -> bool {
-        !self.session.authenticated && !self.config.requirepass.is_empty()
+        self.session.must_authenticate(self.config)
     }
 
     fn flags_of_exec(&self, own: Flags) -> Flags {

@@ -1,6 +1,7 @@
 //! Parsing ahead: several requests at a time, so that their keys are hashed and prefetched before the first runs.
 
 use protocol::{ArgSpan, Limits, Progress, ProtocolError};
+use storage::KeyHash;
 
 use crate::command::Args;
 use crate::command::keys::KeyAt;
@@ -22,6 +23,8 @@ pub(crate) struct Batch {
     spans: Vec<ArgSpan>,
     keys: Vec<KeyAt>,
     recent: Recent,
+    /// Why parsing stopped, while nobody has run the requests yet.
+    parsed: Option<ParseEnd>,
 }
 
 /// The command that was looked up last: clients mostly send the same again.
@@ -97,6 +100,29 @@ enum ParseEnd {
 }
 
 impl Batch {
+    /// Parses the first requests of `input` ahead of [`Executor::run`], which must then be given the same input.
+    pub(crate) fn parse_first(
+        &mut self,
+        server: &Server,
+        session: &mut Session,
+        limits: &Limits,
+        input: &[u8],
+    ) {
+        let end = self.fill(server, session, limits, input, 0);
+        self.parsed = Some(end);
+    }
+
+    /// Forgets what was parsed ahead.
+    pub(crate) fn forget(&mut self) {
+        self.clear();
+        self.parsed = None;
+    }
+
+    /// Where the keys of the parsed requests live.
+    pub(crate) fn hashes(&self) -> impl ExactSizeIterator<Item = KeyHash> + Clone {
+        self.keys.iter().map(|key| key.hash)
+    }
+
     fn clear(&mut self) {
         self.requests.clear();
         self.spans.clear();
@@ -151,9 +177,8 @@ impl Batch {
     #[inline]
     fn warm(&self, server: &Server, session: &Session) {
         if self.keys.len() > 1 {
-            server
-                .keyspace
-                .warm(session.db, self.keys.iter().map(|key| key.hash));
+            server.keyspace.warm_table(session.db, self.hashes());
+            server.keyspace.warm_entries(session.db, self.hashes());
         }
     }
 
@@ -194,16 +219,20 @@ fn add_keys(server: &Server, lookup: &Lookup, args: Args<'_>, keys: &mut Vec<Key
 }
 
 impl Executor<'_, '_> {
-    /// Runs the whole requests in `input`, in order, until it ends or something stops the run.
+    /// Runs the whole requests in `input`, in order, until it ends or something stops the run. The first ones may
+    /// have been parsed already.
     pub(crate) fn run(&mut self, input: &[u8], limits: &Limits, batch: &mut Batch) -> Consumed {
         let mut bytes = 0;
         loop {
-            let limits = Limits {
-                authenticated: !self.auth_required(),
-                ..*limits
-            };
-            let end = batch.fill(self.server, self.session, &limits, input, bytes);
-            batch.warm(self.server, self.session);
+            let end = batch.parsed.take().unwrap_or_else(|| {
+                let limits = Limits {
+                    authenticated: !self.auth_required(),
+                    ..*limits
+                };
+                let end = batch.fill(self.server, self.session, &limits, input, bytes);
+                batch.warm(self.server, self.session);
+                end
+            });
             let consumed = self.run_batch(input, bytes, batch);
             self.release();
             if consumed.stopped {

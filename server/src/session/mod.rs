@@ -3,6 +3,8 @@
 pub(crate) mod registry;
 pub(crate) mod transaction;
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -11,7 +13,9 @@ use protocol::{RequestParser, Version};
 use storage::DbIndex;
 
 use crate::command::context::{Park, Slices};
+use crate::config::Config;
 use crate::output::PendingOutput;
+use crate::worker::poller::ReadyQueue;
 
 pub(crate) use registry::{ClientEntry, ClientFlags, Clients};
 pub(crate) use transaction::{Transaction, Watches};
@@ -68,8 +72,10 @@ pub(crate) struct Session {
     pub(crate) slices: Option<Box<dyn Slices>>,
     /// Why the request at the front of `input` waits.
     pub(crate) parked: Option<Park>,
-    /// What wakes the connection's task.
-    pub(crate) waker: Option<std::task::Waker>,
+    /// Where it queues for a turn.
+    ready: Rc<ReadyQueue>,
+    /// Whether it is in that queue.
+    pub(crate) queued: Cell<bool>,
 }
 
 /// `CLIENT REPLY`.
@@ -182,7 +188,12 @@ impl Subscriptions {
 
 impl Session {
     /// A fresh session. `authenticated` when no password is set.
-    pub(crate) fn new(client: Arc<ClientEntry>, authenticated: bool, now_ms: u64) -> Self {
+    pub(crate) fn new(
+        client: Arc<ClientEntry>,
+        ready: Rc<ReadyQueue>,
+        authenticated: bool,
+        now_ms: u64,
+    ) -> Self {
         Self {
             client,
             db: 0,
@@ -208,7 +219,8 @@ impl Session {
             soft_limit_since_ms: None,
             slices: None,
             parked: None,
-            waker: None,
+            ready,
+            queued: Cell::new(false),
         }
     }
 
@@ -253,6 +265,23 @@ impl Session {
         self.client.killed.load(Ordering::Relaxed)
     }
 
+    /// Whether the client has yet to give the password.
+    #[inline]
+    pub(crate) fn must_authenticate(&self, config: &Config) -> bool {
+        !self.authenticated && !config.requirepass.is_empty()
+    }
+
+    /// Whether its next turn has nothing to do but to read.
+    #[inline]
+    pub(crate) fn awaits_input(&self) -> bool {
+        self.close == Close::No
+            && self.pending.is_empty()
+            && !self.has_requests
+            && self.slices.is_none()
+            && self.parked.is_none()
+            && !self.is_killed()
+    }
+
     /// Has the session end once its reply is sent.
     pub(crate) fn close_after_reply(&mut self) {
         if self.close == Close::No {
@@ -282,11 +311,9 @@ impl Session {
         self.subscription_count() > 0
     }
 
-    /// Wakes the connection's task, so that it sends what is pending or notices its end.
+    /// Has it get a turn soon, in which it goes on, sends what is pending or notices its end.
     pub(crate) fn wake(&self) {
-        if let Some(waker) = &self.waker {
-            waker.wake_by_ref();
-        }
+        self.ready.push(self.client.session, &self.queued);
     }
 
     /// Copies to the registry what `CLIENT LIST` shows; once per turn, before its output is sent.

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::execute::Batch;
 use crate::panic::text_of;
 
-use super::{Worker, turn};
+use super::Worker;
 
 impl Worker {
     /// Does one step of the worker's own work; `None` after a panic.
@@ -33,9 +33,6 @@ impl Worker {
             let _ = catch_unwind(AssertUnwindSafe(|| action(&self.server)));
         }
         self.batch = Batch::default();
-        if self.read_buffer.capacity() == 0 {
-            self.read_buffer = Vec::with_capacity(turn::READ_BYTES_MAX);
-        }
         self.server.mark_log_diverged();
         tracing::error!(
             "{what} panicked: {}; the log of effects has diverged",

@@ -1,8 +1,8 @@
 //! Workers: each is one OS thread that owns its connections from accept to close and runs their commands itself.
 //!
-//! A worker is a single-threaded tokio runtime. What it owns lies in a thread-local [`Worker`]; a connection's task
-//! holds only the socket and the session's number, and borrows the worker for each turn. So nothing of a session is
-//! behind a lock or a reference count, and tasks can be spawned on the runtime's own queue.
+//! A worker is a single-threaded tokio runtime with two tasks: one sees to the inbox and the cron, the other gives
+//! sessions their turns ([`round`]). What the worker owns lies in a thread-local [`Worker`], which the tasks borrow for
+//! each step. So nothing of a session is behind a lock or a reference count.
 
 pub(crate) mod background;
 mod connection;
@@ -11,6 +11,8 @@ mod cron;
 pub(crate) mod deliver;
 pub(crate) mod inbox;
 pub(crate) mod limits;
+pub(crate) mod poller;
+mod round;
 pub(crate) mod sessions;
 pub(crate) mod set;
 pub(crate) mod stream;
@@ -37,6 +39,8 @@ use crate::server::Server;
 use crate::session::{ChannelKind, Close, Session};
 
 use inbox::Event;
+use poller::{Poller, ReadyQueue, Sockets};
+use round::Stage;
 use sessions::Sessions;
 use set::WorkerSet;
 
@@ -95,10 +99,14 @@ pub(crate) struct Worker {
     state: WorkerState,
     sessions: Sessions,
     tools: Tools,
+    /// For requests that wait in a session's own buffer.
     batch: Batch,
+    /// What the turns of a group begin with.
+    stages: Vec<Stage>,
     outbox: Outbox,
-    /// What the running session's socket is read into, unless the session awaits a long request.
-    read_buffer: Vec<u8>,
+    sockets: Sockets,
+    /// Sessions that are to have a turn.
+    ready: Rc<ReadyQueue>,
     /// The server is going down.
     draining: bool,
     /// Wakes the cron ahead of time.
@@ -125,12 +133,17 @@ pub(crate) fn spawn(server: Arc<Server>, index: usize) -> io::Result<JoinHandle<
         .enable_io()
         .enable_time()
         .build()?;
+    let (poller, sockets) = {
+        let _context = runtime.enter();
+        Poller::new()?
+    };
     std::thread::Builder::new()
         .name(format!("nuthatch-{index}"))
         .spawn(move || {
-            WORKER.set(Some(Box::new(Worker::new(server, index))));
+            WORKER.set(Some(Box::new(Worker::new(server, index, sockets))));
+            runtime.spawn(round::run(poller));
             runtime.block_on(run());
-            // Sessions' tasks go first, then what they refer to.
+            // The tasks go first, then what they refer to.
             drop(runtime);
             WORKER.set(None);
         })
@@ -153,7 +166,7 @@ async fn run() {
 }
 
 impl Worker {
-    fn new(server: Arc<Server>, index: usize) -> Self {
+    fn new(server: Arc<Server>, index: usize, sockets: Sockets) -> Self {
         let config = ConfigView::new(Arc::clone(&server.config));
         let seed = unix_now().0 as u64 ^ (index as u64) << 56 ^ u64::from(std::process::id()) << 32;
         let mut worker = Self {
@@ -173,7 +186,9 @@ impl Worker {
             tools: Tools::default(),
             batch: Batch::default(),
             outbox: Outbox::default(),
-            read_buffer: Vec::with_capacity(turn::READ_BYTES_MAX),
+            stages: Vec::new(),
+            sockets,
+            ready: Rc::default(),
             draining: false,
             cron_wake: Rc::default(),
             ticking: false,
@@ -195,6 +210,15 @@ impl Worker {
         };
         self.tools.events.set_enabled(config.notify_keyspace_events);
         self.state.heed_thresholds(config);
+    }
+
+    /// What the parser may accept from a session.
+    #[inline]
+    fn limits_of(&self, session: &Session) -> Limits {
+        Limits {
+            authenticated: !session.must_authenticate(&self.settings),
+            ..self.limits
+        }
     }
 
     #[inline]

@@ -1,6 +1,13 @@
 //! The sessions of one worker.
 
+use super::stream::Stream;
 use crate::session::Session;
+
+/// A session and its socket.
+pub(crate) struct Connection {
+    pub(super) session: Session,
+    pub(super) stream: Stream,
+}
 
 /// A table of sessions by number. The running session is taken out for its turn and put back after it.
 #[derive(Default)]
@@ -14,7 +21,7 @@ enum Place {
     Free,
     /// The session has its turn.
     Out,
-    Here(Box<Session>),
+    Here(Box<Connection>),
 }
 
 impl Sessions {
@@ -35,10 +42,10 @@ impl Sessions {
 
     /// Takes a session out for its turn.
     #[inline]
-    pub(crate) fn take(&mut self, index: u32) -> Option<Box<Session>> {
+    pub(super) fn take(&mut self, index: u32) -> Option<Box<Connection>> {
         let place = self.places.get_mut(index as usize)?;
         match std::mem::replace(place, Place::Out) {
-            Place::Here(session) => Some(session),
+            Place::Here(connection) => Some(connection),
             other => {
                 *place = other;
                 None
@@ -48,8 +55,8 @@ impl Sessions {
 
     /// Puts a session back, or a new one into its reserved place.
     #[inline]
-    pub(crate) fn put(&mut self, index: u32, session: Box<Session>) {
-        self.places[index as usize] = Place::Here(session);
+    pub(super) fn put(&mut self, index: u32, connection: Box<Connection>) {
+        self.places[index as usize] = Place::Here(connection);
     }
 
     /// Gives up the place of a session that has ended.
@@ -65,8 +72,15 @@ impl Sessions {
 
     /// A session that is not having its turn.
     pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Session> {
+        self.connection_mut(index)
+            .map(|connection| &mut connection.session)
+    }
+
+    /// A session that is not having its turn, and its socket.
+    #[inline]
+    pub(super) fn connection_mut(&mut self, index: u32) -> Option<&mut Connection> {
         match self.places.get_mut(index as usize) {
-            Some(Place::Here(session)) => Some(session),
+            Some(Place::Here(connection)) => Some(connection),
             _ => None,
         }
     }
@@ -74,7 +88,7 @@ impl Sessions {
     /// All sessions that are not having their turn.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
         self.places.iter_mut().filter_map(|place| match place {
-            Place::Here(session) => Some(&mut **session),
+            Place::Here(connection) => Some(&mut connection.session),
             _ => None,
         })
     }

@@ -1,20 +1,20 @@
-//! A client's socket, TCP or unix.
+//! A client's socket, TCP or unix, and what is known of its readiness.
 
 use std::io;
 use std::io::IoSlice;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::os::fd::{AsRawFd, OwnedFd};
 
-use bytes::BufMut;
-use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use rustix::io::Errno;
+use rustix::net::SendFlags;
 
+use super::poller::{Readiness, Sockets};
+use crate::os;
 use crate::session::registry::Peer;
 
 /// A connection that has been accepted but belongs to no worker yet.
 pub(crate) struct NewConnection {
-    /// The socket, non-blocking, registered with no runtime.
-    pub(crate) socket: Socket,
+    /// The socket, non-blocking, registered nowhere.
+    pub(crate) socket: OwnedFd,
     /// Who it is.
     pub(crate) peer: Peer,
     /// Its number.
@@ -23,89 +23,96 @@ pub(crate) struct NewConnection {
     pub(crate) is_primary: bool,
 }
 
-/// A socket registered with no runtime.
-pub(crate) enum Socket {
-    /// TCP.
-    Tcp(std::net::TcpStream),
-    /// Unix.
-    Unix(std::os::unix::net::UnixStream),
-}
-
-impl Socket {
-    /// Registers the socket with the runtime of this thread.
-    pub(crate) fn register(self) -> io::Result<Stream> {
-        Ok(match self {
-            Socket::Tcp(socket) => Stream::Tcp(TcpStream::from_std(socket)?),
-            Socket::Unix(socket) => Stream::Unix(UnixStream::from_std(socket)?),
-        })
-    }
-}
-
-/// A connected socket of a worker.
-pub(crate) enum Stream {
-    /// TCP.
-    Tcp(TcpStream),
-    /// Unix.
-    Unix(UnixStream),
-}
-
-/// The same expression for either kind of socket.
-macro_rules! either {
-    ($stream:expr, $socket:ident => $action:expr) => {
-        match $stream {
-            Stream::Tcp($socket) => $action,
-            Stream::Unix($socket) => $action,
-        }
-    };
+/// A connected socket of a worker. The poller tells of changes only, so what it has told is kept here until a system
+/// call finds otherwise.
+pub(super) struct Stream {
+    socket: OwnedFd,
+    /// A read may find something.
+    readable: bool,
+    /// A write may find room.
+    writable: bool,
+    /// The peer has closed or the connection is broken: nothing new will be told, and every read finds something.
+    hung_up: bool,
 }
 
 impl Stream {
-    /// Reads up to `max` bytes behind what is in `buffer`; 0 means that the peer has closed. One system call at most: a
-    /// read that does not fill the room clears the readiness, so the next one waits without asking the kernel.
+    /// Registers a socket; the poller will tell about it as `index`.
+    pub(super) fn register(socket: OwnedFd, sockets: &Sockets, index: u32) -> io::Result<Self> {
+        sockets.register(socket.as_raw_fd(), index)?;
+        Ok(Self {
+            socket,
+            readable: false,
+            writable: true,
+            hung_up: false,
+        })
+    }
+
+    /// Takes note of what the poller told.
     #[inline]
-    pub(crate) fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffer: &mut Vec<u8>,
-        max: usize,
-    ) -> Poll<io::Result<usize>> {
-        let mut room = buffer.limit(max);
-        either!(self, socket => pin!(socket.read_buf(&mut room)).poll(cx))
+    pub(super) fn note(&mut self, readiness: Readiness) {
+        self.readable |= readiness.readable;
+        self.writable |= readiness.writable;
+        self.hung_up |= readiness.hung_up;
     }
 
-    /// Whether a read would find something (or the end); otherwise the task is woken when it would.
+    /// Whether a read would find something, or the end.
     #[inline]
-    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, socket => socket.poll_read_ready(cx))
+    pub(super) fn is_readable(&self) -> bool {
+        self.readable | self.hung_up
     }
 
-    /// Writes what the socket takes; if it takes nothing now, the task is woken when it does.
+    /// Reads up to `max` bytes behind what is in `buffer`; 0 means that the peer has closed, `None` that there is
+    /// nothing now. One system call at most: a read that does not fill the room has emptied the socket.
     #[inline]
-    pub(crate) fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let count = ready!(either!(self, socket => Pin::new(socket).poll_write(cx, bytes)))?;
-        Poll::Ready(not_zero(count))
+    pub(super) fn read(&mut self, buffer: &mut Vec<u8>, max: usize) -> io::Result<Option<usize>> {
+        if !self.is_readable() {
+            return Ok(None);
+        }
+        match os::receive(&self.socket, buffer, max) {
+            Ok(count) => {
+                self.readable = count == max;
+                Ok(Some(count))
+            }
+            Err(Errno::AGAIN) => {
+                self.readable = false;
+                Ok(None)
+            }
+            // It is still readable, and the session comes again.
+            Err(Errno::INTR) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
-    /// Like [`Stream::poll_write`] for several pieces.
-    pub(crate) fn poll_write_vectored(
-        &mut self,
-        cx: &mut Context<'_>,
-        pieces: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let count =
-            ready!(either!(self, socket => Pin::new(socket).poll_write_vectored(cx, pieces)))?;
-        Poll::Ready(not_zero(count))
+    /// Writes what the socket takes; `None` if it takes nothing now.
+    #[inline]
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
+        if !self.writable {
+            return Ok(None);
+        }
+        let written = rustix::io::retry_on_intr(|| {
+            rustix::net::send(&self.socket, bytes, SendFlags::NOSIGNAL)
+        });
+        self.written(written)
     }
-}
 
-fn not_zero(count: usize) -> io::Result<usize> {
-    if count == 0 {
-        Err(io::ErrorKind::WriteZero.into())
-    } else {
-        Ok(count)
+    /// Like [`Stream::write`] for several pieces.
+    pub(super) fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<Option<usize>> {
+        if !self.writable {
+            return Ok(None);
+        }
+        let written = rustix::io::retry_on_intr(|| rustix::io::writev(&self.socket, pieces));
+        self.written(written)
+    }
+
+    fn written(&mut self, written: rustix::io::Result<usize>) -> io::Result<Option<usize>> {
+        match written {
+            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => Ok(Some(count)),
+            Err(Errno::AGAIN) => {
+                self.writable = false;
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -3,17 +3,18 @@
 use std::any::Any;
 use std::io;
 use std::io::IoSlice;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
 use crate::command::CommandError;
 use crate::command::context::{SliceContext, SliceProgress};
 use crate::command::table::table;
-use crate::execute::{Consumed, Executor};
+use crate::execute::{Batch, Consumed, Executor};
 use crate::output::{OutboxMark, SLICES_MAX};
 use crate::session::{Close, Session};
 
+use super::round::{Input, Stage};
+use super::sessions::Connection;
 use super::stream::Stream;
 use super::{Worker, limits};
 
@@ -23,7 +24,7 @@ pub(super) const READ_BYTES_MAX: usize = 32 * 1024;
 const LONG_READ_BYTES_MAX: usize = 1024 * 1024;
 /// An incomplete request up to this size goes back into the worker's buffer for the next read, so that a connection
 /// that stays idle with half a request holds just that half.
-const CARRIED_BYTES_MAX: usize = 4 * 1024;
+pub(super) const CARRIED_BYTES_MAX: usize = 4 * 1024;
 /// A parked session reads on only while fewer bytes wait than these.
 const PARKED_INPUT_BYTES_MAX: usize = 16 * 1024;
 /// Output above this is sent before more is read.
@@ -43,44 +44,38 @@ pub(super) enum Turn {
 }
 
 impl Worker {
-    /// Gives the session its turn.
-    pub(super) fn turn(&mut self, index: u32, stream: &mut Stream, cx: &mut Context<'_>) -> Turn {
-        let Some(mut session) = self.sessions.take(index) else {
+    /// Gives a session its turn, which begins with what is staged.
+    pub(super) fn turn(&mut self, stage: &mut Stage) -> Turn {
+        let Some(mut connection) = self.sessions.take(stage.session) else {
             return Turn::Ended;
         };
-        if !session
-            .waker
-            .as_ref()
-            .is_some_and(|waker| waker.will_wake(cx.waker()))
-        {
-            session.waker = Some(cx.waker().clone());
-        }
         self.tools.reply_from = OutboxMark::default();
-        let turn = catch_unwind(AssertUnwindSafe(|| self.turn_of(&mut session, stream, cx)))
-            .unwrap_or_else(|panic| self.contain_turn(&mut session, stream, cx, &*panic))
+        let turn = catch_unwind(AssertUnwindSafe(|| self.turn_of(&mut connection, stage)))
+            .unwrap_or_else(|panic| self.contain_turn(&mut connection, &*panic))
             .unwrap_or(Turn::Ended);
         self.after_units();
         if turn == Turn::Ended {
-            self.end_session(index, *session);
+            self.end_session(stage.session, connection.session);
         } else {
-            session.publish_unsent();
-            self.sessions.put(index, session);
+            connection.session.publish_unsent();
+            self.sessions.put(stage.session, connection);
         }
         turn
     }
 
     /// The turn itself; an error of the socket ends the session.
-    fn turn_of(
-        &mut self,
-        session: &mut Session,
-        stream: &mut Stream,
-        cx: &mut Context<'_>,
-    ) -> io::Result<Turn> {
+    fn turn_of(&mut self, connection: &mut Connection, stage: &mut Stage) -> io::Result<Turn> {
+        let Connection { session, stream } = connection;
+        match std::mem::take(&mut stage.input) {
+            Input::Failed(error) => return Err(error),
+            Input::Panicked(panic) => resume_unwind(panic),
+            input => stage.input = input,
+        }
         if session.is_killed() || session.close == Close::Now {
             return Ok(Turn::Ended);
         }
         if !session.pending.is_empty() {
-            self.send_pending(session, stream, cx)?;
+            self.send_pending(session, stream)?;
         }
         if session.close == Close::AfterReply {
             return Ok(if session.pending.is_empty() {
@@ -90,6 +85,12 @@ impl Worker {
             });
         }
         if session.pending.len() > PENDING_BYTES_MAX {
+            if let Input::Bytes = stage.input {
+                // Other sessions' turns have filled its output since its socket was read.
+                session.input = stage.buffer.clone();
+                session.has_requests = true;
+                session.parser.reset();
+            }
             return Ok(Turn::Waits);
         }
         self.refresh_config();
@@ -98,21 +99,22 @@ impl Worker {
         } else if session.has_requests {
             self.run_waiting(session)
         } else {
-            match self.read(session, stream, cx)? {
+            match self.run_input(connection, stage)? {
                 Some(stopped) => stopped,
                 None => return Ok(Turn::Ended),
             }
         };
+        let Connection { session, stream } = connection;
         // Before the reply leaves, so that whoever has it finds in CLIENT LIST what it says.
         session.publish();
-        self.send(session, stream, cx)?;
+        self.send(session, stream)?;
         if session.close == Close::AfterReply && session.pending.is_empty() {
             return Ok(Turn::Ended);
         }
         if session.close == Close::Now || session.is_killed() {
             return Ok(Turn::Ended);
         }
-        self.wait(session, stream, cx, stopped)
+        self.wait(session, stream, stopped)
     }
 
     /// What a panic outside a command's function leaves: an error in place of the reply that was due, and the end of the
@@ -120,11 +122,10 @@ impl Worker {
     #[cold]
     fn contain_turn(
         &mut self,
-        session: &mut Session,
-        stream: &mut Stream,
-        cx: &mut Context<'_>,
+        connection: &mut Connection,
         panic: &(dyn Any + Send),
     ) -> io::Result<Turn> {
+        let Connection { session, stream } = connection;
         let command = table()
             .by_id(session.last_command)
             .map_or("NULL", |command| &command.full_name);
@@ -137,7 +138,7 @@ impl Worker {
         session.close_after_reply();
         let error = CommandError::Internal(command.into());
         self.outbox.reply(session.version).error(error.line());
-        let sent = catch_unwind(AssertUnwindSafe(|| self.send(session, stream, cx)));
+        let sent = catch_unwind(AssertUnwindSafe(|| self.send(session, stream)));
         match sent {
             Ok(sent) => sent?,
             // It is sending that fails.
@@ -155,14 +156,13 @@ impl Worker {
         &mut self,
         session: &mut Session,
         stream: &mut Stream,
-        cx: &mut Context<'_>,
         stopped: bool,
     ) -> io::Result<Turn> {
         if session.close != Close::No {
             return Ok(Turn::Waits);
         }
         if session.parked.is_some() {
-            return self.listen_while_parked(session, stream, cx);
+            return self.listen_while_parked(session, stream);
         }
         if session.pending.len() > PENDING_BYTES_MAX {
             // The socket will wake it.
@@ -171,9 +171,10 @@ impl Worker {
         if stopped || session.slices.is_some() {
             return Ok(Turn::Yields);
         }
-        Ok(match stream.poll_readable(cx)? {
-            Poll::Ready(()) => Turn::Yields,
-            Poll::Pending => Turn::Waits,
+        Ok(if stream.is_readable() {
+            Turn::Yields
+        } else {
+            Turn::Waits
         })
     }
 
@@ -184,45 +185,40 @@ impl Worker {
         &mut self,
         session: &mut Session,
         stream: &mut Stream,
-        cx: &mut Context<'_>,
     ) -> io::Result<Turn> {
         while session.input.len() < PARKED_INPUT_BYTES_MAX {
-            match stream.poll_read(cx, &mut session.input, READ_BYTES_MAX)? {
-                Poll::Pending => break,
-                Poll::Ready(0) => return Ok(Turn::Ended),
-                Poll::Ready(count) => self.count_read(count),
+            match stream.read(&mut session.input, READ_BYTES_MAX)? {
+                None => break,
+                Some(0) => return Ok(Turn::Ended),
+                Some(count) => self.count_read(count),
             }
         }
         Ok(Turn::Waits)
     }
 
-    /// One read and all whole requests. `None`: the peer has closed. Otherwise whether requests were left.
-    fn read(
+    /// All whole requests of one read. `None`: the peer has closed. Otherwise whether requests were left.
+    fn run_input(
         &mut self,
-        session: &mut Session,
-        stream: &mut Stream,
-        cx: &mut Context<'_>,
+        connection: &mut Connection,
+        stage: &mut Stage,
     ) -> io::Result<Option<bool>> {
-        if session.input.len() > CARRIED_BYTES_MAX {
-            return self.read_long(session, stream, cx);
-        }
-        let mut buffer = std::mem::take(&mut self.read_buffer);
-        buffer.clear();
-        buffer.extend_from_slice(&session.input);
-        let read = stream.poll_read(cx, &mut buffer, READ_BYTES_MAX);
-        let outcome = match read {
-            Poll::Pending => Ok(Some(false)),
-            Poll::Ready(Ok(0)) => Ok(None),
-            Poll::Ready(Err(error)) => Err(error),
-            Poll::Ready(Ok(count)) => {
-                self.count_read(count);
-                session.input = Vec::new();
-                let consumed = self.run(session, &buffer);
-                Ok(Some(self.keep_rest(session, &buffer, consumed)))
+        if let Input::Unread = stage.input {
+            if connection.session.input.len() > CARRIED_BYTES_MAX {
+                return self.read_long(&mut connection.session, &mut connection.stream);
             }
-        };
-        self.read_buffer = buffer;
-        outcome
+            self.read_ahead(connection, stage);
+        }
+        let session = &mut connection.session;
+        match std::mem::take(&mut stage.input) {
+            Input::Unread | Input::Nothing => Ok(Some(false)),
+            Input::End => Ok(None),
+            Input::Failed(error) => Err(error),
+            Input::Panicked(panic) => resume_unwind(panic),
+            Input::Bytes => {
+                let consumed = self.run(session, &stage.buffer, &mut stage.batch);
+                Ok(Some(self.keep_rest(session, &stage.buffer, consumed)))
+            }
+        }
     }
 
     /// A read behind the part of a long request that has arrived. The buffer grows with what arrives, never with what
@@ -232,7 +228,6 @@ impl Worker {
         &mut self,
         session: &mut Session,
         stream: &mut Stream,
-        cx: &mut Context<'_>,
     ) -> io::Result<Option<bool>> {
         let arrived = session.input.len();
         let missing = session.parser.bytes_needed().saturating_sub(arrived);
@@ -240,10 +235,10 @@ impl Worker {
         // Not a byte beyond the request, so that the next ones come through the worker's buffer again.
         let max = missing.clamp(1, most);
         session.input.reserve(max);
-        match stream.poll_read(cx, &mut session.input, max)? {
-            Poll::Pending => Ok(Some(false)),
-            Poll::Ready(0) => Ok(None),
-            Poll::Ready(count) => {
+        match stream.read(&mut session.input, max)? {
+            None => Ok(Some(false)),
+            Some(0) => Ok(None),
+            Some(count) => {
                 self.count_read(count);
                 if session.input.len() < arrived + missing {
                     limits::enforce_query_limit(&self.server, &self.settings, session);
@@ -258,7 +253,9 @@ impl Worker {
     fn run_waiting(&mut self, session: &mut Session) -> bool {
         session.parked = None;
         let mut input = std::mem::take(&mut session.input);
-        let consumed = self.run(session, &input);
+        let mut batch = std::mem::take(&mut self.batch);
+        let consumed = self.run(session, &input, &mut batch);
+        self.batch = batch;
         if consumed.bytes == 0 {
             session.input = input;
         } else if consumed.bytes < input.len() {
@@ -274,11 +271,10 @@ impl Worker {
         session.has_requests
     }
 
-    fn run(&mut self, session: &mut Session, input: &[u8]) -> Consumed {
+    fn run(&mut self, session: &mut Session, input: &[u8], batch: &mut Batch) -> Consumed {
         let now = Self::now();
         session.active_at_ms = now.0.max(0) as u64;
         let (server, settings) = (Rc::clone(&self.server), Rc::clone(&self.settings));
-        let mut batch = std::mem::take(&mut self.batch);
         let mut executor = Executor::new(
             &server,
             &settings,
@@ -289,9 +285,7 @@ impl Worker {
             &mut self.tools,
             now,
         );
-        let consumed = executor.run(input, &self.limits, &mut batch);
-        self.batch = batch;
-        consumed
+        executor.run(input, &self.limits, batch)
     }
 
     /// Moves what was not consumed of the worker's buffer into the session's own.
@@ -334,25 +328,20 @@ impl Worker {
 
     /// Sends the turn's output, or keeps what the socket does not take.
     #[inline]
-    fn send(
-        &mut self,
-        session: &mut Session,
-        stream: &mut Stream,
-        cx: &mut Context<'_>,
-    ) -> io::Result<()> {
+    fn send(&mut self, session: &mut Session, stream: &mut Stream) -> io::Result<()> {
         if self.outbox.is_empty() {
             return Ok(());
         }
         if !session.pending.is_empty() || !self.outbox.splices.is_empty() {
             session.pending.take(&mut self.outbox, 0);
-            self.send_pending(session, stream, cx)?;
+            self.send_pending(session, stream)?;
             self.note_pending(session);
             return Ok(());
         }
-        let written = stream.poll_write(cx, &self.outbox.bytes);
+        let written = stream.write(&self.outbox.bytes);
         self.server.stats.worker(self.state.index).writes.add(1);
         match written {
-            Poll::Ready(Ok(count)) => {
+            Ok(Some(count)) => {
                 self.server
                     .stats
                     .worker(self.state.index)
@@ -363,13 +352,13 @@ impl Worker {
                     return Ok(());
                 }
                 session.pending.take(&mut self.outbox, count);
-                self.send_pending(session, stream, cx)?;
+                self.send_pending(session, stream)?;
             }
-            Poll::Ready(Err(error)) => {
+            Err(error) => {
                 self.outbox.clear();
                 return Err(error);
             }
-            Poll::Pending => session.pending.take(&mut self.outbox, 0),
+            Ok(None) => session.pending.take(&mut self.outbox, 0),
         }
         self.note_pending(session);
         Ok(())
@@ -383,12 +372,7 @@ impl Worker {
 
     /// Sends as much of what waits as the socket takes.
     #[cold]
-    fn send_pending(
-        &mut self,
-        session: &mut Session,
-        stream: &mut Stream,
-        cx: &mut Context<'_>,
-    ) -> io::Result<()> {
+    fn send_pending(&mut self, session: &mut Session, stream: &mut Stream) -> io::Result<()> {
         let stats = self.server.stats.worker(self.state.index);
         for _ in 0..WRITES_MAX {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
@@ -396,26 +380,26 @@ impl Worker {
             if used == 0 {
                 break;
             }
-            match stream.poll_write_vectored(cx, &slices[..used])? {
-                Poll::Ready(count) => {
+            match stream.write_vectored(&slices[..used])? {
+                Some(count) => {
                     stats.writes.add(1);
                     stats.written_bytes.add(count as u64);
                     session.pending.advance(count);
                 }
-                Poll::Pending => return Ok(()),
+                None => return Ok(()),
             }
         }
         if session.pending.is_empty() {
             session.soft_limit_since_ms = None;
         } else {
             // Enough for one turn, though the socket would take more.
-            cx.waker().wake_by_ref();
+            session.wake();
         }
         Ok(())
     }
 
     #[inline]
-    fn count_read(&self, count: usize) {
+    pub(super) fn count_read(&self, count: usize) {
         let stats = self.server.stats.worker(self.state.index);
         stats.reads.add(1);
         stats.read_bytes.add(count as u64);

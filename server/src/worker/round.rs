@@ -1,0 +1,199 @@
+//! A round: every session that is ready gets its turn, in groups whose input is read and parsed ahead.
+//!
+//! A client that sends one request at a time gives the processor nothing to look ahead to: each lookup waits for
+//! memory, once for the table and once for the entry. But under load several such clients are ready together. So the
+//! sockets of a group are read one after the other, their requests parsed and their keys hashed; then all their
+//! lookups' memory is asked for; and only then do the turns run, in the order in which the sessions became ready.
+
+use std::any::Any;
+use std::future::poll_fn;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll};
+
+use storage::DbIndex;
+
+use crate::execute::Batch;
+
+use super::poller::Poller;
+use super::sessions::Connection;
+use super::turn::{CARRIED_BYTES_MAX, READ_BYTES_MAX, Turn};
+use super::{Worker, with_worker};
+
+/// Most turns of one round; the worker's other business comes between rounds.
+const TURNS_MAX: usize = 64;
+/// Most sessions read ahead: the first one's reply waits for so many reads.
+const GROUP_SESSIONS_MAX: usize = 8;
+/// A group is closed once it has so many keys: more would push one another out of the nearest cache.
+const GROUP_KEYS_MAX: usize = 64;
+
+/// The task that gives sessions their turns; never ends.
+pub(super) async fn run(mut poller: Poller) {
+    loop {
+        poll_fn(|cx| with_worker(|worker| worker.poll_ready(cx, &mut poller))).await;
+        with_worker(Worker::round);
+        if with_worker(|worker| !worker.ready.is_empty()) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// What a session's turn begins with.
+pub(super) struct Stage {
+    pub(super) session: u32,
+    /// The database that was selected when the keys were hashed; a hint.
+    db: DbIndex,
+    /// What the socket had, behind what was left of an incomplete request.
+    pub(super) buffer: Vec<u8>,
+    /// The first requests in `buffer`.
+    pub(super) batch: Batch,
+    pub(super) input: Input,
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self {
+            session: 0,
+            db: 0,
+            buffer: Vec::with_capacity(READ_BYTES_MAX),
+            batch: Batch::default(),
+            input: Input::Unread,
+        }
+    }
+}
+
+/// What reading ahead has found.
+#[derive(Default)]
+pub(super) enum Input {
+    /// The socket has not been read.
+    #[default]
+    Unread,
+    /// The socket had nothing.
+    Nothing,
+    /// The peer has closed.
+    End,
+    /// Something has come, and the requests at the front of the buffer are parsed.
+    Bytes,
+    /// The socket is broken.
+    Failed(io::Error),
+    /// Reading or parsing panicked.
+    Panicked(Box<dyn Any + Send>),
+}
+
+impl Worker {
+    /// Takes note of which sockets have become ready; done once there is a session to serve.
+    fn poll_ready(&mut self, cx: &mut Context<'_>, poller: &mut Poller) -> Poll<()> {
+        let sessions = &mut self.sessions;
+        let told = poller.take(cx, |index, readiness| {
+            if let Some(connection) = sessions.connection_mut(index) {
+                connection.stream.note(readiness);
+                connection.session.wake();
+            }
+        });
+        if let Err(error) = told {
+            tracing::error!("Cannot learn which sockets are ready: {error}");
+        }
+        if self.ready.wait(cx.waker()) {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+
+    /// Gives a turn to each session that is ready now; those that become ready meanwhile come in the next round.
+    fn round(&mut self) {
+        self.refresh_config();
+        let mut stages = std::mem::take(&mut self.stages);
+        let mut left = self.ready.len().min(TURNS_MAX);
+        while left > 0 {
+            let staged = self.stage_group(&mut stages, left);
+            left -= staged;
+            self.warm(&stages[..staged]);
+            for stage in &mut stages[..staged] {
+                if self.turn(stage) == Turn::Yields
+                    && let Some(session) = self.sessions.get_mut(stage.session)
+                {
+                    session.wake();
+                }
+            }
+        }
+        self.stages = stages;
+    }
+
+    /// Reads ahead for a group of up to `left` sessions; how many it is.
+    fn stage_group(&mut self, stages: &mut Vec<Stage>, left: usize) -> usize {
+        let (mut staged, mut keys) = (0, 0);
+        while staged < left.min(GROUP_SESSIONS_MAX) && keys < GROUP_KEYS_MAX {
+            let Some(session) = self.ready.pop() else {
+                break;
+            };
+            if stages.len() == staged {
+                stages.push(Stage::default());
+            }
+            let stage = &mut stages[staged];
+            stage.session = session;
+            stage.input = Input::Unread;
+            stage.batch.forget();
+            let ahead = catch_unwind(AssertUnwindSafe(|| self.stage(stage)));
+            if let Err(panic) = ahead {
+                stage.input = Input::Panicked(panic);
+            }
+            keys += stage.batch.hashes().len();
+            staged += 1;
+        }
+        staged
+    }
+
+    /// Reads a session's socket ahead if its turn would begin with that.
+    #[inline]
+    fn stage(&mut self, stage: &mut Stage) {
+        let Some(mut connection) = self.sessions.take(stage.session) else {
+            return;
+        };
+        connection.session.queued.set(false);
+        if connection.session.awaits_input() && connection.session.input.len() <= CARRIED_BYTES_MAX
+        {
+            self.read_ahead(&mut connection, stage);
+        }
+        self.sessions.put(stage.session, connection);
+    }
+
+    /// One read, and the first requests in it parsed.
+    #[inline]
+    pub(super) fn read_ahead(&mut self, connection: &mut Connection, stage: &mut Stage) {
+        let Connection { session, stream } = connection;
+        stage.buffer.clear();
+        stage.buffer.extend_from_slice(&session.input);
+        stage.input = match stream.read(&mut stage.buffer, READ_BYTES_MAX) {
+            Ok(None) => Input::Nothing,
+            Ok(Some(0)) => Input::End,
+            Err(error) => Input::Failed(error),
+            Ok(Some(count)) => {
+                self.count_read(count);
+                session.input = Vec::new();
+                stage.db = session.db;
+                let limits = self.limits_of(session);
+                stage
+                    .batch
+                    .parse_first(&self.server, session, &limits, &stage.buffer);
+                Input::Bytes
+            }
+        };
+    }
+
+    /// Starts loading what the lookups of a group will read.
+    #[inline]
+    fn warm(&mut self, stages: &[Stage]) {
+        let keys: usize = stages.iter().map(|stage| stage.batch.hashes().len()).sum();
+        if keys < 2 {
+            return;
+        }
+        let keyspace = &self.server.keyspace;
+        for stage in stages {
+            keyspace.warm_table(stage.db, stage.batch.hashes());
+        }
+        for stage in stages {
+            keyspace.warm_entries(stage.db, stage.batch.hashes());
+        }
+    }
+}
