@@ -137,6 +137,14 @@ impl RequestParser {
         self.bytes_needed.max(1)
     }
 
+    /// Whether many arguments of the request have been read and more are to come, so that `bytes_needed` says nothing
+    /// about its end.
+    pub fn is_amid_arguments(&self) -> bool {
+        self.partial
+            .as_ref()
+            .is_some_and(|partial| partial.remaining > 1)
+    }
+
     /// Forgets a partial request.
     pub fn reset(&mut self) {
         *self = RequestParser::default();

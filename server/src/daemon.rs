@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::NUTHATCH_VERSION;
@@ -23,6 +24,14 @@ pub fn run(mut loaded: Loaded, logging: Logging) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let config = loaded.config.clone();
+    // Before anything tells that the server runs: whoever is told may send one.
+    let signals = match Signals::catch() {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::error!("Cannot handle signals: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let server = match start(loaded) {
         Ok(server) => server,
         Err(error) => {
@@ -43,18 +52,12 @@ pub fn run(mut loaded: Loaded, logging: Logging) -> ExitCode {
     }
     tracing::info!("Server initialized");
     announce(&config, &server);
-    let code = match wait(server) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("Cannot handle signals: {error}");
-            ExitCode::FAILURE
-        }
-    };
+    wait(server, signals);
     if !config.pidfile.is_empty() {
         remove_pid_file(&config.path(&config.pidfile));
     }
     tracing::warn!("Nuthatch is now ready to exit, bye bye...");
-    code
+    ExitCode::SUCCESS
 }
 
 fn announce(config: &Config, server: &RunningServer) {
@@ -70,33 +73,35 @@ fn announce(config: &Config, server: &RunningServer) {
 }
 
 /// Waits for the end, asking for it when a signal says so. A second signal ends the process at once.
-fn wait(server: RunningServer) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()?;
+fn wait(server: RunningServer, signals: Signals) {
+    let Signals { runtime, mut caught } = signals;
     let stopper = server.stopper();
     runtime.block_on(async {
-        let mut signals = Signals::new()?;
         tokio::select! {
-            name = signals.next() => {
+            name = caught.next() => {
                 tracing::warn!("Received {name} scheduling shutdown...");
                 stopper.stop();
             }
-            () = stopper.stopped() => return Ok(()),
+            () = stopper.stopped() => return,
         }
         tokio::select! {
-            name = signals.next() => {
+            name = caught.next() => {
                 tracing::warn!("Received {name} while shutting down: exiting at once");
                 std::process::exit(1);
             }
-            () = stopper.stopped() => Ok::<(), io::Error>(()),
+            () = stopper.stopped() => {}
         }
-    })?;
+    });
     server.wait();
-    Ok(())
 }
 
+/// The signals that have come since [`Signals::catch`].
 struct Signals {
+    runtime: Runtime,
+    caught: Caught,
+}
+
+struct Caught {
     term: Signal,
     int: Signal,
     /// Caught and not acted on: a terminal that goes away does not take the server along.
@@ -104,14 +109,22 @@ struct Signals {
 }
 
 impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
+    fn catch() -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()?;
+        let context = runtime.enter();
+        let caught = Caught {
             term: signal(SignalKind::terminate())?,
             int: signal(SignalKind::interrupt())?,
             _hangup: signal(SignalKind::hangup())?,
-        })
+        };
+        drop(context);
+        Ok(Self { runtime, caught })
     }
+}
 
+impl Caught {
     async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.term.recv() => "SIGTERM",

@@ -232,8 +232,12 @@ impl Worker {
         let arrived = session.input.len();
         let missing = session.parser.bytes_needed().saturating_sub(arrived);
         let most = arrived.clamp(READ_BYTES_MAX, LONG_READ_BYTES_MAX);
-        // Not a byte beyond the request, so that the next ones come through the worker's buffer again.
-        let max = missing.clamp(1, most);
+        let max = if session.parser.is_amid_arguments() {
+            missing.clamp(READ_BYTES_MAX, most)
+        } else {
+            // Not a byte beyond the request, so that the next ones come through the worker's buffer again.
+            missing.clamp(1, most)
+        };
         session.input.reserve(max);
         match stream.read(&mut session.input, max)? {
             None => Ok(Some(false)),
