@@ -74,7 +74,10 @@ fn announce(config: &Config, server: &RunningServer) {
 
 /// Waits for the end, asking for it when a signal says so. A second signal ends the process at once.
 fn wait(server: RunningServer, signals: Signals) {
-    let Signals { runtime, mut caught } = signals;
+    let Signals {
+        runtime,
+        mut caught,
+    } = signals;
     let stopper = server.stopper();
     runtime.block_on(async {
         tokio::select! {

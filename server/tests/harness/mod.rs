@@ -111,6 +111,16 @@ impl TestClient {
         self.expect(reply);
     }
 
+    /// Reads until these bytes have come.
+    pub(crate) fn skip_to(&mut self, expected: &str) {
+        let mut got = Vec::new();
+        let mut byte = [0];
+        while !got.ends_with(expected.as_bytes()) {
+            self.stream.read_exact(&mut byte).unwrap();
+            got.extend_from_slice(&byte);
+        }
+    }
+
     /// Fails unless the server closes the connection now.
     #[track_caller]
     pub(crate) fn expect_end(&mut self) {
