@@ -47,26 +47,30 @@ fn a_session_killed_by_one_before_it_runs_nothing() {
 #[test]
 fn what_others_publish_to_a_session_comes_before_its_own_reply() {
     let server = server();
-    let mut subscriber = server.client();
-    // Whatever its attributes are: they come before this reply.
-    subscriber.send(request(&["HELLO", "3"]));
-    subscriber.send(request(&["SUBSCRIBE", "news"]));
-    subscriber.skip_to(">3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n");
+    let (mut subscriber, mut other) = (server.client(), server.client());
+    for (client, channel) in [(&mut subscriber, "news"), (&mut other, "else")] {
+        client.send(request(&["HELLO", "3"]));
+        client.send(request(&["SUBSCRIBE", channel]));
+        client.skip_to(&format!("$9\r\nsubscribe\r\n$4\r\n{channel}\r\n:1\r\n"));
+    }
     let mut publisher = server.client();
     publisher.call(&["PING"], "+PONG\r\n");
     // A short message, and one behind which the subscriber's own request has to wait for its socket.
-    for len in [2, 8_000_000] {
+    for len in [2, 24_000_000] {
         let message = "x".repeat(len);
         publisher.call(&["MULTI"], "+OK\r\n");
         publisher.call(&["PUBLISH", "news", &message], "+QUEUED\r\n");
         together(&server, || {
             publisher.send(request(&["EXEC"]));
+            // The first command of a subscriber hands the message out, to all.
+            other.send(request(&["PING"]));
             subscriber.send(request(&["PING", "after"]));
         });
         subscriber.expect(format!(
             ">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n${len}\r\n{message}\r\n$5\r\nafter\r\n"
         ));
         publisher.expect("*1\r\n:1\r\n");
+        other.expect("+PONG\r\n");
     }
 }
 

@@ -86,6 +86,8 @@ impl TestClient {
     #[track_caller]
     pub(crate) fn expect(&mut self, expected: impl AsRef<[u8]>) {
         let expected = expected.as_ref();
+        let shown =
+            |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(2000)]).into_owned();
         let mut got = Vec::new();
         let mut piece = vec![0; 64 * 1024];
         while got.len() < expected.len() && expected.starts_with(&got) {
@@ -93,13 +95,10 @@ impl TestClient {
             match self.stream.read(&mut piece[..room]) {
                 Ok(0) => break,
                 Ok(count) => got.extend_from_slice(&piece[..count]),
-                Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&got)),
+                Err(error) => panic!("{error} after {:?}", shown(&got)),
             }
         }
         if got != expected {
-            let shown = |bytes: &[u8]| {
-                String::from_utf8_lossy(&bytes[..bytes.len().min(2000)]).into_owned()
-            };
             panic!("expected {:?}\n     got {:?}", shown(expected), shown(&got));
         }
     }
