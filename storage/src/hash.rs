@@ -14,6 +14,9 @@ use crate::slot::{SLOT_COUNT, key_slot};
 /// log2 of the number of cluster slots.
 const SLOT_BITS: u32 = SLOT_COUNT.trailing_zeros();
 
+/// Low position bits that [`Mixed`] does not see, because a [`crate::wheel::Record40`] does not hold them.
+const RECORD_SHIFT: u32 = 24;
+
 /// A key's slot, shard and position; computed once per key and unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyHash {
@@ -39,6 +42,9 @@ pub struct Key<'k> {
 pub struct KeyHasher {
     state: FixedState,
     shard_bits: u32,
+    /// Bits that positions keep.
+    #[cfg(test)]
+    kept: u64,
 }
 
 impl KeyHasher {
@@ -48,7 +54,15 @@ impl KeyHasher {
         Self {
             state: FixedState::with_seed(seed),
             shard_bits: shards.trailing_zeros(),
+            #[cfg(test)]
+            kept: u64::MAX,
         }
+    }
+
+    /// The same, but for the position bits that are not in `kept`: they are 0, so that keys crowd.
+    #[cfg(test)]
+    pub(crate) fn crowding(self, kept: u64) -> Self {
+        Self { kept, ..self }
     }
 
     /// Where `key` lives.
@@ -87,7 +101,36 @@ impl KeyHasher {
         let top = slot_in_shard
             .checked_shl(64 - self.slot_bits())
             .unwrap_or(0);
-        top | hash >> self.slot_bits()
+        let position = top | hash >> self.slot_bits();
+        #[cfg(test)]
+        let position = position & self.kept;
+        position
+    }
+}
+
+/// A position stirred for the inside of a segment, where the first bits of all positions are the same. It is made
+/// of a wheel record's bits only, so that a record alone leads to its keys.
+#[derive(Clone, Copy)]
+pub(crate) struct Mixed(u64);
+
+impl Mixed {
+    /// Stirs `position`.
+    #[inline]
+    pub(crate) fn from_position(position: u64) -> Self {
+        // Fibonacci hashing: 2^64 / golden ratio spreads whatever bits differ to those above them.
+        Self((position >> RECORD_SHIFT).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    /// A number below `count`, made of the upper half.
+    #[inline]
+    pub(crate) fn below(self, count: usize) -> usize {
+        (((self.0 >> 32) * count as u64) >> 32) as usize
+    }
+
+    /// A filter, made of the lower half: keys that share it are few. Never 0, which marks an empty place.
+    #[inline]
+    pub(crate) fn fingerprint(self) -> u8 {
+        ((self.0 >> 24) as u8).max(1)
     }
 }
 

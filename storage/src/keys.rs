@@ -17,7 +17,7 @@ impl Unit<'_> {
         }
         if from.bytes != to.bytes {
             self.copy_value(db, from, db, to);
-            self.shard_mut(from.hash.shard).remove(db, from);
+            self.remove(db, from);
             self.spoil_watches(db, from);
         }
         true
@@ -38,7 +38,7 @@ impl Unit<'_> {
             return false;
         }
         self.copy_value(from_db, key, to_db, key);
-        self.shard_mut(key.hash.shard).remove(from_db, key);
+        self.remove(from_db, key);
         self.spoil_watches(from_db, key);
         true
     }

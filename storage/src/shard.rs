@@ -317,7 +317,7 @@ impl Shard {
         let segment = self.db(db)?.table.segment(position);
         // SAFETY: words in the table own live entries, and `&self` keeps them so.
         let entries = segment.words().map(|word| unsafe { EntryView::new(word) });
-        Some((entries, segment.end()))
+        Some((entries, segment.end(position)))
     }
 
     /// A random entry, expired or not.
@@ -500,11 +500,12 @@ impl Shard {
     }
 
     /// Removes `key`; whether it was there, expired or not.
-    pub(crate) fn remove(&mut self, db: DbIndex, key: &Key<'_>) -> bool {
+    pub(crate) fn remove(&mut self, db: DbIndex, key: &Key<'_>, hasher: &KeyHasher) -> bool {
         let Some(database) = self.dbs[db as usize].as_mut() else {
             return false;
         };
-        let Some(word) = database.table.remove(key.hash.position, key.bytes) else {
+        let removed = database.table.remove(key.hash.position, key.bytes, hasher);
+        let Some(word) = removed else {
             return false;
         };
         self.departed(db, word);
@@ -792,12 +793,8 @@ impl Shard {
             let Some(record) = database.wheel.as_mut().and_then(|wheel| wheel.pop_due(now)) else {
                 return false;
             };
-            for word in database
-                .table
-                .matches(record, hasher)
-                .filter(|word| word.has_ttl())
-                .collect::<smallvec::SmallVec<[_; 4]>>()
-            {
+            let matches = database.table.matches(record, hasher);
+            for word in matches.into_iter().filter(|word| word.has_ttl()) {
                 self.expire_or_refile(db, word, record, now, hasher, &mut gone);
             }
         }
@@ -832,7 +829,7 @@ impl Shard {
         let position = position_of(word, hasher);
         database
             .table
-            .remove_entry(position, word.entry())
+            .remove_entry(position, word.entry(), hasher)
             .expect("the word is in the table");
         self.departed(db, word);
     }
@@ -934,6 +931,7 @@ fn earliest_expiry(table: &Table, record: Record40, hasher: &KeyHasher) -> Optio
     // SAFETY: words in the table own live entries, and it is borrowed.
     table
         .matches(record, hasher)
+        .into_iter()
         .filter_map(|word| unsafe { EntryView::new(word) }.expire_at())
         .min()
 }

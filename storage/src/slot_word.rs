@@ -7,13 +7,18 @@
 //! | 60 | the entry has an expire time | the exclusive lock |
 //! | 59 | snapshot parity | the exclusive lock |
 //! | 58:56 | kind of value | the exclusive lock |
-//! | 55:48 | fingerprint: position bits 23:16 | never |
-//! | 47:0 | address of the entry | the exclusive lock |
+//! | 55:48 | fingerprint: [`Mixed::fingerprint`], never 0 | never |
+//! | 47:3 | address of the entry, which is a multiple of 8 | the exclusive lock |
+//! | 2:0 | displacement: how many buckets past its home the word lies, 7 for 7 and more | the exclusive lock |
+//!
+//! A word of 0 is an empty place. The displacement is the place's rather than the entry's: [`SlotWord::store`] keeps
+//! it, [`SlotWord::put`] sets it.
 
 use std::sync::atomic::Ordering;
 
 use super::sync::{AtomicU64, IS_MODEL};
 use crate::entry::EntryPtr;
+use crate::hash::Mixed;
 
 const FREQUENCY_ONE: u64 = 1 << 62;
 const FREQUENCY_MASK: u64 = 0b11 << 62;
@@ -22,8 +27,11 @@ const PARITY: u64 = 1 << 59;
 const KIND_SHIFT: u32 = 56;
 const KIND_MASK: u64 = 0b111 << KIND_SHIFT;
 const FINGERPRINT_SHIFT: u32 = 48;
-const FINGERPRINT_MASK: u64 = 0xff << FINGERPRINT_SHIFT;
-const ADDRESS_MASK: u64 = (1 << 48) - 1;
+const ADDRESS_MASK: u64 = ((1 << 48) - 1) & !DISPLACEMENT_MASK;
+const DISPLACEMENT_MASK: u64 = 0b111;
+
+/// A displacement of this many buckets or more is not told apart.
+pub(crate) const DISPLACEMENT_MAX: usize = DISPLACEMENT_MASK as usize;
 
 /// How a value is laid out in its entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +60,9 @@ impl Kind {
 pub(crate) struct Word(pub(crate) u64);
 
 impl Word {
+    /// What an empty place holds.
+    pub(crate) const EMPTY: Word = Word(0);
+
     /// A word for a new entry: never hit, not queued.
     #[inline]
     pub(crate) fn new(
@@ -62,7 +73,9 @@ impl Word {
         parity: bool,
     ) -> Self {
         debug_assert!(entry.address() & !ADDRESS_MASK == 0);
-        let mut bits = entry.address() | fingerprint_bits(position) | (kind as u64) << KIND_SHIFT;
+        let fingerprint = u64::from(Mixed::from_position(position).fingerprint());
+        let mut bits =
+            entry.address() | fingerprint << FINGERPRINT_SHIFT | (kind as u64) << KIND_SHIFT;
         bits |= if has_ttl { HAS_TTL } else { 0 };
         bits |= if parity { PARITY } else { 0 };
         Self(bits)
@@ -104,10 +117,28 @@ impl Word {
         (self.0 >> 62) as u8
     }
 
-    /// Whether a key at `position` may be this one: a filter before the entry is read.
+    /// Whether this is an empty place.
     #[inline]
-    pub(crate) fn may_be_at(self, position: u64) -> bool {
-        (self.0 ^ fingerprint_bits(position)) & FINGERPRINT_MASK == 0
+    pub(crate) fn is_empty(self) -> bool {
+        self == Word::EMPTY
+    }
+
+    /// [`Mixed::fingerprint`] of the key, 0 in an empty place.
+    #[inline]
+    pub(crate) fn fingerprint(self) -> u8 {
+        (self.0 >> FINGERPRINT_SHIFT) as u8
+    }
+
+    /// How many buckets past its home the word lies; [`DISPLACEMENT_MAX`] for more than that, too.
+    #[inline]
+    pub(crate) fn displacement(self) -> usize {
+        (self.0 & DISPLACEMENT_MASK) as usize
+    }
+
+    /// The same word, `buckets` past its home.
+    #[inline]
+    pub(crate) fn displaced(self, buckets: usize) -> Self {
+        Self(self.0 & !DISPLACEMENT_MASK | buckets.min(DISPLACEMENT_MAX) as u64)
     }
 
     /// The same word with another parity.
@@ -137,8 +168,9 @@ pub(crate) struct SlotWord(AtomicU64);
 const _: () = assert!(IS_MODEL || size_of::<SlotWord>() == 8);
 
 impl SlotWord {
-    pub(crate) fn new(word: Word) -> Self {
-        Self(AtomicU64::new(word.0))
+    /// An empty place.
+    pub(crate) fn empty() -> Self {
+        Self(AtomicU64::new(Word::EMPTY.0))
     }
 
     /// The word as it is now.
@@ -149,9 +181,15 @@ impl SlotWord {
         Word(self.0.load(Ordering::Relaxed))
     }
 
-    /// Replaces the word. Only under the exclusive lock, as `&mut` says.
+    /// Replaces the word, but for the displacement. Only under the exclusive lock, as `&mut` says.
     #[inline]
     pub(crate) fn store(&mut self, word: Word) {
+        self.put(word.displaced(self.load().displacement()));
+    }
+
+    /// Replaces the word with its displacement. Only under the exclusive lock, as `&mut` says.
+    #[inline]
+    pub(crate) fn put(&mut self, word: Word) {
         // Relaxed: see `load`.
         self.0.store(word.0, Ordering::Relaxed);
     }
@@ -165,9 +203,4 @@ impl SlotWord {
             self.0.store(seen.0 + FREQUENCY_ONE, Ordering::Relaxed);
         }
     }
-}
-
-#[inline]
-fn fingerprint_bits(position: u64) -> u64 {
-    position << 32 & FINGERPRINT_MASK
 }

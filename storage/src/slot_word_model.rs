@@ -25,9 +25,11 @@ use loom::sync::{Arc, RwLock};
 use loom::thread;
 
 use crate::entry::EntryPtr;
+use crate::hash::Mixed;
 use slot_word::{Kind, SlotWord, Word};
 
-const POSITION: u64 = 0x00a5_0000;
+const POSITION: u64 = 0x00a5_0000_0000_0000;
+const DISPLACEMENT: usize = 3;
 const ENTRIES: u64 = 2;
 
 /// An entry as the model sees it: reading one that is being freed is a race, which `loom` reports.
@@ -63,8 +65,10 @@ fn word(entry: u64, parity: bool) -> Word {
 impl Model {
     /// One key, of old parity: a snapshot has just begun.
     fn new() -> Arc<Self> {
+        let mut slot = SlotWord::empty();
+        slot.put(word(0, false).displaced(DISPLACEMENT));
         let shard = Shard {
-            slot: SlotWord::new(word(0, false)),
+            slot,
             present: true,
             parity: true,
             shown: 0,
@@ -172,7 +176,8 @@ impl Model {
                 found.has_ttl()
                     && found.parity()
                     && found.kind() == Kind::Raw
-                    && found.may_be_at(POSITION)
+                    && found.fingerprint() == Mixed::from_position(POSITION).fingerprint()
+                    && found.displacement() == DISPLACEMENT
             );
             assert!(
                 found.frequency() <= hits_max,

@@ -560,7 +560,7 @@ impl<'e> Unit<'e> {
     fn remove_expired(&mut self, db: DbIndex, key: &Key<'_>) {
         let shard = self.shard_mut(key.hash.shard);
         shard.watches.changed(db, key.bytes);
-        shard.remove(db, key);
+        self.remove(db, key);
         self.tally.expired += 1;
         self.note(db, key, NoteKind::Expired);
     }
@@ -630,9 +630,15 @@ impl<'e> Unit<'e> {
         if !self.live(db, key) {
             return false;
         }
-        self.shard_mut(key.hash.shard).remove(db, key);
+        self.remove(db, key);
         self.changed(db, key);
         true
+    }
+
+    /// Takes `key` out of its shard, expired or not.
+    pub(crate) fn remove(&mut self, db: DbIndex, key: &Key<'_>) {
+        let hasher = self.keyspace.hasher();
+        self.shard_mut(key.hash.shard).remove(db, key, hasher);
     }
 
     /// Sets or removes the expire time of `key`; whether the key is there.

@@ -428,7 +428,7 @@ fn an_emptied_segment_gives_its_memory_back() {
     let hasher = keyspace.hasher();
     let mut shard = keyspace.shards[0].lock.write();
     for n in 0..448 {
-        assert!(shard.remove(0, &hasher.key(key(n).as_bytes())));
+        assert!(shard.remove(0, &hasher.key(key(n).as_bytes()), hasher));
     }
     let table = &mut shard.dbs[0].as_mut().unwrap().table;
     let mut from = Some(0);

@@ -126,6 +126,6 @@ impl Shard {
                 slot.store(word.with_parity(parity));
             }
         }
-        segment.end()
+        segment.end(position)
     }
 }

@@ -1,7 +1,11 @@
 //! Recomputes everything that a table keeps count of, and checks its shape.
 
+use super::child::{Child, Target};
+use super::segment::BUCKETS_MAX;
+use super::trie::LEVEL_BITS;
 use super::*;
 
+#[derive(Default)]
 struct Census {
     bytes: usize,
     words: Vec<Word>,
@@ -10,70 +14,74 @@ struct Census {
 impl Table {
     /// Checks every invariant of the table and returns its words.
     pub(crate) fn audit(&self, hasher: &KeyHasher) -> Vec<Word> {
-        let mut census = Census {
-            bytes: size_of::<Node>(),
-            words: Vec::new(),
-        };
-        self.audit_node(&self.root, 0, 0, hasher, &mut census);
-        assert_eq!(census.bytes, self.bytes, "bytes of nodes and segments");
+        let mut census = Census::default();
+        self.audit_child(self.trie.root, 0, 0, 0, hasher, &mut census);
+        assert_eq!(census.bytes, self.bytes(), "bytes of nodes and segments");
         assert_eq!(census.words.len(), self.len, "number of keys");
         census.words
     }
 
-    fn audit_node(
+    /// Checks what `child` leads to: all positions that agree with `prefix` in the first `depth` bits. A node would
+    /// stand at `level`.
+    fn audit_child(
         &self,
-        node: &Node,
+        child: Child,
         level: u32,
         prefix: u64,
+        depth: u32,
         hasher: &KeyHasher,
         census: &mut Census,
     ) {
-        let mut first = 0;
-        for run in node.children.chunk_by(|a, b| a == b) {
-            let shift = 64 - (level + 1) * FANOUT_BITS;
-            let prefix = prefix | (first as u64) << shift;
-            match run[0].kind() {
-                ChildKind::Segment(segment) => {
-                    // SAFETY: segments live as long as the trie.
-                    let segment = unsafe { segment.as_ref() };
-                    assert_eq!(
-                        segment.prefix, prefix,
-                        "a segment hangs where its prefix says"
-                    );
-                    assert_eq!(
-                        run.len(),
-                        FANOUT >> (segment.depth - level * FANOUT_BITS),
-                        "and as widely as its depth says"
-                    );
-                    self.audit_segment(segment, hasher, census);
-                }
-                ChildKind::Node(below) => {
-                    assert_eq!(run.len(), 1, "a node hangs in one place");
-                    census.bytes += size_of::<Node>();
-                    // SAFETY: nodes live as long as the trie.
-                    self.audit_node(unsafe { below.as_ref() }, level + 1, prefix, hasher, census);
-                }
+        let node = match child.target() {
+            Target::Segment(_) => {
+                let segment = self.segment(prefix);
+                assert_eq!(segment.depth(), depth, "a segment is as wide as it says");
+                return self.audit_segment(segment, prefix, hasher, census);
             }
+            Target::Node(node) => node,
+        };
+        assert_eq!(depth, level * LEVEL_BITS, "nodes stand at whole levels");
+        assert!((1..=LEVEL_BITS).contains(&node.bits()));
+        // SAFETY: nodes live as long as the trie.
+        let children = unsafe { &*node.children() };
+        assert!(
+            children.chunks_exact(2).any(|pair| pair[0] != pair[1]),
+            "no node is wider than it must be"
+        );
+        census.bytes += size_of_val(children);
+        let mut first = 0;
+        for run in children.chunk_by(|a, b| a == b) {
+            let bits = node.bits() - run.len().ilog2();
+            assert!(run.len().is_power_of_two() && first % run.len() == 0);
+            let shift = 64 - level * LEVEL_BITS - node.bits();
+            let prefix = prefix | (first as u64) << shift;
+            self.audit_child(run[0], level + 1, prefix, depth + bits, hasher, census);
             first += run.len();
         }
     }
 
-    fn audit_segment(&self, segment: &Segment, hasher: &KeyHasher, census: &mut Census) {
-        census.bytes += segment.bytes();
-        assert!(segment.depth <= DEPTH_MAX);
+    fn audit_segment(
+        &self,
+        segment: &Segment,
+        prefix: u64,
+        hasher: &KeyHasher,
+        census: &mut Census,
+    ) {
+        census.bytes += size_of_val(segment);
+        assert!(segment.depth() <= DEPTH_MAX);
         assert!(
-            segment.words.num_buckets() <= SEGMENT_BUCKETS || segment.depth == DEPTH_MAX,
+            segment.buckets() <= BUCKETS_MAX || segment.depth() == DEPTH_MAX,
             "segments split in time"
         );
-        for word in segment.words() {
-            let position = position_of(word, hasher);
-            assert!(position >= segment.prefix && segment.end().is_none_or(|end| position < end));
+        assert_eq!(segment.start(prefix), prefix);
+        segment.audit(hasher, |position, word| {
+            assert!(position >= prefix && segment.end(prefix).is_none_or(|end| position < end));
             // SAFETY: words in a table point to live entries.
             let found = self
                 .find(position, unsafe { word.entry().key() })
                 .map(SlotWord::load);
             assert!(found == Some(word), "a key leads to its own word");
             census.words.push(word);
-        }
+        });
     }
 }

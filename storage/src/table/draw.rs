@@ -28,7 +28,7 @@ impl Table {
 
     /// Whether each of the segments would give about the right number of keys if all were like it.
     fn lies_evenly(&self, samples: &[&Segment]) -> bool {
-        let keys = |segment: &&Segment| (segment.len() as u128) << segment.depth;
+        let keys = |segment: &&Segment| (segment.len() as u128) << segment.depth();
         let estimate = samples.iter().map(keys).sum::<u128>() / samples.len() as u128;
         (self.len as u128 * 3 / 4..=self.len as u128 * 4 / 3).contains(&estimate)
     }
@@ -42,7 +42,7 @@ impl Table {
                 return segment.words().nth(rank);
             }
             rank -= segment.len();
-            position = segment.end();
+            position = segment.end(at);
         }
         None
     }
