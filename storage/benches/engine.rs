@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo bench -p nuthatch-storage --bench engine -- [scaling|fill|onetag|ops]
-//! valgrind --tool=callgrind target/release/deps/engine-* hot    # instructions per operation
+//! valgrind --tool=callgrind target/release/deps/engine-* hot    # instructions; or hot-get, hot-set
 //! ```
 //!
 //! Prints a Markdown row per figure. Times of single inserts are CPU time of the thread, page faults
@@ -29,8 +29,10 @@ fn main() {
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|arg| arg == name);
     println!("| figure | value |\n|---|--:|");
     // Only on request: meant for an instruction count, not for a clock.
-    if chosen.iter().any(|arg| arg == "hot") {
-        hot();
+    for (name, reads, writes) in [("hot", 1, 1), ("hot-get", 1, 0), ("hot-set", 0, 1)] {
+        if chosen.iter().any(|arg| arg == name) {
+            hot(reads, writes);
+        }
     }
     if wanted("ops") {
         operations();
@@ -78,16 +80,19 @@ fn thread_cpu() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// A fixed number of reads and overwrites in a small keyspace.
-fn hot() {
+/// A fixed number of reads, overwrites or both in turn in a small keyspace.
+fn hot(reads: usize, writes: usize) {
     let keyspace = keyspace(64);
     let names: Vec<String> = (0..1000).map(|n| format!("key:{n:012}")).collect();
     names.iter().for_each(|key| set(&keyspace, key.as_bytes()));
     for _ in 0..100 {
-        names.iter().for_each(|key| {
+        names.iter().take(reads * names.len()).for_each(|key| {
             black_box(get(&keyspace, key.as_bytes()));
         });
-        names.iter().for_each(|key| set(&keyspace, key.as_bytes()));
+        names
+            .iter()
+            .take(writes * names.len())
+            .for_each(|key| set(&keyspace, key.as_bytes()));
     }
 }
 
@@ -138,56 +143,103 @@ fn mix(n: u64) -> u64 {
     (n ^ n >> 27).wrapping_mul(0x81da_def4_bc2d_d44d) >> 8
 }
 
-/// Throughput of two threads over that of one: uniform reads and writes, and one hot key.
+/// How often [`scaling`] tries each case, and what each thread does then: a few milliseconds.
+const RUNS: usize = 200;
+const OPERATIONS: usize = 15_000;
+
+/// Throughput of two threads over that of one: uniform reads and writes, one hot key, and what the machine gives two
+/// threads that share nothing.
 fn scaling() {
     const KEYS: u64 = 100_000;
-    let keyspace = keyspace(64);
-    (0..KEYS).for_each(|n| set(&keyspace, format!("key:{n:012}").as_bytes()));
+    let fill = || {
+        let keyspace = keyspace(64);
+        (0..KEYS).for_each(|n| set(&keyspace, format!("key:{n:012}").as_bytes()));
+        keyspace
+    };
+    let (shared, own) = (fill(), [fill(), fill()]);
     let names: Vec<String> = (0..1_000_000)
         .map(|n| format!("key:{:012}", mix(n) % KEYS))
         .collect();
-    let uniform_get = |n: usize| {
-        black_box(get(&keyspace, names[n % names.len()].as_bytes()));
+    let uniform = |n: usize| names[n % names.len()].as_bytes();
+    let hot = |_: usize| &b"key:000000000007"[..];
+    let read = |keyspace: &Keyspace, key: &[u8]| {
+        black_box(get(keyspace, key));
     };
-    let uniform_set = |n: usize| set(&keyspace, names[n % names.len()].as_bytes());
-    let hot_get = |_: usize| {
-        black_box(get(&keyspace, b"key:000000000007"));
+    let mixed = |n: usize, key: &[u8]| match n % 11 {
+        0 => set(&shared, key),
+        _ => read(&shared, key),
     };
-    let cases: [(&str, &(dyn Fn(usize) + Sync)); 3] = [
-        ("uniform GET", &uniform_get),
-        ("uniform SET", &uniform_set),
-        ("one hot key, GET", &hot_get),
+    type Run<'a> = &'a (dyn Fn(usize, usize) + Sync);
+    let cases: [(&str, Run<'_>); 8] = [
+        ("uniform GET", &|_, n| read(&shared, uniform(n))),
+        ("uniform SET", &|_, n| set(&shared, uniform(n))),
+        ("one hot key, GET", &|_, n| read(&shared, hot(n))),
+        ("one hot key, SET", &|_, n| set(&shared, hot(n))),
+        ("uniform, 10 GETs to a SET", &|_, n| mixed(n, uniform(n))),
+        ("one hot key, 10 GETs to a SET", &|_, n| mixed(n, hot(n))),
+        ("uniform GET, a keyspace each", &|thread, n| {
+            read(&own[thread], uniform(n))
+        }),
+        ("uniform SET, a keyspace each", &|thread, n| {
+            set(&own[thread], uniform(n))
+        }),
     ];
     for (name, run) in cases {
-        let mut ratios: Vec<f64> = (0..5)
-            .map(|_| throughput(2, run) / throughput(1, run))
-            .collect();
-        ratios.sort_by(f64::total_cmp);
-        println!("| {name}: two threads against one | {:.2} x |", ratios[2]);
+        let mut rates = [(); 2].map(|()| Vec::new());
+        for turn in 0..RUNS {
+            for threads in [1, 2] {
+                rates[threads - 1].extend(throughput(threads, turn * OPERATIONS, run));
+            }
+        }
+        let [one, two] = rates.map(|mut rates| {
+            rates.sort_by(f64::total_cmp);
+            rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
+        });
+        let (ratio, alone) = (two / one, 1e9 / one);
+        println!("| {name}: two threads against one | {ratio:.2} x ({alone:.0} ns alone) |");
     }
 }
 
-/// Operations per second over all threads.
-fn throughput(threads: usize, run: &(dyn Fn(usize) + Sync)) -> f64 {
-    const OPERATIONS: usize = 1_500_000;
-    let barrier = Barrier::new(threads + 1);
-    std::thread::scope(|scope| {
+/// Operations per second over all threads, each of which does its own from number `from` on. `None` if a thread had to
+/// make room for somebody else, or they did not run at the same time.
+fn throughput(threads: usize, from: usize, run: &(dyn Fn(usize, usize) + Sync)) -> Option<f64> {
+    let barrier = &Barrier::new(threads);
+    let work = |thread: usize| {
+        move || {
+            let from = from + thread * 333_333;
+            let preempted = preemptions();
+            barrier.wait();
+            let started = Instant::now();
+            (from..from + OPERATIONS).for_each(|n| run(thread, n));
+            (started, Instant::now(), preemptions() - preempted)
+        }
+    };
+    let runs: Vec<_> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
-            .map(|thread| {
-                let barrier = &barrier;
-                scope.spawn(move || {
-                    barrier.wait();
-                    (0..OPERATIONS).for_each(|n| run(n + thread * 333_333));
-                })
-            })
+            .map(|thread| scope.spawn(work(thread)))
             .collect();
-        barrier.wait();
-        let started = Instant::now();
-        workers
+        let done = workers
             .into_iter()
-            .for_each(|worker| worker.join().expect("no panic"));
-        (threads * OPERATIONS) as f64 / started.elapsed().as_secs_f64()
-    })
+            .map(|worker| worker.join().expect("no panic"));
+        done.collect()
+    });
+    let starts = runs.iter().map(|run| run.0);
+    let ends = runs.iter().map(|run| run.1);
+    let all = ends.clone().max()? - starts.clone().min()?;
+    let together = ends.min()?.saturating_duration_since(starts.max()?);
+    let undisturbed = runs.iter().all(|run| run.2 == 0) && 2 * together > all;
+    undisturbed.then(|| (threads * OPERATIONS) as f64 / all.as_secs_f64())
+}
+
+/// How often this thread lost the processor without having asked for it.
+fn preemptions() -> u64 {
+    let status = std::fs::read_to_string("/proc/thread-self/status").expect("Linux");
+    let count = status
+        .lines()
+        .find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:"));
+    count
+        .and_then(|count| count.trim().parse().ok())
+        .expect("a number")
 }
 
 /// Worst insert while filling, and what the table takes per key.

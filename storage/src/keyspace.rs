@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use crossbeam_utils::CachePadded;
-use parking_lot::{RwLock, RwLockWriteGuard};
+use parking_lot::RwLock;
 
 use crate::DbIndex;
 use crate::hash::{Key, KeyHash, KeyHasher};
 use crate::log::{Log, Ticket};
 use crate::memory::Memory;
 use crate::shard::Shard;
+use crate::shard_lock::{ReaderTable, ShardLock, WriteGuard};
 use crate::snapshot::{Snapshot, SnapshotProgress};
 use crate::state::State;
 use crate::table::Table;
@@ -30,9 +31,11 @@ pub struct KeyspaceOptions {
     pub maxmemory_bytes: u64,
 }
 
-/// A shard with what others may read of it without its lock.
+/// A shard with what others may read of it without its lock. The lock comes first: it shares a line with what every
+/// unit reads.
+#[repr(C)]
 pub(crate) struct ShardCell {
-    pub(crate) lock: RwLock<Shard>,
+    pub(crate) lock: ShardLock<Shard>,
     /// Unix milliseconds of the next due expiry, `i64::MAX` for none.
     next_due: AtomicI64,
     /// Whether dead memory waits to be freed or pages to be compacted.
@@ -42,7 +45,7 @@ pub(crate) struct ShardCell {
 /// Every database of the server, behind one lock per shard.
 pub struct Keyspace {
     pub(crate) shards: Box<[CachePadded<ShardCell>]>,
-    pub(crate) gate: RwLock<()>,
+    pub(crate) gate: CachePadded<RwLock<()>>,
     pub(crate) state: CachePadded<AtomicU64>,
     hasher: KeyHasher,
     memory: Memory,
@@ -58,16 +61,18 @@ impl Keyspace {
         let hasher = KeyHasher::new(options.shards, options.seed);
         let memory = Memory::default();
         memory.set_limit(options.maxmemory_bytes);
+        let readers = Arc::new(ReaderTable::new());
         let cell = |index: usize| {
+            let shard = Shard::new(index as u16, options.databases);
             CachePadded::new(ShardCell {
-                lock: RwLock::new(Shard::new(index as u16, options.databases)),
+                lock: ShardLock::new(&readers, index as u16, shard),
                 next_due: AtomicI64::new(i64::MAX),
                 chores: AtomicBool::new(false),
             })
         };
         Self {
             shards: (0..options.shards).map(cell).collect(),
-            gate: RwLock::new(()),
+            gate: CachePadded::new(RwLock::new(())),
             state: CachePadded::new(AtomicU64::new(State::default().0)),
             hasher,
             memory,
@@ -258,7 +263,7 @@ impl Keyspace {
 /// What may be changed while everything stands still.
 pub struct Cut<'k> {
     keyspace: &'k Keyspace,
-    shards: Vec<RwLockWriteGuard<'k, Shard>>,
+    shards: Vec<WriteGuard<'k, Shard>>,
     state: State,
 }
 

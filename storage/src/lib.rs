@@ -23,6 +23,7 @@ mod pre_images;
 mod prefetch;
 mod scan;
 mod shard;
+mod shard_lock;
 pub mod slab;
 pub mod slot;
 mod slot_word;

@@ -9,6 +9,7 @@
 //! exactly one block of this shard's slab, written with the kind and TTL bit the word carries; a block is
 //! freed only after its word has left all three.
 
+use std::mem::offset_of;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -17,6 +18,7 @@ use crate::big_string::{BigString, CHUNK_BYTES};
 use crate::entry::{EntryMut, EntryPtr, EntryView, Payload, entry_bytes, stamp_of};
 use crate::hash::{Key, KeyHasher};
 use crate::pre_images::PreImages;
+use crate::shard_lock::ShardLock;
 use crate::slab::Slab;
 use crate::slot_word::{Kind, SlotWord, Word};
 use crate::table::{Table, position_of};
@@ -109,13 +111,19 @@ pub(crate) struct Graveyard {
 }
 
 /// A part of the keyspace behind one lock.
+///
+/// In the order of use: what every unit reads shares a cache line with the lock, what writers look at follows.
+#[repr(C)]
 pub(crate) struct Shard {
-    pub(crate) index: u16,
     pub(crate) dbs: Box<[Option<Box<Db>>]>,
-    pub(crate) slab: Slab,
-    pub(crate) watches: WatchTable,
+    clock: AtomicI64,
+    pub(crate) index: u16,
     /// Parity of the current epoch; changes only at a cut.
     pub(crate) parity: bool,
+    published: Published,
+    outside_bytes: usize,
+    pub(crate) watches: WatchTable,
+    pub(crate) slab: Slab,
     /// Databases flushed while a snapshot still had to walk them.
     #[expect(
         clippy::vec_box,
@@ -125,11 +133,10 @@ pub(crate) struct Shard {
     /// What a snapshot has yet to show of this shard.
     walk: Option<Walk>,
     graveyard: Graveyard,
-    clock: AtomicI64,
-    outside_bytes: usize,
     next_db_id: u64,
-    published: Published,
 }
+
+const _: () = assert!(ShardLock::<Shard>::HEADER_BYTES + offset_of!(Shard, published) <= 64);
 
 /// What of a shard is known outside its lock.
 #[derive(Default)]
@@ -148,18 +155,18 @@ const PUBLISH_BYTES: usize = 4096;
 impl Shard {
     pub(crate) fn new(index: u16, databases: u32) -> Self {
         Self {
-            index,
             dbs: (0..databases).map(|_| None).collect(),
-            slab: Slab::new(),
-            watches: WatchTable::default(),
+            clock: AtomicI64::new(0),
+            index,
             parity: false,
+            published: Published::default(),
+            outside_bytes: 0,
+            watches: WatchTable::default(),
+            slab: Slab::new(),
             detached: Vec::new(),
             walk: None,
             graveyard: Graveyard::default(),
-            clock: AtomicI64::new(0),
-            outside_bytes: 0,
             next_db_id: u64::from(index) << 48,
-            published: Published::default(),
         }
     }
 

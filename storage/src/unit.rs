@@ -13,6 +13,7 @@ use crate::hash::Key;
 use crate::keyspace::Keyspace;
 use crate::log::{EffectGroup, TicketRange};
 use crate::shard::{Found, Shard, payload_of};
+use crate::shard_lock::Guard;
 use crate::state::State;
 use crate::time::UnixMillis;
 use crate::value::{NewValue, StringRef};
@@ -93,20 +94,8 @@ pub struct Tally {
     pub expired: u64,
 }
 
-enum Guard<'e> {
-    Read(RwLockReadGuard<'e, Shard>),
-    Write(RwLockWriteGuard<'e, Shard>),
-}
-
-impl Guard<'_> {
-    #[inline]
-    fn shard(&self) -> &Shard {
-        match self {
-            Guard::Read(shard) => shard,
-            Guard::Write(shard) => shard,
-        }
-    }
-}
+/// A shard that a unit holds.
+type Held<'e> = Guard<'e, Shard>;
 
 /// The gate, as a unit holds it. Declared after the shards in [`Rare`], so that it is released last.
 #[derive(Default)]
@@ -131,7 +120,7 @@ enum Mode {
 /// starting and ending a unit moves and drops little.
 pub struct Unit<'e> {
     keyspace: &'e Keyspace,
-    one: Option<(u16, Guard<'e>)>,
+    one: Option<Held<'e>>,
     mode: Mode,
     /// See [`Unit::leave_expiry_to_primary`].
     primary_expires: bool,
@@ -147,7 +136,7 @@ pub struct Unit<'e> {
 
 #[derive(Default)]
 struct Rare<'e> {
-    many: Vec<(u16, Guard<'e>)>,
+    many: Vec<Held<'e>>,
     gate: Gate<'e>,
     notes: Vec<Note>,
     stale: Vec<(DbIndex, Box<[u8]>)>,
@@ -158,29 +147,36 @@ impl<'e> Unit<'e> {
     /// the later of `batch_now` and the clocks of the shards it holds.
     #[inline]
     pub fn begin(keyspace: &'e Keyspace, plan: LockPlan, batch_now: UnixMillis) -> Self {
+        // Made before the unit, so that nothing has to look at what it replaces there.
+        let one = match plan {
+            LockPlan::Read(shard) => Some(lock_shared(keyspace, shard)),
+            LockPlan::Write(shard) => Some(lock_exclusively(keyspace, shard)),
+            _ => None,
+        };
+        let mut now = batch_now;
+        if let Some(shard) = &one {
+            now = now.max(shard.clock());
+            shard.advance_clock(now);
+        }
         let mut unit = Self {
             keyspace,
-            one: None,
+            one,
             mode: Mode::Declared,
             primary_expires: false,
             notes_misses: false,
             notes_creations: false,
             state: State::default(),
-            now: batch_now,
+            now,
             tally: Tally::default(),
             rare: None,
         };
-        match plan {
-            LockPlan::Read(shard) => unit.one = Some((shard, unit.lock_shared(shard))),
-            LockPlan::Write(shard) => unit.one = Some((shard, unit.lock_exclusively(shard))),
-            LockPlan::Nothing => {}
-            plan => unit.lock_many(plan),
+        if !matches!(
+            plan,
+            LockPlan::Read(_) | LockPlan::Write(_) | LockPlan::Nothing
+        ) {
+            unit.lock_many(plan);
         }
         unit.state = keyspace.state();
-        if let Some((_, guard)) = &unit.one {
-            unit.now = unit.now.max(guard.shard().clock());
-            guard.shard().advance_clock(unit.now);
-        }
         unit
     }
 
@@ -209,19 +205,19 @@ impl<'e> Unit<'e> {
         }
         let mut now = self.now;
         for shard in shards {
-            let guard = if exclusively {
-                self.lock_exclusively(shard)
+            let held = if exclusively {
+                lock_exclusively(self.keyspace, shard)
             } else {
-                self.lock_shared(shard)
+                lock_shared(self.keyspace, shard)
             };
-            now = now.max(guard.shard().clock());
-            self.rare().many.push((shard, guard));
+            now = now.max(held.clock());
+            self.rare().many.push(held);
         }
         self.now = now;
         self.rare()
             .many
             .iter()
-            .for_each(|(_, guard)| guard.shard().advance_clock(now));
+            .for_each(|held| held.advance_clock(now));
     }
 
     fn rare(&mut self) -> &mut Rare<'e> {
@@ -231,17 +227,7 @@ impl<'e> Unit<'e> {
     /// Where among the shards of a unit over several this one is held, or would be.
     fn place(&self, index: u16) -> Result<usize, usize> {
         let many = self.rare.as_ref().map_or(&[][..], |rare| &rare.many);
-        many.binary_search_by_key(&index, |(held, _)| *held)
-    }
-
-    #[inline]
-    fn lock_shared(&self, shard: u16) -> Guard<'e> {
-        Guard::Read(self.keyspace.shards[usize::from(shard)].lock.read())
-    }
-
-    #[inline]
-    fn lock_exclusively(&self, shard: u16) -> Guard<'e> {
-        Guard::Write(self.keyspace.shards[usize::from(shard)].lock.write())
+        many.binary_search_by_key(&index, Guard::index)
     }
 
     /// The instant at which the whole unit happens.
@@ -278,11 +264,9 @@ impl<'e> Unit<'e> {
     /// Whether the unit already holds what a one-shard command needs, so that it may share the lock hold.
     #[inline]
     pub fn covers(&self, shard: u16, exclusively: bool) -> bool {
-        match &self.one {
-            Some((held, Guard::Write(_))) => *held == shard,
-            Some((held, Guard::Read(_))) => *held == shard && !exclusively,
-            None => false,
-        }
+        self.one
+            .as_ref()
+            .is_some_and(|held| held.index() == shard && (!exclusively || held.is_exclusive()))
     }
 
     /// What this unit has noted since the last call, in order. Each owes an event, and a removal a `DEL` effect,
@@ -322,12 +306,8 @@ impl<'e> Unit<'e> {
     /// The shard, which the unit must cover.
     #[inline]
     pub(crate) fn shard(&mut self, index: u16) -> &Shard {
-        if self.one.as_ref().is_some_and(|(held, _)| *held == index) {
-            return self
-                .one
-                .as_ref()
-                .map(|(_, guard)| guard.shard())
-                .expect("just seen");
+        if self.one.as_ref().is_some_and(|held| held.index() == index) {
+            return self.one.as_deref().expect("just seen");
         }
         self.other_shard(index)
     }
@@ -338,7 +318,7 @@ impl<'e> Unit<'e> {
             Mode::Roaming => self.roam_to(index, false),
             Mode::Exclusive | Mode::Declared => {
                 let at = self.hold(index);
-                self.rare().many[at].1.shard()
+                &self.rare().many[at]
             }
         }
     }
@@ -349,27 +329,25 @@ impl<'e> Unit<'e> {
         if !self.covers(index, true) {
             return self.other_shard_mut(index);
         }
-        match &mut self.one {
-            Some((_, Guard::Write(shard))) => shard,
-            _ => unreachable!("`covers` has seen an exclusive hold"),
-        }
+        let held = self.one.as_mut().and_then(Guard::exclusive);
+        held.expect("`covers` has seen an exclusive hold")
     }
 
     #[cold]
     fn other_shard_mut(&mut self, index: u16) -> &mut Shard {
-        let guard = match self.mode {
+        let held = match self.mode {
             Mode::Roaming => {
                 self.roam_to(index, true);
-                &mut self.one.as_mut().expect("just locked").1
+                self.one.as_mut().expect("just locked")
             }
             Mode::Exclusive | Mode::Declared => {
                 let at = self.hold(index);
-                &mut self.rare().many[at].1
+                &mut self.rare().many[at]
             }
         };
-        match guard {
-            Guard::Write(shard) => shard,
-            Guard::Read(_) => panic!("a unit that reads shard {index} wrote to it"),
+        match held.exclusive() {
+            Some(shard) => shard,
+            None => panic!("a unit that reads shard {index} wrote to it"),
         }
     }
 
@@ -382,9 +360,9 @@ impl<'e> Unit<'e> {
                     self.mode == Mode::Exclusive,
                     "a unit touched shard {index}, which it had not declared"
                 );
-                let guard = self.lock_exclusively(index);
-                guard.shard().advance_clock(self.now);
-                self.rare().many.insert(at, (index, guard));
+                let held = lock_exclusively(self.keyspace, index);
+                held.advance_clock(self.now);
+                self.rare().many.insert(at, held);
                 at
             }
         }
@@ -392,16 +370,12 @@ impl<'e> Unit<'e> {
 
     fn roam_to(&mut self, index: u16, exclusively: bool) -> &Shard {
         self.leave();
-        let guard = if exclusively {
-            self.lock_exclusively(index)
+        let held = if exclusively {
+            lock_exclusively(self.keyspace, index)
         } else {
-            self.lock_shared(index)
+            lock_shared(self.keyspace, index)
         };
-        self.one = Some((index, guard));
-        self.one
-            .as_ref()
-            .map(|(_, guard)| guard.shard())
-            .expect("just locked")
+        self.one.insert(held)
     }
 
     /// Lets go of the shard that a roaming unit visits; what a unit has declared it keeps.
@@ -409,8 +383,8 @@ impl<'e> Unit<'e> {
         if self.mode != Mode::Roaming {
             return;
         }
-        if let Some((_, Guard::Write(mut shard))) = self.one.take() {
-            self.keyspace.publish(&mut shard);
+        if let Some(shard) = self.one.take().as_mut().and_then(Guard::exclusive) {
+            self.keyspace.publish(shard);
         }
     }
 
@@ -419,7 +393,8 @@ impl<'e> Unit<'e> {
             Mode::Exclusive => true,
             Mode::Roaming => self.covers(index, true),
             Mode::Declared => {
-                let is_write = |at: usize| matches!(&self.rare, Some(rare) if matches!(rare.many[at].1, Guard::Write(_)));
+                let is_write =
+                    |at: usize| matches!(&self.rare, Some(rare) if rare.many[at].is_exclusive());
                 self.covers(index, true) || self.place(index).is_ok_and(is_write)
             }
         }
@@ -667,14 +642,25 @@ impl<'e> Unit<'e> {
     }
 }
 
+#[inline]
+fn lock_shared(keyspace: &Keyspace, shard: u16) -> Held<'_> {
+    keyspace.shards[usize::from(shard)].lock.read()
+}
+
+#[inline]
+fn lock_exclusively(keyspace: &Keyspace, shard: u16) -> Held<'_> {
+    let held = keyspace.shards[usize::from(shard)].lock.write();
+    held.into_guard()
+}
+
 impl Drop for Unit<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Some((_, Guard::Write(shard))) = &mut self.one {
+        if let Some(shard) = self.one.as_mut().and_then(Guard::exclusive) {
             self.keyspace.publish(shard);
         }
-        for (_, guard) in self.rare.iter_mut().flat_map(|rare| &mut rare.many) {
-            if let Guard::Write(shard) = guard {
+        for held in self.rare.iter_mut().flat_map(|rare| &mut rare.many) {
+            if let Some(shard) = held.exclusive() {
                 self.keyspace.publish(shard);
             }
         }
