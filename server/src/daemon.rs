@@ -24,7 +24,8 @@ pub fn run(mut loaded: Loaded, logging: Logging) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let config = loaded.config.clone();
-    // Before anything tells that the server runs: whoever is told may send one.
+    // Before anything tells that the server runs: whoever is told may send one. One that comes while it starts is
+    // heeded once it has; should starting ever take long, it must look for signals itself.
     let signals = match Signals::catch() {
         Ok(signals) => signals,
         Err(error) => {

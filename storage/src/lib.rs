@@ -80,7 +80,6 @@ pub fn is_unsafe_module(file: &str) -> bool {
     ];
     file.split_once("storage/src/")
         .is_some_and(|(_, module)| UNSAFE_MODULES.iter().any(|name| module.starts_with(name)))
-        || file.contains("hashbrown")
 }
 
 #[cfg(test)]

@@ -137,6 +137,11 @@ impl ReadyQueue {
         self.sessions.borrow().len()
     }
 
+    /// Wakes nobody any more: whoever waited is looking.
+    pub(super) fn end_wait(&self) {
+        self.waker.take();
+    }
+
     /// Whether no session waits; if so, `waker` is woken by the next one.
     pub(super) fn wait(&self, waker: &Waker) -> bool {
         let is_empty = self.is_empty();

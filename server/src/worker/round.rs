@@ -31,8 +31,8 @@ const GROUP_KEYS_MAX: usize = 64;
 pub(super) async fn run(mut poller: Poller) {
     loop {
         poll_fn(|cx| with_worker(|worker| worker.poll_ready(cx, &mut poller))).await;
-        with_worker(Worker::round);
-        if with_worker(|worker| !worker.ready.is_empty()) {
+        let round = |worker: &mut Worker| worker.contained("A round", Worker::round);
+        if with_worker(round).is_none() || with_worker(|worker| !worker.ready.is_empty()) {
             tokio::task::yield_now().await;
         }
     }
@@ -83,11 +83,15 @@ pub(super) enum Input {
 impl Worker {
     /// Takes note of which sockets have become ready; done once there is a session to serve.
     fn poll_ready(&mut self, cx: &mut Context<'_>, poller: &mut Poller) -> Poll<()> {
+        self.ready.end_wait();
         let sessions = &mut self.sessions;
         let told = poller.take(cx, |index, readiness| {
-            if let Some(connection) = sessions.connection_mut(index) {
-                connection.stream.note(readiness);
-                connection.session.wake();
+            if let Some(Connection { session, stream }) = sessions.connection_mut(index) {
+                stream.note(readiness);
+                // A unix socket tells of room each time that its peer has read something.
+                if stream.is_readable() || !session.pending.is_empty() {
+                    session.wake();
+                }
             }
         });
         if let Err(error) = told {
@@ -106,9 +110,9 @@ impl Worker {
         let mut stages = std::mem::take(&mut self.stages);
         let mut left = self.ready.len().min(TURNS_MAX);
         while left > 0 {
-            let staged = self.stage_group(&mut stages, left);
-            left -= staged;
-            self.warm(&stages[..staged]);
+            let staged = self.stage_group(&mut stages, &mut left);
+            // Neither this nor a turn may end the round with a panic: what has been read ahead would be lost.
+            self.contained("Loading ahead", |worker| worker.warm(&stages[..staged]));
             for stage in &mut stages[..staged] {
                 if self.turn(stage) == Turn::Yields
                     && let Some(session) = self.sessions.get_mut(stage.session)
@@ -120,24 +124,24 @@ impl Worker {
         self.stages = stages;
     }
 
-    /// Reads ahead for a group of up to `left` sessions; how many it is.
-    fn stage_group(&mut self, stages: &mut Vec<Stage>, left: usize) -> usize {
+    /// Reads ahead for a group, from up to `left` entries of the queue, which it counts down; how many sessions it is.
+    fn stage_group(&mut self, stages: &mut Vec<Stage>, left: &mut usize) -> usize {
         let (mut staged, mut keys) = (0, 0);
-        while staged < left.min(GROUP_SESSIONS_MAX) && keys < GROUP_KEYS_MAX {
+        while *left > 0 && staged < GROUP_SESSIONS_MAX && keys < GROUP_KEYS_MAX {
             let Some(session) = self.ready.pop() else {
+                *left = 0;
                 break;
+            };
+            *left -= 1;
+            let Some(connection) = self.sessions.take_queued(session) else {
+                continue;
             };
             if stages.len() == staged {
                 stages.push(Stage::default());
             }
             let stage = &mut stages[staged];
             stage.session = session;
-            stage.input = Input::Unread;
-            stage.batch.forget();
-            let ahead = catch_unwind(AssertUnwindSafe(|| self.stage(stage)));
-            if let Err(panic) = ahead {
-                stage.input = Input::Panicked(panic);
-            }
+            self.stage(stage, connection);
             keys += stage.batch.hashes().len();
             staged += 1;
         }
@@ -146,14 +150,16 @@ impl Worker {
 
     /// Reads a session's socket ahead if its turn would begin with that.
     #[inline]
-    fn stage(&mut self, stage: &mut Stage) {
-        let Some(mut connection) = self.sessions.take(stage.session) else {
-            return;
-        };
-        connection.session.queued.set(false);
-        if connection.session.awaits_input() && connection.session.input.len() <= CARRIED_BYTES_MAX
-        {
-            self.read_ahead(&mut connection, stage);
+    fn stage(&mut self, stage: &mut Stage, mut connection: Box<Connection>) {
+        stage.input = Input::Unread;
+        stage.batch.forget();
+        let session = &connection.session;
+        if session.awaits_input() && session.input.len() <= CARRIED_BYTES_MAX {
+            let ahead = catch_unwind(AssertUnwindSafe(|| self.read_ahead(&mut connection, stage)));
+            if let Err(panic) = ahead {
+                stage.batch = Batch::default();
+                stage.input = Input::Panicked(panic);
+            }
         }
         self.sessions.put(stage.session, connection);
     }
@@ -162,6 +168,7 @@ impl Worker {
     #[inline]
     pub(super) fn read_ahead(&mut self, connection: &mut Connection, stage: &mut Stage) {
         let Connection { session, stream } = connection;
+        self.server.faults.step();
         stage.buffer.clear();
         stage.buffer.extend_from_slice(&session.input);
         stage.input = match stream.read(&mut stage.buffer, READ_BYTES_MAX) {
@@ -184,6 +191,7 @@ impl Worker {
     /// Starts loading what the lookups of a group will read.
     #[inline]
     fn warm(&mut self, stages: &[Stage]) {
+        self.server.faults.step();
         let keys: usize = stages.iter().map(|stage| stage.batch.hashes().len()).sum();
         if keys < 2 {
             return;

@@ -53,6 +53,17 @@ impl Sessions {
         }
     }
 
+    /// Takes a session out if it is queued for a turn, and notes that it is not any more. A number in the queue may be
+    /// left over from a session that has ended, and mean another one by now.
+    #[inline]
+    pub(super) fn take_queued(&mut self, index: u32) -> Option<Box<Connection>> {
+        if self.get_mut(index)?.queued.replace(false) {
+            self.take(index)
+        } else {
+            None
+        }
+    }
+
     /// Puts a session back, or a new one into its reserved place.
     #[inline]
     pub(super) fn put(&mut self, index: u32, connection: Box<Connection>) {
@@ -96,5 +107,65 @@ impl Sessions {
     /// How many sessions there are.
     pub(crate) fn len(&self) -> usize {
         self.count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+    use std::rc::Rc;
+    use std::sync::Arc;
+
+    use super::super::poller::{Poller, ReadyQueue};
+    use super::*;
+    use crate::session::ClientEntry;
+    use crate::session::registry::Peer;
+
+    #[test]
+    fn a_queue_entry_of_an_ended_session_gives_its_successor_no_turn() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .unwrap();
+        let _context = runtime.enter();
+        let (_poller, sockets) = Poller::new().unwrap();
+        let ready: Rc<ReadyQueue> = Rc::default();
+        let connection = |id, index| {
+            let peer = Peer {
+                addr: "".into(),
+                laddr: "".into(),
+                fd: -1,
+                is_unix: true,
+                is_local: true,
+            };
+            let entry = Arc::new(ClientEntry::new(id, 0, index, peer, 0));
+            let (socket, _) = UnixStream::pair().unwrap();
+            Box::new(Connection {
+                session: Session::new(entry, Rc::clone(&ready), true, 0),
+                stream: Stream::register(socket.into(), &sockets, index).unwrap(),
+            })
+        };
+        let mut sessions = Sessions::default();
+        // Keeps the table from starting afresh.
+        sessions.reserve();
+        let index = sessions.reserve();
+        sessions.put(index, connection(1, index));
+        sessions.get_mut(index).unwrap().wake();
+        sessions.get_mut(index).unwrap().wake();
+        assert_eq!(ready.pop(), Some(index));
+        assert_eq!(ready.pop(), None);
+        let ending = sessions.take_queued(index).unwrap();
+        ending.session.wake();
+        drop(ending);
+        sessions.free(index);
+
+        assert_eq!(sessions.reserve(), index);
+        sessions.put(index, connection(2, index));
+        sessions.get_mut(index).unwrap().wake();
+        assert_eq!((ready.pop(), ready.pop()), (Some(index), Some(index)));
+        let successor = sessions.take_queued(index).unwrap();
+        assert_eq!(successor.session.id(), 2);
+        sessions.put(index, successor);
+        assert!(sessions.take_queued(index).is_none());
     }
 }

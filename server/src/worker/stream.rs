@@ -68,17 +68,16 @@ impl Stream {
         if !self.is_readable() {
             return Ok(None);
         }
-        match os::receive(&self.socket, buffer, max) {
+        match rustix::io::retry_on_intr(|| os::receive(&self.socket, buffer, max)) {
             Ok(count) => {
                 self.readable = count == max;
                 Ok(Some(count))
             }
             Err(Errno::AGAIN) => {
-                self.readable = false;
+                // Nor is it over, whatever was told.
+                (self.readable, self.hung_up) = (false, false);
                 Ok(None)
             }
-            // It is still readable, and the session comes again.
-            Err(Errno::INTR) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

@@ -53,9 +53,12 @@ impl Worker {
         let turn = catch_unwind(AssertUnwindSafe(|| self.turn_of(&mut connection, stage)))
             .unwrap_or_else(|panic| self.contain_turn(&mut connection, &*panic))
             .unwrap_or(Turn::Ended);
-        self.after_units();
+        self.contained("What follows a turn", Self::after_units);
         if turn == Turn::Ended {
-            self.end_session(stage.session, connection.session);
+            let index = stage.session;
+            self.contained("The end of a session", |worker| {
+                worker.end_session(index, connection.session);
+            });
         } else {
             connection.session.publish_unsent();
             self.sessions.put(stage.session, connection);
@@ -259,6 +262,8 @@ impl Worker {
         let mut input = std::mem::take(&mut session.input);
         let mut batch = std::mem::take(&mut self.batch);
         let consumed = self.run(session, &input, &mut batch);
+        // What one long request has made it grow to, it need not keep.
+        batch.forget();
         self.batch = batch;
         if consumed.bytes == 0 {
             session.input = input;
