@@ -137,24 +137,29 @@ impl Keyspace {
     /// its cost for two keys or more in a keyspace that is larger than the cache. Takes each shard's lock briefly and
     /// skips those that are taken.
     pub fn warm_table(&self, db: DbIndex, hashes: impl Iterator<Item = KeyHash>) {
-        self.each_table(db, hashes, |table, position| table.prefetch_group(position));
+        self.each_table(db, hashes, |_, table, position| {
+            table.prefetch_group(position)
+        });
     }
 
     /// The second step, once [`Keyspace::warm_table`] has been through all keys: starts loading their entries.
     pub fn warm_entries(&self, db: DbIndex, hashes: impl Iterator<Item = KeyHash>) {
-        self.each_table(db, hashes, |table, position| table.prefetch_entry(position));
+        self.each_table(db, hashes, |shard, table, position| {
+            table.prefetch_entry(position, shard.entry_lines());
+        });
     }
 
     fn each_table(
         &self,
         db: DbIndex,
         hashes: impl Iterator<Item = KeyHash>,
-        warm: impl Fn(&Table, u64),
+        warm: impl Fn(&Shard, &Table, u64),
     ) {
         for hash in hashes {
-            let shard = self.shards[usize::from(hash.shard)].lock.try_read();
-            if let Some(db) = shard.as_ref().and_then(|shard| shard.db(db)) {
-                warm(&db.table, hash.position);
+            if let Some(shard) = self.shards[usize::from(hash.shard)].lock.try_read()
+                && let Some(db) = shard.db(db)
+            {
+                warm(&shard, &db.table, hash.position);
             }
         }
     }

@@ -1,5 +1,8 @@
 //! Cache prefetch hints. `unsafe` for the intrinsic alone, which cannot fault.
 
+/// Bytes of a cache line.
+pub(crate) const LINE: usize = 64;
+
 /// Asks for the cache line at `address` to be loaded. Any address will do.
 #[inline(always)]
 pub(crate) fn read<T>(address: *const T) {

@@ -18,6 +18,7 @@ use crate::big_string::{BigString, CHUNK_BYTES};
 use crate::entry::{EntryMut, EntryPtr, EntryView, Payload, entry_bytes, stamp_of};
 use crate::hash::{Key, KeyHasher};
 use crate::pre_images::PreImages;
+use crate::prefetch;
 use crate::shard_lock::ShardLock;
 use crate::slab::Slab;
 use crate::slot_word::{Kind, SlotWord, Word};
@@ -120,6 +121,8 @@ pub(crate) struct Shard {
     pub(crate) index: u16,
     /// Parity of the current epoch; changes only at a cut.
     pub(crate) parity: bool,
+    /// See [`Shard::entry_lines`].
+    entry_lines: u8,
     published: Published,
     outside_bytes: usize,
     pub(crate) watches: WatchTable,
@@ -149,6 +152,9 @@ struct Published {
     stale: bool,
 }
 
+/// A long value goes on by itself: the processor sees that its lines are read one after the other.
+const ENTRY_LINES_MAX: u8 = 18;
+
 /// A shard publishes its memory figures once they have moved by this many bytes.
 const PUBLISH_BYTES: usize = 4096;
 
@@ -159,6 +165,7 @@ impl Shard {
             clock: AtomicI64::new(0),
             index,
             parity: false,
+            entry_lines: 1,
             published: Published::default(),
             outside_bytes: 0,
             watches: WatchTable::default(),
@@ -227,9 +234,17 @@ impl Shard {
 
     /// How used and dataset bytes have moved since the last call.
     pub(crate) fn take_unpublished(&mut self) -> (i64, i64) {
+        let mut keys = 0;
         for db in self.dbs.iter_mut().flatten() {
             db.keys_peak = db.keys_peak.max(db.table.len());
+            keys += db.table.len();
         }
+        let entry_bytes = self.slab.live_bytes() / keys.max(1);
+        // One more than the mean entry fills, for it rarely begins where a line does; but two of half a line share one.
+        let crosses = entry_bytes > prefetch::LINE / 2;
+        let lines = entry_bytes.div_ceil(prefetch::LINE) + usize::from(crosses);
+        self.entry_lines =
+            u8::try_from(lines).map_or(ENTRY_LINES_MAX, |lines| lines.clamp(1, ENTRY_LINES_MAX));
         let (used, dataset) = (self.used_bytes(), self.dataset_bytes());
         let moved = (
             used as i64 - self.published.used_bytes as i64,
@@ -242,6 +257,12 @@ impl Shard {
             stale: false,
         };
         moved
+    }
+
+    /// How many cache lines of an entry are worth prefetching here.
+    #[inline]
+    pub(crate) fn entry_lines(&self) -> usize {
+        self.entry_lines.into()
     }
 
     /// What others know of this shard must be brought up to date at the end of the unit.

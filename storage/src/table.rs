@@ -101,11 +101,11 @@ impl Table {
             .prefetch_home(Mixed::from_position(position));
     }
 
-    /// Second step, once the bucket has arrived.
+    /// Second step, once the bucket has arrived: the first `lines` cache lines of the entry.
     #[inline]
-    pub(crate) fn prefetch_entry(&self, position: u64) {
+    pub(crate) fn prefetch_entry(&self, position: u64, lines: usize) {
         self.segment(position)
-            .prefetch_entry(Mixed::from_position(position));
+            .prefetch_entry(Mixed::from_position(position), lines);
     }
 
     /// The slot word at `position` that points to `entry`; the entry itself is not read.
