@@ -1,18 +1,14 @@
-//! The server's one place with `unsafe`: what the global allocator offers beyond [`std::alloc`], reading into memory
-//! that has not been written yet, and one poller waiting for another.
+//! The server's one place with `unsafe`: what the global allocator offers beyond [`std::alloc`], and reading into
+//! memory that has not been written yet.
 
 #![expect(
     unsafe_code,
-    reason = "the allocator's own functions are C; std has no stable way to read into spare capacity; the runtime \
-              cannot know that a poller keeps its descriptor"
+    reason = "the allocator's own functions are C; std has no stable way to read into spare capacity"
 )]
 
-use std::io;
 use std::os::fd::AsFd;
 
 use rustix::net::RecvFlags;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 /// Gives back to the system what this thread has freed and the allocator still holds. It looks at every page of
 /// the thread's heap: with eight million keys a ping beside it took 0.16 ms in the median, instead of 0.07 ms.
@@ -40,16 +36,4 @@ pub(crate) fn receive(
     // SAFETY: `recv` has initialized the first `count` bytes of the spare capacity.
     unsafe { buffer.set_len(len + count) };
     Ok(count)
-}
-
-/// Has the runtime of this thread wait for `poller`.
-///
-/// # Errors
-/// When the runtime's own poller takes no more.
-///
-/// # Panics
-/// Outside a runtime.
-pub(crate) fn wait_for(poller: mio::Poll) -> io::Result<AsyncFd<mio::Poll>> {
-    // SAFETY: a `Poll` owns its descriptor from its making to its drop.
-    Ok(unsafe { AsyncFd::register_with_interest(poller, Interest::READABLE)? })
 }

@@ -13,7 +13,7 @@ use crate::notify::Events;
 use crate::server::Server;
 
 use super::set::WorkerSet;
-use super::{Worker, WorkerState, with_worker};
+use super::{Worker, WorkerState};
 
 /// Longest stretch of background work before sessions get their turn.
 const SLICE: Duration = Duration::from_micros(100);
@@ -24,21 +24,9 @@ const OVERDUE_MS: i64 = 15;
 /// Keys due within this time make the cron tick fast.
 const SOON_MS: i64 = 1_000;
 
-/// Does what there is to do now, slice by slice.
-pub(super) async fn run() {
-    let slice = |worker: &mut Worker| {
-        // After a panic the next look comes with the cron's next tick.
-        worker.contained("Background work", Worker::background_slice) == Some(true)
-    };
-    while with_worker(slice) {
-        tokio::task::yield_now().await;
-    }
-    with_worker(Worker::set_pace);
-}
-
 impl Worker {
     /// One slice; whether there is more.
-    fn background_slice(&mut self) -> bool {
+    pub(super) fn background_slice(&mut self) -> bool {
         let server = Rc::clone(&self.server);
         let now = Self::now();
         let started = Instant::now();
@@ -119,7 +107,7 @@ impl Worker {
 
     /// Ticks fast while keys are about to expire, be it in its own shards or where it has set such a key itself: the
     /// owner of that shard may be idle and not know.
-    fn set_pace(&mut self) {
+    pub(super) fn set_pace(&mut self) {
         let now = Self::now();
         let soon = UnixMillis(now.0 + SOON_MS);
         let keyspace = &self.server.keyspace;
@@ -138,7 +126,7 @@ impl Worker {
     pub(super) fn heed_deadlines(&mut self) {
         if self.state.soon_until_ms > 0 && !self.ticking {
             self.ticking = true;
-            self.cron_wake.notify_one();
+            self.cron_woken = true;
         }
     }
 }

@@ -2,37 +2,43 @@
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::os;
 use crate::session::Close;
 
-use super::{Worker, background, limits, with_worker};
+use super::{Worker, limits};
 
 /// The usual pace.
 const PERIOD: Duration = Duration::from_millis(100);
 /// The pace while keys may expire within the next second.
 const TICK: Duration = Duration::from_millis(10);
 
-/// The worker's cron task; never ends.
-pub(super) async fn run() {
-    let wake = with_worker(|worker| Rc::clone(&worker.cron_wake));
-    let mut clock = CronClock::default();
-    loop {
-        let period = if with_worker(|worker| worker.ticking) {
-            TICK
-        } else {
-            PERIOD
-        };
-        tokio::select! {
-            () = tokio::time::sleep(period) => {}
-            () = wake.notified() => {}
+/// When the cron runs next.
+pub(super) struct Cron {
+    clock: CronClock,
+    due_at: Instant,
+    /// The cron has run, and background work goes on, slice by slice.
+    is_slicing: bool,
+}
+
+impl Default for Cron {
+    fn default() -> Self {
+        Self {
+            clock: CronClock::default(),
+            due_at: Instant::now() + PERIOD,
+            is_slicing: false,
         }
-        let cron =
-            |worker: &mut Worker| worker.contained("The cron", |worker| worker.cron(&mut clock));
-        // After a panic the background goes on; while the cron is paused it rests, too.
-        if with_worker(cron) != Some(false) {
-            background::run().await;
+    }
+}
+
+impl Cron {
+    /// How long the worker may wait for its sockets.
+    pub(super) fn patience(&self) -> Duration {
+        if self.is_slicing {
+            Duration::ZERO
+        } else {
+            self.due_at.saturating_duration_since(Instant::now())
         }
     }
 }
@@ -52,6 +58,30 @@ struct CronClock {
 }
 
 impl Worker {
+    /// Runs the cron when its time has come, and then one slice of background work in each step until that is done.
+    pub(super) fn housekeep(&mut self, cron: &mut Cron) {
+        if !cron.is_slicing {
+            if !self.cron_woken && Instant::now() < cron.due_at {
+                return;
+            }
+            self.cron_woken = false;
+            let ran = self.contained("The cron", |worker| worker.cron(&mut cron.clock));
+            // After a panic the background goes on; while the cron is paused it rests, too.
+            cron.is_slicing = ran != Some(false);
+        }
+        if cron.is_slicing {
+            // After a panic the next look comes with the cron's next tick.
+            cron.is_slicing =
+                self.contained("Background work", Self::background_slice) == Some(true);
+            if cron.is_slicing {
+                return;
+            }
+            self.set_pace();
+        }
+        let period = if self.ticking { TICK } else { PERIOD };
+        cron.due_at = Instant::now() + period;
+    }
+
     /// What is due now; false while `DEBUG PAUSE-CRON` holds.
     fn cron(&mut self, clock: &mut CronClock) -> bool {
         let now = Self::now();

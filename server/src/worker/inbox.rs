@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use mio::Waker;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 use super::Worker;
 use super::stream::NewConnection;
@@ -19,7 +20,10 @@ pub(crate) const INBOX_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(crate) struct Inbox {
     queue: Mutex<Queue>,
     bytes: AtomicUsize,
-    wake: Notify,
+    /// Somebody has woken the worker, and it has not looked yet.
+    woken: AtomicBool,
+    /// Ends the worker's wait for its sockets.
+    waker: OnceLock<Waker>,
 }
 
 #[derive(Default)]
@@ -83,17 +87,32 @@ impl Inbox {
 
     /// Wakes the worker.
     pub(crate) fn wake(&self) {
-        self.wake.notify_one();
+        // AcqRel: what was pushed before is seen by a worker whose look finds the flag set. If it was set already,
+        // that look is still to come.
+        if !self.woken.swap(true, Ordering::AcqRel)
+            && let Some(waker) = self.waker.get()
+            && let Err(error) = waker.wake()
+        {
+            tracing::error!("Cannot wake a worker: {error}");
+        }
+    }
+
+    /// Has [`Inbox::wake`] end a wait by `waker`; until then the flag alone tells the worker, before it first waits.
+    pub(super) fn attach(&self, waker: Waker) {
+        // An inbox has one worker, which attaches once.
+        let _ = self.waker.set(waker);
+    }
+
+    /// Whether somebody has woken the worker since the last call.
+    #[inline]
+    pub(super) fn take_wake(&self) -> bool {
+        // Relaxed: the swap decides. AcqRel: see `wake`.
+        self.woken.load(Ordering::Relaxed) && self.woken.swap(false, Ordering::AcqRel)
     }
 
     /// The number that the next event will get.
     pub(crate) fn next_number(&self) -> u64 {
         self.queue.lock().next_number
-    }
-
-    /// Waits until somebody wakes the worker.
-    pub(crate) async fn woken(&self) {
-        self.wake.notified().await;
     }
 
     /// Takes all events, in order, with their numbers; and whether that has made room for publishers that may wait.

@@ -1,8 +1,8 @@
 //! Workers: each is one OS thread that owns its connections from accept to close and runs their commands itself.
 //!
-//! A worker is a single-threaded tokio runtime with two tasks: one sees to the inbox and the cron, the other gives
-//! sessions their turns ([`round`]). What the worker owns lies in a thread-local [`Worker`], which the tasks borrow for
-//! each step. So nothing of a session is behind a lock or a reference count.
+//! A worker is a loop ([`Worker::step`]): it waits for its sockets and its inbox, gives ready sessions their turns
+//! ([`round`]), and keeps house by the clock ([`cron`]). All that it owns is in a [`Worker`], so nothing of a session
+//! is behind a lock or a reference count.
 
 pub(crate) mod background;
 mod connection;
@@ -18,16 +18,15 @@ pub(crate) mod set;
 pub(crate) mod stream;
 mod turn;
 
-use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use protocol::Limits;
 use storage::UnixMillis;
-use tokio::sync::Notify;
 
 use crate::clock::unix_now;
 use crate::config::{Config, ConfigView};
@@ -38,6 +37,7 @@ use crate::pubsub::local::LocalSubscribers;
 use crate::server::Server;
 use crate::session::{ChannelKind, Close, Session};
 
+use cron::Cron;
 use inbox::Event;
 use poller::{Poller, ReadyQueue, Sockets};
 use round::Stage;
@@ -109,60 +109,23 @@ pub(crate) struct Worker {
     ready: Rc<ReadyQueue>,
     /// The server is going down.
     draining: bool,
-    /// Wakes the cron ahead of time.
-    cron_wake: Rc<Notify>,
+    /// The cron is wanted ahead of time.
+    cron_woken: bool,
     /// A key may expire within the next second: the cron looks every 10 ms.
     ticking: bool,
 }
 
-thread_local! {
-    static WORKER: RefCell<Option<Box<Worker>>> = const { RefCell::new(None) };
-}
-
-/// Runs `action` on this thread's worker.
-///
-/// # Panics
-/// Outside a worker thread, and inside another `with_worker`: bugs of ours.
-fn with_worker<R>(action: impl FnOnce(&mut Worker) -> R) -> R {
-    WORKER.with_borrow_mut(|worker| action(worker.as_mut().expect("runs on a worker's thread")))
-}
-
 /// Starts worker `index`.
 pub(crate) fn spawn(server: Arc<Server>, index: usize) -> io::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()?;
-    let (poller, sockets) = {
-        let _context = runtime.enter();
-        Poller::new()?
-    };
+    let (mut poller, sockets, waker) = Poller::new()?;
+    server.inboxes[index].attach(waker);
     std::thread::Builder::new()
         .name(format!("nuthatch-{index}"))
         .spawn(move || {
-            WORKER.set(Some(Box::new(Worker::new(server, index, sockets))));
-            runtime.spawn(round::run(poller));
-            runtime.block_on(run());
-            // The tasks go first, then what they refer to.
-            drop(runtime);
-            WORKER.set(None);
+            let mut worker = Worker::new(server, index, sockets);
+            let mut cron = Cron::default();
+            while worker.step(&mut poller, &mut cron) {}
         })
-}
-
-/// The worker's main task: its inbox, until the server has gone down.
-async fn run() {
-    let server = with_worker(|worker| Arc::clone(&worker.server));
-    let inbox = &server.inboxes[with_worker(|worker| worker.state.index)];
-    let cron = cron::run();
-    let events = async {
-        while with_worker(|worker| worker.handle_events()) {
-            inbox.woken().await;
-        }
-    };
-    tokio::select! {
-        () = events => {}
-        () = cron => {}
-    }
 }
 
 impl Worker {
@@ -190,12 +153,31 @@ impl Worker {
             sockets,
             ready: Rc::default(),
             draining: false,
-            cron_wake: Rc::default(),
+            cron_woken: false,
             ticking: false,
             server: Rc::new(server),
         };
         worker.adopt_config();
         worker
+    }
+
+    /// Waits until there is something to do, and does some of all there is; `false` when the worker is to end.
+    fn step(&mut self, poller: &mut Poller, cron: &mut Cron) -> bool {
+        let patience = if self.ready.is_empty() && !self.cron_woken {
+            cron.patience()
+        } else {
+            Duration::ZERO
+        };
+        self.contained("Waiting for sockets", |worker| {
+            worker.await_sockets(poller, patience);
+        });
+        let server = Rc::clone(&self.server);
+        if server.inboxes[self.state.index].take_wake() && !self.handle_events() {
+            return false;
+        }
+        self.contained("A round", Self::round);
+        self.housekeep(cron);
+        true
     }
 
     /// Takes over a changed configuration.
@@ -273,7 +255,7 @@ impl Worker {
     /// Gives back what memory it can, and has the cron look after this worker's shards now (`MEMORY PURGE`).
     pub(crate) fn purge_memory(&mut self) {
         os::release_freed_memory();
-        self.cron_wake.notify_one();
+        self.cron_woken = true;
     }
 
     /// Has parked sessions try again.

@@ -6,19 +6,18 @@
 //! lookups' memory is asked for; and only then do the turns run, in the order in which the sessions became ready.
 
 use std::any::Any;
-use std::future::poll_fn;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::task::{Context, Poll};
+use std::time::Duration;
 
 use storage::DbIndex;
 
 use crate::execute::Batch;
 
+use super::Worker;
 use super::poller::Poller;
 use super::sessions::Connection;
 use super::turn::{CARRIED_BYTES_MAX, READ_BYTES_MAX, Turn};
-use super::{Worker, with_worker};
 
 /// Most turns of one round; the worker's other business comes between rounds.
 const TURNS_MAX: usize = 64;
@@ -26,17 +25,6 @@ const TURNS_MAX: usize = 64;
 const GROUP_SESSIONS_MAX: usize = 8;
 /// A group is closed once it has so many keys: more would push one another out of the nearest cache.
 const GROUP_KEYS_MAX: usize = 64;
-
-/// The task that gives sessions their turns; never ends.
-pub(super) async fn run(mut poller: Poller) {
-    loop {
-        poll_fn(|cx| with_worker(|worker| worker.poll_ready(cx, &mut poller))).await;
-        let round = |worker: &mut Worker| worker.contained("A round", Worker::round);
-        if with_worker(round).is_none() || with_worker(|worker| !worker.ready.is_empty()) {
-            tokio::task::yield_now().await;
-        }
-    }
-}
 
 /// What a session's turn begins with.
 pub(super) struct Stage {
@@ -81,11 +69,10 @@ pub(super) enum Input {
 }
 
 impl Worker {
-    /// Takes note of which sockets have become ready; done once there is a session to serve.
-    fn poll_ready(&mut self, cx: &mut Context<'_>, poller: &mut Poller) -> Poll<()> {
-        self.ready.end_wait();
+    /// Waits for at most `patience` until sockets become ready, and queues their sessions.
+    pub(super) fn await_sockets(&mut self, poller: &mut Poller, patience: Duration) {
         let sessions = &mut self.sessions;
-        let told = poller.take(cx, |index, readiness| {
+        let told = poller.wait(patience, |index, readiness| {
             if let Some(Connection { session, stream }) = sessions.connection_mut(index) {
                 stream.note(readiness);
                 // A unix socket tells of room each time that its peer has read something.
@@ -97,15 +84,10 @@ impl Worker {
         if let Err(error) = told {
             tracing::error!("Cannot learn which sockets are ready: {error}");
         }
-        if self.ready.wait(cx.waker()) {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
-        }
     }
 
     /// Gives a turn to each session that is ready now; those that become ready meanwhile come in the next round.
-    fn round(&mut self) {
+    pub(super) fn round(&mut self) {
         self.refresh_config();
         let mut stages = std::mem::take(&mut self.stages);
         let mut left = self.ready.len().min(TURNS_MAX);

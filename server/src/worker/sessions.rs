@@ -123,12 +123,7 @@ mod tests {
 
     #[test]
     fn a_queue_entry_of_an_ended_session_gives_its_successor_no_turn() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .build()
-            .unwrap();
-        let _context = runtime.enter();
-        let (_poller, sockets) = Poller::new().unwrap();
+        let (_poller, sockets, _waker) = Poller::new().unwrap();
         let ready: Rc<ReadyQueue> = Rc::default();
         let connection = |id, index| {
             let peer = Peer {
