@@ -389,3 +389,24 @@ fn a_huge_count_reserves_nothing() {
     assert_eq!(args.capacity(), 0);
     assert!(parser.partial.is_none());
 }
+
+#[test]
+fn a_long_list_of_arguments_says_that_its_end_is_far() {
+    let mut input = b"*40\r\n".to_vec();
+    let mut parser = RequestParser::default();
+    let mut read = |input: &[u8]| {
+        let progress = parser.parse(input, &Limits::default(), &mut Vec::new());
+        assert_eq!(progress, Ok(Progress::Incomplete));
+        parser.is_amid_arguments()
+    };
+    for _ in 0..10 {
+        input.extend_from_slice(b"$1\r\na\r\n");
+    }
+    assert!(!read(&input), "few are read again from the start");
+    for _ in 10..38 {
+        input.extend_from_slice(b"$1\r\na\r\n");
+    }
+    assert!(read(&input));
+    input.extend_from_slice(b"$1\r\na\r\n$9");
+    assert!(!read(&input), "the last one says where it ends");
+}

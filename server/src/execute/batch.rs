@@ -225,10 +225,7 @@ impl Executor<'_, '_> {
         let mut bytes = 0;
         loop {
             let end = batch.parsed.take().unwrap_or_else(|| {
-                let limits = Limits {
-                    authenticated: !self.auth_required(),
-                    ..*limits
-                };
+                let limits = self.session.limits(self.config, limits);
                 let end = batch.fill(self.server, self.session, &limits, input, bytes);
                 batch.warm(self.server, self.session);
                 end

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hashbrown::HashSet;
-use protocol::{RequestParser, Version};
+use protocol::{Limits, RequestParser, Version};
 use storage::DbIndex;
 
 use crate::command::context::{Park, Slices};
@@ -269,6 +269,15 @@ impl Session {
     #[inline]
     pub(crate) fn must_authenticate(&self, config: &Config) -> bool {
         !self.authenticated && !config.requirepass.is_empty()
+    }
+
+    /// What the parser may accept from the client, of what it may accept from any.
+    #[inline]
+    pub(crate) fn limits(&self, config: &Config, limits: &Limits) -> Limits {
+        Limits {
+            authenticated: !self.must_authenticate(config),
+            ..*limits
+        }
     }
 
     /// Whether its next turn has nothing to do but to read.

@@ -169,6 +169,29 @@ mod tests {
     }
 
     #[test]
+    fn waking_ends_one_wait_and_is_seen_once_however_often() {
+        let mut poll = mio::Poll::new().unwrap();
+        let mut events = mio::Events::with_capacity(4);
+        let inbox = Inbox::default();
+        inbox.wake();
+        assert!(
+            inbox.take_wake() && !inbox.take_wake(),
+            "before there is a worker"
+        );
+        inbox.attach(Waker::new(poll.registry(), mio::Token(0)).unwrap());
+        for _ in 0..2 {
+            inbox.wake();
+            inbox.wake();
+            poll.poll(&mut events, None).unwrap();
+            assert_eq!(events.iter().count(), 1);
+            assert!(inbox.take_wake() && !inbox.take_wake());
+        }
+        poll.poll(&mut events, Some(std::time::Duration::ZERO))
+            .unwrap();
+        assert!(events.is_empty());
+    }
+
+    #[test]
     fn whoever_empties_a_full_inbox_is_told_once() {
         let inbox = Inbox::default();
         let line: Arc<[u8]> = vec![0; INBOX_BYTES_MAX].into();

@@ -194,15 +194,6 @@ impl Worker {
         self.state.heed_thresholds(config);
     }
 
-    /// What the parser may accept from a session.
-    #[inline]
-    fn limits_of(&self, session: &Session) -> Limits {
-        Limits {
-            authenticated: !session.must_authenticate(&self.settings),
-            ..self.limits
-        }
-    }
-
     #[inline]
     fn refresh_config(&mut self) {
         if self.config.refresh() {

@@ -161,7 +161,7 @@ impl Worker {
                 self.count_read(count);
                 session.input = Vec::new();
                 stage.db = session.db;
-                let limits = self.limits_of(session);
+                let limits = session.limits(&self.settings, &self.limits);
                 stage
                     .batch
                     .parse_first(&self.server, session, &limits, &stage.buffer);

@@ -577,3 +577,21 @@ fn keys_of_one_tag_are_drawn_about_evenly() {
         "no key is drawn again and again"
     );
 }
+
+#[test]
+fn what_is_prefetched_of_an_entry_follows_the_mean_entry() {
+    let keyspace = keyspace(1);
+    let fill = |len: usize| {
+        for n in 0..200 {
+            let name = format!("key:{n:04}");
+            let key = keyspace.key(name.as_bytes());
+            let mut unit = Unit::begin(&keyspace, LockPlan::Write(0), UnixMillis(NOW));
+            unit.set(0, &key, NewValue::Bytes(&vec![b'v'; len]), NewExpiry::None);
+        }
+        keyspace.shards[0].lock.read().entry_lines()
+    };
+    assert_eq!(fill(5), 1, "two share a line");
+    assert_eq!(fill(100), 3);
+    assert_eq!(fill(700), 13);
+    assert_eq!(fill(5_000), usize::from(ENTRY_LINES_MAX));
+}
