@@ -145,7 +145,7 @@ impl Keyspace {
     /// The second step, once [`Keyspace::warm_table`] has been through all keys: starts loading their entries.
     pub fn warm_entries(&self, db: DbIndex, hashes: impl Iterator<Item = KeyHash>) {
         self.each_table(db, hashes, |shard, table, position| {
-            table.prefetch_entry(position, shard.entry_lines());
+            table.prefetch_entry(position, shard.entry_bytes());
         });
     }
 

@@ -21,6 +21,7 @@ mod memory;
 mod pieces;
 mod pre_images;
 mod prefetch;
+mod same_bytes;
 mod scan;
 mod shard;
 mod shard_lock;

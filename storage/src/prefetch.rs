@@ -3,6 +3,15 @@
 /// Bytes of a cache line.
 pub(crate) const LINE: usize = 64;
 
+/// Asks for all cache lines of the `bytes` at `start`. Any address will do.
+#[inline(always)]
+pub(crate) fn read_range(start: *const u8, bytes: usize) {
+    let before = start.addr() % LINE;
+    for offset in (0..before + bytes).step_by(LINE) {
+        read(start.wrapping_sub(before).wrapping_add(offset));
+    }
+}
+
 /// Asks for the cache line at `address` to be loaded. Any address will do.
 #[inline(always)]
 pub(crate) fn read<T>(address: *const T) {

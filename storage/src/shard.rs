@@ -121,8 +121,8 @@ pub(crate) struct Shard {
     pub(crate) index: u16,
     /// Parity of the current epoch; changes only at a cut.
     pub(crate) parity: bool,
-    /// See [`Shard::entry_lines`].
-    entry_lines: u8,
+    /// See [`Shard::entry_bytes`].
+    entry_bytes: u16,
     published: Published,
     outside_bytes: usize,
     pub(crate) watches: WatchTable,
@@ -153,7 +153,7 @@ struct Published {
 }
 
 /// A long value goes on by itself: the processor sees that its lines are read one after the other.
-const ENTRY_LINES_MAX: u8 = 18;
+const PREFETCHED_BYTES_MAX: usize = 18 * prefetch::LINE;
 
 /// A shard publishes its memory figures once they have moved by this many bytes.
 const PUBLISH_BYTES: usize = 4096;
@@ -165,7 +165,7 @@ impl Shard {
             clock: AtomicI64::new(0),
             index,
             parity: false,
-            entry_lines: 1,
+            entry_bytes: 1,
             published: Published::default(),
             outside_bytes: 0,
             watches: WatchTable::default(),
@@ -240,11 +240,7 @@ impl Shard {
             keys += db.table.len();
         }
         let entry_bytes = self.slab.live_bytes() / keys.max(1);
-        // One more than the mean entry fills, for it rarely begins where a line does; but two of half a line share one.
-        let crosses = entry_bytes > prefetch::LINE / 2;
-        let lines = entry_bytes.div_ceil(prefetch::LINE) + usize::from(crosses);
-        self.entry_lines =
-            u8::try_from(lines).map_or(ENTRY_LINES_MAX, |lines| lines.clamp(1, ENTRY_LINES_MAX));
+        self.entry_bytes = entry_bytes.clamp(1, PREFETCHED_BYTES_MAX) as u16;
         let (used, dataset) = (self.used_bytes(), self.dataset_bytes());
         let moved = (
             used as i64 - self.published.used_bytes as i64,
@@ -259,10 +255,10 @@ impl Shard {
         moved
     }
 
-    /// How many cache lines of an entry are worth prefetching here.
+    /// How many bytes of an entry are worth prefetching here: those of the mean entry, up to a bound.
     #[inline]
-    pub(crate) fn entry_lines(&self) -> usize {
-        self.entry_lines.into()
+    pub(crate) fn entry_bytes(&self) -> usize {
+        self.entry_bytes.into()
     }
 
     /// What others know of this shard must be brought up to date at the end of the unit.
@@ -384,22 +380,53 @@ impl Shard {
         let old = self
             .view_and_touch(db, key, now)
             .map(|view| (view.word(), view.expire_at()));
-        let old_expiry = old.and_then(|(_, expire_at)| expire_at);
-        let expire_at = match expiry {
-            NewExpiry::None => None,
-            NewExpiry::Keep => old_expiry,
-            NewExpiry::At(at) => Some(at),
-        };
         match old {
-            None => self.insert(db, key, value, expire_at, now, hasher),
-            Some((word, _)) => self.overwrite(db, key, word, value, expire_at, now),
+            None => self.insert(db, key, value, expiry.after(None), now, hasher),
+            Some((word, expire_at)) => {
+                self.replace(db, key, word, value, expire_at, expiry, now);
+            }
         }
+    }
+
+    /// As [`Shard::set`] for a key that [`Shard::lookup`] found.
+    ///
+    /// # Safety
+    /// As [`Shard::resolve_and_touch`].
+    pub(crate) unsafe fn set_found(
+        &mut self,
+        found: Found,
+        db: DbIndex,
+        key: &Key<'_>,
+        value: Payload<'_>,
+        expiry: NewExpiry,
+        now: UnixMillis,
+    ) {
+        // SAFETY: the caller's.
+        let old = unsafe { self.resolve_and_touch(found, now) };
+        let (word, expire_at) = (old.word(), old.expire_at());
+        self.replace(db, key, word, value, expire_at, expiry, now);
+    }
+
+    /// Overwrites the entry that `old` stands for and that expires at `old_expiry`.
+    #[expect(clippy::too_many_arguments, reason = "what was there and what comes")]
+    fn replace(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        old: Word,
+        value: Payload<'_>,
+        old_expiry: Option<UnixMillis>,
+        expiry: NewExpiry,
+        now: UnixMillis,
+    ) {
+        let expire_at = expiry.after(old_expiry);
+        self.overwrite(db, key, old, value, expire_at, now);
         self.file(db, key, old_expiry, expire_at, now);
     }
 
     fn insert(
         &mut self,
-        db: DbIndex,
+        db_index: DbIndex,
         key: &Key<'_>,
         value: Payload<'_>,
         expire_at: Option<UnixMillis>,
@@ -407,9 +434,10 @@ impl Shard {
         hasher: &KeyHasher,
     ) {
         let word = self.new_entry(key.bytes, key.hash.position, value, expire_at, now);
-        let db = self.db_or_new(db);
+        let db = self.db_or_new(db_index);
         db.with_ttl += usize::from(expire_at.is_some());
         db.table.insert(key.hash.position, word, hasher);
+        self.file(db_index, key, None, expire_at, now);
     }
 
     /// Builds an entry of the current parity; the word is in no table yet.
@@ -665,7 +693,34 @@ impl Shard {
     /// wants is copied first.
     pub(crate) fn writable(&mut self, db: DbIndex, key: &Key<'_>, now: UnixMillis) -> EntryMut<'_> {
         let view = self.view(db, key).expect("the caller has found the key");
-        let mut word = view.word();
+        let word = view.word();
+        self.writable_word(word, db, key, now)
+    }
+
+    /// As [`Shard::writable`] for a key that [`Shard::lookup`] found.
+    ///
+    /// # Safety
+    /// As [`Shard::resolve_and_touch`].
+    pub(crate) unsafe fn writable_found(
+        &mut self,
+        found: Found,
+        db: DbIndex,
+        key: &Key<'_>,
+        now: UnixMillis,
+    ) -> EntryMut<'_> {
+        // SAFETY: the caller guarantees that the slot is where it was.
+        let word = unsafe { found.0.as_ref() }.load();
+        self.writable_word(word, db, key, now)
+    }
+
+    #[inline]
+    fn writable_word(
+        &mut self,
+        mut word: Word,
+        db: DbIndex,
+        key: &Key<'_>,
+        now: UnixMillis,
+    ) -> EntryMut<'_> {
         if word.parity() != self.parity {
             let old = word;
             word = self.copy_of(old, key, view_expiry(old), now, true);

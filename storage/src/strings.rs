@@ -1,7 +1,7 @@
 //! What changes strings in place.
 
 use crate::big_string::BigString;
-use crate::entry::Payload;
+use crate::entry::{EntryView, Payload};
 use crate::hash::Key;
 use crate::slot_word::Kind;
 use crate::unit::{NewExpiry, Unit};
@@ -15,31 +15,18 @@ impl Unit<'_> {
     /// `WrongType`, `NotInteger`, or `Overflow` when the sum leaves the range of an `i64`.
     pub fn incr(&mut self, db: DbIndex, key: &Key<'_>, delta: i64) -> Result<i64, StoreError> {
         let (now, hasher) = (self.now(), self.keyspace().hasher());
-        let before = self
-            .find_to_change(db, key)
-            .map(|entry| (entry.word().kind(), entry.string().integer()));
-        let (value, kind) = match before {
-            None => (delta, None),
-            Some((kind, Some(old))) => (
-                old.checked_add(delta).ok_or(StoreError::Overflow)?,
-                Some(kind),
-            ),
-            Some((_, None)) => return Err(StoreError::NotInteger),
+        let sum = |entry: EntryView<'_>| {
+            let old = entry.string().integer().ok_or(StoreError::NotInteger)?;
+            old.checked_add(delta).ok_or(StoreError::Overflow)
         };
-        let shard = self.shard_mut(key.hash.shard);
-        if kind == Some(Kind::Int) {
-            shard.writable(db, key, now).set_int(value);
-        } else {
-            let expiry = if kind.is_some() {
-                NewExpiry::Keep
-            } else {
-                NewExpiry::None
-            };
-            shard.set(db, key, Payload::Int(value), expiry, now, hasher);
-        }
-        if kind.is_none() {
+        let replaced = self.replace_by_integer(db, key, sum)?;
+        if replaced.is_none() {
+            let value = Payload::Int(delta);
+            self.shard_mut(key.hash.shard)
+                .set(db, key, value, NewExpiry::None, now, hasher);
             self.created(db, key);
         }
+        let value = replaced.unwrap_or(delta);
         self.changed(db, key);
         Ok(value)
     }

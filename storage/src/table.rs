@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 
 use crate::entry::EntryPtr;
 use crate::hash::{KeyHasher, Mixed};
+use crate::same_bytes::same_bytes;
 use crate::slot_word::{SlotWord, Word};
 use crate::wheel::Record40;
 use segment::{BUCKETS_MAX, KEYS_MAX, Segment};
@@ -47,7 +48,7 @@ pub(crate) fn position_of(word: Word, hasher: &KeyHasher) -> u64 {
 #[inline]
 fn is_key(word: Word, key: &[u8]) -> bool {
     // SAFETY: words in a table point to live entries, and the table is borrowed.
-    unsafe { word.entry().key() == key }
+    same_bytes(unsafe { word.entry().key() }, key)
 }
 
 /// The keys of one database in one shard.
@@ -101,11 +102,11 @@ impl Table {
             .prefetch_home(Mixed::from_position(position));
     }
 
-    /// Second step, once the bucket has arrived: the first `lines` cache lines of the entry.
+    /// Second step, once the bucket has arrived: the first `bytes` of the entry.
     #[inline]
-    pub(crate) fn prefetch_entry(&self, position: u64, lines: usize) {
+    pub(crate) fn prefetch_entry(&self, position: u64, bytes: usize) {
         self.segment(position)
-            .prefetch_entry(Mixed::from_position(position), lines);
+            .prefetch_entry(Mixed::from_position(position), bytes);
     }
 
     /// The slot word at `position` that points to `entry`; the entry itself is not read.

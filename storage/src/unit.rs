@@ -8,12 +8,13 @@ use std::sync::Arc;
 use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
 use smallvec::SmallVec;
 
-use crate::entry::EntryView;
+use crate::entry::{EntryView, Payload};
 use crate::hash::Key;
 use crate::keyspace::Keyspace;
 use crate::log::{EffectGroup, TicketRange};
 use crate::shard::{Found, Shard, payload_of};
 use crate::shard_lock::Guard;
+use crate::slot_word::Kind;
 use crate::state::State;
 use crate::time::UnixMillis;
 use crate::value::{NewValue, StringRef};
@@ -79,6 +80,18 @@ pub enum NewExpiry {
     Keep,
     /// Expire after this instant.
     At(UnixMillis),
+}
+
+impl NewExpiry {
+    /// The expire time to have where there was `old`.
+    #[inline]
+    pub(crate) fn after(self, old: Option<UnixMillis>) -> Option<UnixMillis> {
+        match self {
+            NewExpiry::None => None,
+            NewExpiry::Keep => old,
+            NewExpiry::At(at) => Some(at),
+        }
+    }
 }
 
 /// Counters of one unit; the worker adds them to its own statistics.
@@ -466,6 +479,34 @@ impl<'e> Unit<'e> {
         Some(unsafe { self.shard(key.hash.shard).resolve_and_touch(found, now) })
     }
 
+    /// Replaces the live value of `key` by the integer that `next` makes of it and returns that, or `None` if there is no
+    /// such key. Counts the access but no hit or miss; the expire time stays.
+    #[inline]
+    pub(crate) fn replace_by_integer(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        next: impl FnOnce(EntryView<'_>) -> Result<i64, StoreError>,
+    ) -> Result<Option<i64>, StoreError> {
+        let Some(found) = self.lookup(db, key) else {
+            return Ok(None);
+        };
+        let now = self.now;
+        let shard = self.shard_mut(key.hash.shard);
+        // SAFETY: nothing has happened in the shard since the word was read under its lock.
+        let entry = unsafe { shard.resolve_and_touch(found, now) };
+        let kind = entry.word().kind();
+        let value = next(entry)?;
+        if kind == Kind::Int {
+            // SAFETY: as above.
+            unsafe { shard.writable_found(found, db, key, now) }.set_int(value);
+        } else {
+            // SAFETY: as above.
+            unsafe { shard.set_found(found, db, key, Payload::Int(value), NewExpiry::Keep, now) };
+        }
+        Ok(Some(value))
+    }
+
     /// The live string at `key`, looked up in order to change it.
     ///
     /// # Errors
@@ -583,16 +624,21 @@ impl<'e> Unit<'e> {
         value: NewValue<'_>,
         expiry: NewExpiry,
     ) -> bool {
-        let existed = self.live(db, key);
+        let found = self.lookup(db, key);
         let (now, hasher) = (self.now, self.keyspace.hasher());
-        // On a replica an expired key may still lie there: it is absent, so its expire time is not kept.
-        let expiry = if existed || expiry != NewExpiry::Keep {
-            expiry
+        let shard = self.shard_mut(key.hash.shard);
+        if let Some(found) = found {
+            // SAFETY: nothing has happened in the shard since the word was read under its lock.
+            unsafe { shard.set_found(found, db, key, payload_of(value), expiry, now) };
         } else {
-            NewExpiry::None
-        };
-        self.shard_mut(key.hash.shard)
-            .set(db, key, payload_of(value), expiry, now, hasher);
+            // On a replica an expired key may still lie there: it is absent, so its expire time is not kept.
+            let expiry = match expiry {
+                NewExpiry::Keep => NewExpiry::None,
+                expiry => expiry,
+            };
+            shard.set(db, key, payload_of(value), expiry, now, hasher);
+        }
+        let existed = found.is_some();
         if !existed {
             self.created(db, key);
         }

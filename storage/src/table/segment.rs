@@ -231,17 +231,14 @@ impl Segment {
         prefetch::read(&raw const self.0[mixed.below(self.buckets())]);
     }
 
-    /// Starts loading the first `lines` cache lines of the entry that a lookup of `mixed` most likely reads, if it is
-    /// at home.
+    /// Starts loading the first `bytes` of the entry that a lookup of `mixed` most likely reads, if it is at home.
     #[inline]
-    pub(super) fn prefetch_entry(&self, mixed: Mixed, lines: usize) {
+    pub(super) fn prefetch_entry(&self, mixed: Mixed, bytes: usize) {
         let bucket = mixed.below(self.buckets());
         let words = self.with_fingerprint(bucket, mixed.fingerprint());
         for word in words.take(1) {
             let entry = self.slot(Place { bucket, word }).load().entry();
-            for line in 0..lines {
-                prefetch::read(entry.block().as_ptr().wrapping_add(line * prefetch::LINE));
-            }
+            prefetch::read_range(entry.block().as_ptr(), bytes);
         }
     }
 
