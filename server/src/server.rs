@@ -14,7 +14,7 @@ use storage::log::Cursor;
 use storage::{Cut, Keyspace, KeyspaceOptions, Pause, Snapshot, UnixMillis};
 use tokio::sync::Notify;
 
-use crate::clock::unix_now;
+use crate::clock::{self, unix_now};
 use crate::command::Args;
 use crate::command::names::CommandNames;
 use crate::command::table::{Lookup, table};
@@ -327,6 +327,7 @@ pub fn start_on_free_port(loaded: Loaded) -> Result<RunningServer, StartError> {
 }
 
 fn start_with(loaded: Loaded, port_zero: PortZero) -> Result<RunningServer, StartError> {
+    clock::calibrate();
     let config = loaded.config.clone();
     let listeners = listen::bind_all(&config, port_zero, &[])?;
     if listeners.is_empty() {

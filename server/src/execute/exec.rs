@@ -26,7 +26,7 @@ impl<'e> Executor<'_, 'e> {
             }
         };
         self.stopwatch.lap();
-        let nanos = self.stopwatch.last().since(started);
+        let nanos = self.stopwatch.nanos_since(started);
         self.account(command, args, nanos, failed);
         self.follow_up()
     }

@@ -10,7 +10,7 @@ mod unit;
 use storage::big_string::BigString;
 use storage::{Unit, UnixMillis};
 
-use crate::clock::{Nanos, Stopwatch};
+use crate::clock::{Reading, Stopwatch};
 use crate::command::context::{Action, After, Park};
 use crate::config::Config;
 use crate::effects::Effects;
@@ -71,7 +71,7 @@ struct Held<'e> {
     /// The shard, if it is one that the unit may have changed.
     written: Option<u16>,
     commands: u32,
-    since: Nanos,
+    since: Reading,
 }
 
 /// What becomes of the requests behind the one that ran.

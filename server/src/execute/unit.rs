@@ -222,7 +222,7 @@ impl<'e> Executor<'_, 'e> {
         let may_keep = matches!(plan, Plan::One { .. })
             && held.commands < HELD_COMMANDS_MAX
             && !flags.has(Flags::BLOCKING)
-            && self.stopwatch.last().since(held.since) < HELD_NANOS_MAX;
+            && self.stopwatch.nanos_since(held.since) < HELD_NANOS_MAX;
         if may_keep {
             self.held = Some(held);
         } else {
