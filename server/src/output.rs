@@ -228,6 +228,19 @@ impl PendingOutput {
         outbox.clear();
     }
 
+    /// Adds everything in `outbox`, which has no splices, in front of what came later and is not sent yet, and empties it.
+    #[cold]
+    pub(crate) fn take_in_front(&mut self, outbox: &mut Outbox) {
+        debug_assert!(outbox.splices.is_empty());
+        if outbox.is_empty() {
+            return;
+        }
+        debug_assert!(self.sent == 0, "a message is not cut in two");
+        self.len += outbox.bytes.len();
+        self.segments
+            .push_front(Segment::Bytes(std::mem::take(&mut outbox.bytes)));
+    }
+
     /// Fills `slices` with what comes next and returns how many were used.
     pub(crate) fn slices<'s>(&'s self, slices: &mut [IoSlice<'s>; SLICES_MAX]) -> usize {
         let mut used = 0;
@@ -332,6 +345,22 @@ mod tests {
         pending.take(&mut outbox, 3);
         pending.push(b"+later\r\n");
         assert_eq!(drain(&mut pending, 2), b"\nhello\r\n+later\r\n");
+    }
+
+    #[test]
+    fn a_reply_goes_in_front_of_messages_that_came_later() {
+        let mut outbox = Outbox::default();
+        let mut pending = PendingOutput::default();
+        pending.push(b"+message\r\n");
+        pending.take_in_front(&mut outbox);
+        assert_eq!(pending.segments(), 1, "there was no reply");
+        outbox.reply(Version::Resp2).bulk(b"hello");
+        pending.take_in_front(&mut outbox);
+        pending.push(b"+later\r\n");
+        assert!(outbox.is_empty());
+        let expected = b"$5\r\nhello\r\n+message\r\n+later\r\n";
+        assert_eq!(pending.len(), expected.len());
+        assert_eq!(drain(&mut pending, 3), expected);
     }
 
     #[test]

@@ -75,6 +75,48 @@ fn what_others_publish_to_a_session_comes_before_its_own_reply() {
 }
 
 #[test]
+fn a_reply_goes_out_before_what_later_turns_publish_to_its_session() {
+    let server = server();
+    let (mut subscriber, mut publisher) = (server.client(), server.client());
+    let long = "x".repeat(20_000);
+    publisher.call(&["SET", "long", &long], "+OK\r\n");
+    for client in [&mut subscriber, &mut publisher] {
+        client.send(request(&["HELLO", "3"]));
+        client.send(request(&["SUBSCRIBE", "news"]));
+        client.skip_to("$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n");
+    }
+    let message = ">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$2\r\nhi\r\n";
+    let bulk = |text: &str| format!("${}\r\n{text}\r\n", text.len());
+    for (asked, reply) in [("PING before", bulk("before")), ("GET long", bulk(&long))] {
+        let asked: Vec<&str> = asked.split(' ').collect();
+        together(&server, || {
+            subscriber.send(request(&asked));
+            // What a subscriber publishes is handed out at once, to all.
+            publisher.send(request(&["PUBLISH", "news", "hi"]));
+        });
+        subscriber.expect(format!("{reply}{message}"));
+        publisher.expect(format!(":2\r\n{message}"));
+    }
+}
+
+#[test]
+fn a_session_killed_by_one_behind_it_still_gets_its_reply() {
+    let server = server();
+    let mut victim = server.client();
+    victim.call(&["CLIENT", "ID"], ":1\r\n");
+    let mut killer = server.client();
+    killer.call(&["CLIENT", "ID"], ":2\r\n");
+    together(&server, || {
+        victim.send(request(&["SET", "key", "value"]));
+        killer.send(request(&["CLIENT", "KILL", "ID", "1"]));
+    });
+    killer.expect(":1\r\n");
+    victim.expect("+OK\r\n");
+    victim.expect_end();
+    killer.call(&["GET", "key"], "$5\r\nvalue\r\n");
+}
+
+#[test]
 fn many_sessions_with_pipelines_each_get_their_own_replies() {
     let server = server();
     let mut clients: Vec<TestClient> = (0..40).map(|_| server.client()).collect();

@@ -12,12 +12,14 @@ use std::time::Duration;
 
 use storage::DbIndex;
 
+use crate::clock::Stopwatch;
 use crate::execute::Batch;
+use crate::output::Outbox;
 
 use super::Worker;
 use super::poller::Poller;
 use super::sessions::Connection;
-use super::turn::{CARRIED_BYTES_MAX, READ_BYTES_MAX, Turn};
+use super::turn::{CARRIED_BYTES_MAX, READ_BYTES_MAX, Rest};
 
 /// Most turns of one round; the worker's other business comes between rounds.
 const TURNS_MAX: usize = 64;
@@ -26,7 +28,10 @@ const GROUP_SESSIONS_MAX: usize = 8;
 /// A group is closed once it has so many keys: more would push one another out of the nearest cache.
 const GROUP_KEYS_MAX: usize = 64;
 
-/// What a session's turn begins with.
+/// Replies of one group's turns wait for the other turns so long at most.
+const UNSENT_NANOS_MAX: u64 = 100_000;
+
+/// What a session's turn begins with, and what it leaves to be sent.
 pub(super) struct Stage {
     pub(super) session: u32,
     /// The database that was selected when the keys were hashed; a hint.
@@ -36,6 +41,9 @@ pub(super) struct Stage {
     /// The first requests in `buffer`.
     pub(super) batch: Batch,
     pub(super) input: Input,
+    /// What the turn's requests answered.
+    pub(super) outbox: Outbox,
+    pub(super) rest: Rest,
 }
 
 impl Default for Stage {
@@ -46,6 +54,8 @@ impl Default for Stage {
             buffer: Vec::with_capacity(READ_BYTES_MAX),
             batch: Batch::default(),
             input: Input::Unread,
+            outbox: Outbox::default(),
+            rest: Rest::Nothing,
         }
     }
 }
@@ -95,15 +105,26 @@ impl Worker {
             let staged = self.stage_group(&mut stages, &mut left);
             // Neither this nor a turn may end the round with a panic: what has been read ahead would be lost.
             self.contained("Loading ahead", |worker| worker.warm(&stages[..staged]));
-            for stage in &mut stages[..staged] {
-                if self.turn(stage) == Turn::Yields
-                    && let Some(session) = self.sessions.get_mut(stage.session)
-                {
-                    session.wake();
-                }
-            }
+            self.turns(&mut stages[..staged]);
         }
         self.stages = stages;
+    }
+
+    /// The turns of a group. Replies are sent one right behind the other: a peer that is woken by the first one is still
+    /// awake for the others.
+    fn turns(&mut self, stages: &mut [Stage]) {
+        let mut stopwatch = Stopwatch::start();
+        let (mut unsent, mut nanos) = (0, 0);
+        for at in 0..stages.len() {
+            self.turn(&mut stages[at]);
+            nanos += stopwatch.lap();
+            if nanos > UNSENT_NANOS_MAX || at + 1 == stages.len() {
+                for stage in &mut stages[unsent..=at] {
+                    self.finish_turn(stage);
+                }
+                (unsent, nanos) = (at + 1, 0);
+            }
+        }
     }
 
     /// Reads ahead for a group, from up to `left` entries of the queue, which it counts down; how many sessions it is.
@@ -135,6 +156,8 @@ impl Worker {
     fn stage(&mut self, stage: &mut Stage, mut connection: Box<Connection>) {
         stage.input = Input::Unread;
         stage.batch.forget();
+        stage.outbox.clear();
+        stage.rest = Rest::Nothing;
         let session = &connection.session;
         if session.awaits_input() && session.input.len() <= CARRIED_BYTES_MAX {
             let ahead = catch_unwind(AssertUnwindSafe(|| self.read_ahead(&mut connection, stage)));

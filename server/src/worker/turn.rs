@@ -1,4 +1,4 @@
-//! One turn of a session: send what waits, read once, run all whole requests, write once.
+//! One turn of a session: send what waits, read once, run all whole requests; and then write once.
 
 use std::any::Any;
 use std::io;
@@ -43,31 +43,83 @@ pub(super) enum Turn {
     Ended,
 }
 
+/// What is left of a turn once the session's requests have run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nothing: it is over.
+    #[default]
+    Nothing,
+    /// Its output is to be sent.
+    Send {
+        /// Whether requests were left.
+        stopped: bool,
+    },
+}
+
 impl Worker {
-    /// Gives a session its turn, which begins with what is staged.
-    pub(super) fn turn(&mut self, stage: &mut Stage) -> Turn {
+    /// The first part of a session's turn, which begins with what is staged: runs requests. What they answer stays on
+    /// the stage for [`Worker::finish_turn`].
+    pub(super) fn turn(&mut self, stage: &mut Stage) {
+        stage.rest = Rest::Nothing;
         let Some(mut connection) = self.sessions.take(stage.session) else {
-            return Turn::Ended;
+            return;
         };
         self.tools.reply_from = OutboxMark::default();
         let turn = catch_unwind(AssertUnwindSafe(|| self.turn_of(&mut connection, stage)))
-            .unwrap_or_else(|panic| self.contain_turn(&mut connection, &*panic))
-            .unwrap_or(Turn::Ended);
+            .unwrap_or_else(|panic| self.contain_turn(&mut connection, &*panic).map(Some))
+            .unwrap_or(Some(Turn::Ended));
+        let session = &mut connection.session;
+        if session.pending.is_empty() && self.outbox.splices.is_empty() {
+            std::mem::swap(&mut self.outbox, &mut stage.outbox);
+        } else {
+            session.pending.take(&mut self.outbox, 0);
+        }
         self.contained("What follows a turn", Self::after_units);
+        match turn {
+            Some(turn) => self.settle_turn(stage.session, connection, turn),
+            None => self.sessions.put(stage.session, connection),
+        }
+    }
+
+    /// The second part of a turn: sends what there is to send.
+    pub(super) fn finish_turn(&mut self, stage: &mut Stage) {
+        let Rest::Send { stopped } = std::mem::take(&mut stage.rest) else {
+            return;
+        };
+        let Some(mut connection) = self.sessions.take(stage.session) else {
+            return;
+        };
+        std::mem::swap(&mut self.outbox, &mut stage.outbox);
+        self.tools.reply_from = self.outbox.mark();
+        let turn = catch_unwind(AssertUnwindSafe(|| {
+            self.send_and_wait(&mut connection, stopped)
+        }))
+        .unwrap_or_else(|panic| self.contain_turn(&mut connection, &*panic))
+        .unwrap_or(Turn::Ended);
+        self.settle_turn(stage.session, connection, turn);
+    }
+
+    /// Puts a session back after its turn, or ends it.
+    fn settle_turn(&mut self, index: u32, connection: Box<Connection>, turn: Turn) {
         if turn == Turn::Ended {
-            let index = stage.session;
             self.contained("The end of a session", |worker| {
                 worker.end_session(index, connection.session);
             });
-        } else {
-            connection.session.publish_unsent();
-            self.sessions.put(stage.session, connection);
+            return;
         }
-        turn
+        connection.session.publish_unsent();
+        if turn == Turn::Yields {
+            connection.session.wake();
+        }
+        self.sessions.put(index, connection);
     }
 
-    /// The turn itself; an error of the socket ends the session.
-    fn turn_of(&mut self, connection: &mut Connection, stage: &mut Stage) -> io::Result<Turn> {
+    /// The first part of a turn; `None` if it has a second one. An error of the socket ends the session.
+    fn turn_of(
+        &mut self,
+        connection: &mut Connection,
+        stage: &mut Stage,
+    ) -> io::Result<Option<Turn>> {
         let Connection { session, stream } = connection;
         match std::mem::take(&mut stage.input) {
             Input::Failed(error) => return Err(error),
@@ -75,17 +127,17 @@ impl Worker {
             input => stage.input = input,
         }
         if session.is_killed() || session.close == Close::Now {
-            return Ok(Turn::Ended);
+            return Ok(Some(Turn::Ended));
         }
         if !session.pending.is_empty() {
             self.send_pending(session, stream)?;
         }
         if session.close == Close::AfterReply {
-            return Ok(if session.pending.is_empty() {
+            return Ok(Some(if session.pending.is_empty() {
                 Turn::Ended
             } else {
                 Turn::Waits
-            });
+            }));
         }
         if session.pending.len() > PENDING_BYTES_MAX {
             if let Input::Bytes = stage.input {
@@ -94,7 +146,7 @@ impl Worker {
                 session.has_requests = true;
                 session.parser.reset();
             }
-            return Ok(Turn::Waits);
+            return Ok(Some(Turn::Waits));
         }
         self.refresh_config();
         let stopped = if session.slices.is_some() {
@@ -104,13 +156,26 @@ impl Worker {
         } else {
             match self.run_input(connection, stage)? {
                 Some(stopped) => stopped,
-                None => return Ok(Turn::Ended),
+                None => return Ok(Some(Turn::Ended)),
             }
         };
+        stage.rest = Rest::Send { stopped };
+        Ok(None)
+    }
+
+    /// The second part of a turn; an error of the socket ends the session.
+    fn send_and_wait(&mut self, connection: &mut Connection, stopped: bool) -> io::Result<Turn> {
         let Connection { session, stream } = connection;
         // Before the reply leaves, so that whoever has it finds in CLIENT LIST what it says.
         session.publish();
-        self.send(session, stream)?;
+        if session.pending.is_empty() {
+            self.send(session, stream)?;
+        } else {
+            // Messages that came from others' turns meanwhile: the reply goes first.
+            session.pending.take_in_front(&mut self.outbox);
+            self.send_pending(session, stream)?;
+            self.note_pending(session);
+        }
         if session.close == Close::AfterReply && session.pending.is_empty() {
             return Ok(Turn::Ended);
         }
