@@ -109,6 +109,8 @@ pub(crate) struct Worker {
     ready: Rc<ReadyQueue>,
     /// The server is going down.
     draining: bool,
+    /// The last round had turns.
+    was_busy: bool,
     /// The cron is wanted ahead of time.
     cron_woken: bool,
     /// A key may expire within the next second: the cron looks every 10 ms.
@@ -153,6 +155,7 @@ impl Worker {
             sockets,
             ready: Rc::default(),
             draining: false,
+            was_busy: false,
             cron_woken: false,
             ticking: false,
             server: Rc::new(server),

