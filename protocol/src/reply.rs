@@ -316,7 +316,15 @@ impl<'b> Reply<'b> {
     }
 
     fn number_line(&mut self, prefix: u8, value: i64) {
-        self.line(prefix, itoa::Buffer::new().format(value).as_bytes());
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(value).as_bytes();
+        // Put together here, so that the buffer grows, and is looked at, but once.
+        let mut line = [0; NUMBER_LINE_LEN_MAX];
+        let len = digits.len() + 3;
+        line[0] = prefix;
+        line[1..len - 2].copy_from_slice(digits);
+        line[len - 2..len].copy_from_slice(b"\r\n");
+        self.buf.extend_from_slice(&line[..len]);
     }
 
     /// A line of any bytes; line breaks within become spaces, else the reply would end there.
@@ -336,6 +344,8 @@ impl<'b> Reply<'b> {
 
 /// Most bytes around the value of a bulk string: `$`, the length, two line ends.
 const BULK_FRAME_LEN_MAX: usize = 1 + 20 + 2 + 2;
+/// A prefix, the longest `i64` and a line break.
+const NUMBER_LINE_LEN_MAX: usize = 1 + 20 + 2;
 
 /// Appends `prefix`, `len` in decimal and a line end. One or two digits, nearly all there are, go
 /// in as one write of fixed size.

@@ -15,19 +15,20 @@ pub(crate) fn same_bytes(left: &[u8], right: &[u8]) -> bool {
     }
     match left.len() {
         0..4 => left.iter().eq(right),
-        4..8 => {
-            left.first_chunk::<4>() == right.first_chunk::<4>()
-                && left.last_chunk::<4>() == right.last_chunk::<4>()
-        }
-        8..=OWN_LEN_MAX => {
-            // The last eight bytes may be compared a second time, in part.
-            let words = left.as_chunks::<8>().0.iter().zip(right.as_chunks().0);
-            words
-                .chain(left.last_chunk().zip(right.last_chunk()))
-                .all(|(left, right)| u64::from_ne_bytes(*left) == u64::from_ne_bytes(*right))
+        4..8 => same_ends::<4>(left, right),
+        8..=16 => same_ends::<8>(left, right),
+        // What is behind the last whole word is part of the end.
+        17..=OWN_LEN_MAX => {
+            same_ends::<8>(left, right) && left.as_chunks::<8>().0 == right.as_chunks::<8>().0
         }
         _ => left == right,
     }
+}
+
+/// Whether the first and the last `N` bytes are the same.
+#[inline]
+fn same_ends<const N: usize>(left: &[u8], right: &[u8]) -> bool {
+    left.first_chunk::<N>() == right.first_chunk() && left.last_chunk::<N>() == right.last_chunk()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::command::table::{Lookup, Registered};
 use crate::command::{Args, CommandError, Flags};
 use crate::worker::background;
 
-use super::Executor;
+use super::{Executor, Hold};
 
 /// Replies that wait in the outbox and the session before further requests of it are put off.
 const PENDING_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -33,11 +33,12 @@ impl From<CommandError> for Refusal {
     }
 }
 
-impl Executor<'_, '_> {
+impl<'e> Executor<'_, 'e> {
     /// The checks ahead of everything else.
     #[inline]
     pub(super) fn admit(
         &mut self,
+        hold: &mut Hold<'e>,
         lookup: &Lookup,
         args: Args<'_>,
     ) -> Result<&'static Registered, Refusal> {
@@ -76,7 +77,7 @@ impl Executor<'_, '_> {
         };
         if self.server.keyspace.memory().over_limit()
             && (flags.has(Flags::DENY_OOM) || (in_transaction && grows_the_queue(command)))
-            && self.memory_stays_short()
+            && self.memory_stays_short(hold)
         {
             return Err(CommandError::OutOfMemory.into());
         }
@@ -120,8 +121,8 @@ impl Executor<'_, '_> {
 
     /// Whether memory is still short after everything that has expired is gone.
     #[cold]
-    fn memory_stays_short(&mut self) -> bool {
-        self.release();
+    fn memory_stays_short(&mut self, hold: &mut Hold<'e>) -> bool {
+        self.release(hold);
         background::expire_everything_due(self.server, self.worker, self.tools, self.now);
         self.server.keyspace.memory().over_limit()
     }

@@ -9,7 +9,7 @@ use crate::command::table::{Lookup, Registered};
 use crate::server::Server;
 use crate::session::{Close, Session};
 
-use super::{Executor, Flow};
+use super::{Executor, Flow, Hold};
 
 /// Most requests parsed ahead.
 const REQUESTS_MAX: usize = 32;
@@ -218,11 +218,12 @@ fn add_keys(server: &Server, lookup: &Lookup, args: Args<'_>, keys: &mut Vec<Key
     }
 }
 
-impl Executor<'_, '_> {
+impl<'e> Executor<'_, 'e> {
     /// Runs the whole requests in `input`, in order, until it ends or something stops the run. The first ones may
     /// have been parsed already.
     pub(crate) fn run(&mut self, input: &[u8], limits: &Limits, batch: &mut Batch) -> Consumed {
         let mut bytes = 0;
+        let mut hold = Hold::default();
         loop {
             let end = batch.parsed.take().unwrap_or_else(|| {
                 let limits = self.session.limits(self.config, limits);
@@ -230,8 +231,8 @@ impl Executor<'_, '_> {
                 batch.warm(self.server, self.session);
                 end
             });
-            let consumed = self.run_batch(input, bytes, batch);
-            self.release();
+            let consumed = self.run_batch(&mut hold, input, bytes, batch);
+            self.release(&mut hold);
             if consumed.stopped {
                 // The parser may know of a later, incomplete request; the next run begins at this one.
                 self.session.parser.reset();
@@ -271,7 +272,13 @@ impl Executor<'_, '_> {
         }
     }
 
-    fn run_batch(&mut self, input: &[u8], from: usize, batch: &Batch) -> Consumed {
+    fn run_batch(
+        &mut self,
+        hold: &mut Hold<'e>,
+        input: &[u8],
+        from: usize,
+        batch: &Batch,
+    ) -> Consumed {
         let (mut bytes, mut spans, mut keys) = (from, 0, 0);
         for request in &batch.requests {
             let args = Args::new(
@@ -284,7 +291,7 @@ impl Executor<'_, '_> {
             let flow = if args.len() == 0 {
                 Flow::Next
             } else {
-                self.run_one(&request.lookup, args, keys_of_it)
+                self.run_one(hold, &request.lookup, args, keys_of_it)
             };
             match flow {
                 Flow::Next => bytes = request.end,
@@ -315,11 +322,17 @@ impl Executor<'_, '_> {
     }
 
     /// Runs one request; the way for requests of every origin.
-    fn run_one(&mut self, lookup: &Lookup, args: Args<'_>, keys: &[KeyAt]) -> Flow {
+    fn run_one(
+        &mut self,
+        hold: &mut Hold<'e>,
+        lookup: &Lookup,
+        args: Args<'_>,
+        keys: &[KeyAt],
+    ) -> Flow {
         if self.session.close != Close::No || self.session.is_killed() {
             return Flow::Close;
         }
-        let flow = self.run_command(lookup, args, keys);
+        let flow = self.run_command(hold, lookup, args, keys);
         if let Flow::Parked(why) = flow {
             self.session.parked = Some(why);
         }
@@ -346,8 +359,9 @@ impl Executor<'_, '_> {
         let lookup = self.server.find_command(args);
         let mut keys = Vec::new();
         add_keys(self.server, &lookup, args, &mut keys);
-        let flow = self.run_one(&lookup, args, &keys);
-        self.release();
+        let mut hold = Hold::default();
+        let flow = self.run_one(&mut hold, &lookup, args, &keys);
+        self.release(&mut hold);
         (flow != Flow::Next).then_some(flow)
     }
 

@@ -11,13 +11,18 @@ use crate::server::Server;
 use crate::session::{Transaction, Watches};
 
 use super::admit::pauses;
-use super::{Executor, Flow};
+use super::{Executor, Flow, Hold};
 
 impl<'e> Executor<'_, 'e> {
     /// Runs the queue, or says why not.
-    pub(super) fn run_exec(&mut self, command: &'static Registered, args: Args<'_>) -> Flow {
+    pub(super) fn run_exec(
+        &mut self,
+        hold: &mut Hold<'e>,
+        command: &'static Registered,
+        args: Args<'_>,
+    ) -> Flow {
         let started = self.stopwatch.last();
-        let failed = match self.try_exec() {
+        let failed = match self.try_exec(hold) {
             Ok(()) => false,
             Err(ExecStop::Parked(why)) => return Flow::Parked(why),
             Err(ExecStop::Error(error)) => {
@@ -28,10 +33,10 @@ impl<'e> Executor<'_, 'e> {
         self.stopwatch.lap();
         let nanos = self.stopwatch.nanos_since(started);
         self.account(command, args, nanos, failed);
-        self.follow_up()
+        self.follow_up(hold)
     }
 
-    fn try_exec(&mut self) -> Result<(), ExecStop> {
+    fn try_exec(&mut self, hold: &mut Hold<'e>) -> Result<(), ExecStop> {
         let Some(transaction) = self.session.transaction.as_deref() else {
             return Err(CommandError::ExecWithoutMulti.into());
         };
@@ -79,7 +84,7 @@ impl<'e> Executor<'_, 'e> {
         drop(stripes);
         drop(ending);
         if !stale.is_empty() {
-            self.expire_stale(stale);
+            self.expire_stale(hold, stale);
         }
         Ok(())
     }

@@ -36,8 +36,6 @@ pub(crate) struct Executor<'t, 'e> {
     /// Wall clock at the start of the turn.
     pub(crate) now: UnixMillis,
     pub(crate) stopwatch: Stopwatch,
-    /// A lock hold that the next command may share.
-    held: Option<Held<'e>>,
 }
 
 /// What a worker keeps for running commands, so that nothing is allocated per command.
@@ -64,6 +62,11 @@ impl Tools {
         std::mem::take(&mut self.after).actions
     }
 }
+
+/// A lock hold that the next command may share. Apart from [`Executor`], so that a unit stays where it is while a command
+/// runs in it.
+#[derive(Default)]
+pub(crate) struct Hold<'e>(Option<Held<'e>>);
 
 /// A running unit, perhaps kept open for the next command on the same shard.
 struct Held<'e> {
@@ -113,24 +116,18 @@ impl<'t, 'e> Executor<'t, 'e> {
             tools,
             now,
             stopwatch,
-            held: None,
         }
     }
 
     /// Lets go of a lock hold that was kept for a next command.
     #[inline]
-    fn release(&mut self) {
-        if let Some(held) = self.held.take() {
-            self.leave(held);
-        }
-    }
-
-    /// Ends a unit.
-    #[inline]
-    fn leave(&mut self, held: Held<'e>) {
-        drop(held.unit);
-        if let Some(shard) = held.written {
-            self.worker.note_written(self.server, shard, self.now);
+    fn release(&mut self, hold: &mut Hold<'e>) {
+        if let Some(held) = &mut hold.0 {
+            let written = held.written;
+            hold.0 = None;
+            if let Some(shard) = written {
+                self.worker.note_written(self.server, shard, self.now);
+            }
         }
     }
 }

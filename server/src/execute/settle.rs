@@ -14,7 +14,7 @@ use crate::pubsub::HeldStripes;
 use crate::session::Close;
 use crate::slowlog;
 
-use super::{Executor, Flow};
+use super::{Executor, Flow, Hold};
 
 impl<'e> Executor<'_, 'e> {
     /// Ends a unit's work, its locks still held: effects take their tickets, events are published.
@@ -50,8 +50,8 @@ impl<'e> Executor<'_, 'e> {
 
     /// Deletes keys that a reader found expired, each in a unit of its own.
     #[cold]
-    pub(super) fn expire_stale(&mut self, stale: Vec<(DbIndex, Box<[u8]>)>) {
-        self.release();
+    pub(super) fn expire_stale(&mut self, hold: &mut Hold<'e>, stale: Vec<(DbIndex, Box<[u8]>)>) {
+        self.release(hold);
         for (db, key) in stale {
             let key = self.server.keyspace.key(&key);
             let plan = LockPlan::Write(key.hash.shard);
@@ -67,16 +67,16 @@ impl<'e> Executor<'_, 'e> {
 
     /// What commands put off until the locks are gone.
     #[inline]
-    pub(super) fn follow_up(&mut self) -> Flow {
+    pub(super) fn follow_up(&mut self, hold: &mut Hold<'e>) -> Flow {
         if self.tools.after.actions.is_empty() && self.tools.after.slices.is_none() {
             return Flow::Next;
         }
-        self.follow_up_now()
+        self.follow_up_now(hold)
     }
 
     #[cold]
-    fn follow_up_now(&mut self) -> Flow {
-        self.release();
+    fn follow_up_now(&mut self, hold: &mut Hold<'e>) -> Flow {
+        self.release(hold);
         self.server.faults.step();
         // One after the other: those behind one that panics are still to be found, and done.
         while !self.tools.after.actions.is_empty() {
@@ -204,8 +204,8 @@ impl<'e> Executor<'_, 'e> {
 
     /// A web page has a browser send requests here: the lines of HTTP that look like commands end it.
     #[cold]
-    pub(super) fn end_attack(&mut self) -> Flow {
-        self.release();
+    pub(super) fn end_attack(&mut self, hold: &mut Hold<'e>) -> Flow {
+        self.release(hold);
         tracing::warn!(
             "Possible SECURITY ATTACK detected: an HTTP request came from {}. Connection aborted.",
             self.session.client.addr
@@ -281,18 +281,18 @@ impl<'e> Executor<'_, 'e> {
     /// What was published before this command came to be goes out ahead of its reply: it may be the one that ends the
     /// subscription.
     #[cold]
-    pub(super) fn deliver_what_came_before(&mut self) {
+    pub(super) fn deliver_what_came_before(&mut self, hold: &mut Hold<'e>) {
         if !self.server.inboxes[self.worker.index].is_quiet() {
-            self.deliver_to_itself();
+            self.deliver_to_itself(hold);
         }
     }
 
     /// Messages that this session sent to itself come right behind the reply. Everything older in the inbox goes out
     /// with them, because the order of a channel is the order of the inbox.
     #[inline]
-    pub(super) fn deliver_to_itself(&mut self) {
+    pub(super) fn deliver_to_itself(&mut self, hold: &mut Hold<'e>) {
         if self.session.subscription_count() > 0 || self.session.monitor {
-            self.release();
+            self.release(hold);
             crate::worker::deliver::messages(
                 self.server,
                 self.config,

@@ -15,7 +15,7 @@ use crate::pubsub::HeldStripes;
 use crate::session::ReplyMode;
 
 use super::admit::{Refusal, pauses};
-use super::{Executor, Flow, Held};
+use super::{Executor, Flow, Held, Hold};
 
 /// Commands whose replies are pushes, like messages: `CLIENT REPLY` does not concern them.
 const CONFIRMED: Flags = Flags::PUBSUB.and(Flags::FOR_SUBSCRIBERS);
@@ -60,26 +60,45 @@ pub(super) fn plan_of(command: &Registered, keys: &[KeyAt]) -> Plan {
     })
 }
 
+impl Hold<'_> {
+    /// Whether a command with this plan may share it.
+    #[inline]
+    fn serves(&self, plan: &Plan) -> bool {
+        match (plan, &self.0) {
+            (Plan::One { shard, exclusively }, Some(held)) => {
+                held.unit.covers(*shard, *exclusively)
+            }
+            _ => false,
+        }
+    }
+}
+
 impl<'e> Executor<'_, 'e> {
     /// Runs, queues or refuses one request.
     #[inline]
-    pub(super) fn run_command(&mut self, lookup: &Lookup, args: Args<'_>, keys: &[KeyAt]) -> Flow {
+    pub(super) fn run_command(
+        &mut self,
+        hold: &mut Hold<'e>,
+        lookup: &Lookup,
+        args: Args<'_>,
+        keys: &[KeyAt],
+    ) -> Flow {
         if self.session.subscriptions.is_some() {
-            self.deliver_what_came_before();
+            self.deliver_what_came_before(hold);
         }
         let mark = self.outbox.mark();
         self.tools.reply_from = mark;
         self.server.faults.step();
         let mut is_confirmation = false;
-        let flow = match self.admit(lookup, args) {
+        let flow = match self.admit(hold, lookup, args) {
             Ok(command) => {
                 is_confirmation = command.row.flags.has(CONFIRMED);
-                self.run_admitted(command, args, keys)
+                self.run_admitted(hold, command, args, keys)
             }
             Err(Refusal::Park(why)) => Flow::Parked(why),
-            Err(Refusal::Attack) => self.end_attack(),
+            Err(Refusal::Attack) => self.end_attack(hold),
             Err(Refusal::Error(error)) => {
-                self.release();
+                self.release(hold);
                 self.reject(lookup, error);
                 Flow::Next
             }
@@ -87,12 +106,9 @@ impl<'e> Executor<'_, 'e> {
         if self.session.reply_mode != ReplyMode::On {
             self.apply_reply_mode(mark, flow, is_confirmation);
         }
-        if !self.worker.woken.is_empty() {
-            self.deliver_to_itself();
-        }
         // Only now: messages are no part of a reply that is not to be sent.
         if !self.worker.woken.is_empty() {
-            self.deliver_to_itself();
+            self.deliver_to_itself(hold);
         }
         flow
     }
@@ -100,6 +116,7 @@ impl<'e> Executor<'_, 'e> {
     #[inline]
     fn run_admitted(
         &mut self,
+        hold: &mut Hold<'e>,
         command: &'static Registered,
         args: Args<'_>,
         keys: &[KeyAt],
@@ -113,29 +130,38 @@ impl<'e> Executor<'_, 'e> {
             return Flow::Next;
         }
         if command.is_exec {
-            self.release();
-            return self.run_exec(command, args);
+            self.release(hold);
+            return self.run_exec(hold, command, args);
         }
-        self.run_alone(command, args, keys)
+        self.run_alone(hold, command, args, keys)
     }
 
     /// One command, one unit.
     #[inline]
-    fn run_alone(&mut self, command: &'static Registered, args: Args<'_>, keys: &[KeyAt]) -> Flow {
+    fn run_alone(
+        &mut self,
+        hold: &mut Hold<'e>,
+        command: &'static Registered,
+        args: Args<'_>,
+        keys: &[KeyAt],
+    ) -> Flow {
         let flags = command.row.flags;
         let plan = plan_of(command, keys);
         if flags.has(Flags::WRITE) && !flags.has(Flags::STORES_NO_ARGUMENT) {
             self.build_long_values(args);
         }
-        let shared = self.take_held(&plan);
+        if !hold.serves(&plan) {
+            self.release(hold);
+        }
         let mut stripes = if flags.has(Flags::PUBLISHES) {
             self.server.pubsub.lock(args.get(1).into_iter())
         } else {
             self.server.pubsub.lock_none()
         };
-        let is_fresh = shared.is_none();
-        let mut held = shared.unwrap_or_else(|| self.enter(&plan));
+        let is_fresh = hold.0.is_none();
+        let held = hold.0.get_or_insert_with(|| self.enter(&plan));
         if is_fresh && pauses(held.unit.state().pause(), flags) {
+            hold.0 = None;
             return Flow::Parked(Park::Paused);
         }
         let mark = self.outbox.mark();
@@ -145,6 +171,7 @@ impl<'e> Executor<'_, 'e> {
         let result = self.call(&mut held.unit, &mut stripes, command, args, keys, false);
         if self.tools.after.park.is_some() {
             self.outbox.truncate(mark);
+            hold.0 = None;
             return Flow::Parked(self.tools.after.park.take().unwrap_or(Park::Paused));
         }
         self.settle(&mut held.unit, &mut stripes, false);
@@ -155,32 +182,24 @@ impl<'e> Executor<'_, 'e> {
         };
         let nanos = self.stopwatch.lap();
         drop(stripes);
-        self.keep_or_release(held, &plan, flags);
+        held.commands += 1;
+        let may_keep = matches!(plan, Plan::One { .. })
+            && held.commands < HELD_COMMANDS_MAX
+            && !flags.has(Flags::BLOCKING)
+            && self.stopwatch.nanos_since(held.since) < HELD_NANOS_MAX;
+        if !may_keep {
+            self.release(hold);
+        }
         self.account(command, args, nanos, result.is_err());
         if !stale.is_empty() {
-            self.expire_stale(stale);
+            self.expire_stale(hold, stale);
         }
-        self.follow_up()
-    }
-
-    /// The held unit, if this command may share it.
-    #[inline]
-    fn take_held(&mut self, plan: &Plan) -> Option<Held<'e>> {
-        let held = self.held.take()?;
-        match plan {
-            Plan::One { shard, exclusively } if held.unit.covers(*shard, *exclusively) => {
-                Some(held)
-            }
-            _ => {
-                self.leave(held);
-                None
-            }
-        }
+        self.follow_up(hold)
     }
 
     /// A new unit with the plan's locks.
     #[inline]
-    fn enter(&mut self, plan: &Plan) -> Held<'e> {
+    fn enter(&self, plan: &Plan) -> Held<'e> {
         let (plan, written) = match plan {
             Plan::One {
                 shard,
@@ -213,21 +232,6 @@ impl<'e> Executor<'_, 'e> {
             events.wants(EventClass::NEW),
         );
         unit
-    }
-
-    /// Keeps a one-shard unit for the next command, unless it was held long enough.
-    #[inline]
-    fn keep_or_release(&mut self, mut held: Held<'e>, plan: &Plan, flags: Flags) {
-        held.commands += 1;
-        let may_keep = matches!(plan, Plan::One { .. })
-            && held.commands < HELD_COMMANDS_MAX
-            && !flags.has(Flags::BLOCKING)
-            && self.stopwatch.nanos_since(held.since) < HELD_NANOS_MAX;
-        if may_keep {
-            self.held = Some(held);
-        } else {
-            self.leave(held);
-        }
     }
 
     /// Runs the command's function. An error becomes the reply; so does a panic.
