@@ -1,4 +1,4 @@
-//! Time for sessions and statistics: the wall clock once per batch, a counter between commands.
+//! Time for sessions and statistics: the wall clock once per turn, a counter between commands.
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -38,8 +38,9 @@ pub(crate) fn calibrate() {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading(u64);
 
-/// Measures commands that follow one another: the end of one is the start of the next, so that a
-/// pipeline costs one reading per command.
+/// Measures commands that follow one another: the end of one is the start of the next, so that a pipeline costs one
+/// reading per command. A command's time so includes its waiting for locks, and what was queued, refused or followed up
+/// since the last one that ran.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stopwatch {
     counter: &'static quanta::Clock,

@@ -8,7 +8,8 @@ use protocol::{Deferred, Reply, Version};
 use storage::StringRef;
 use storage::big_string::BigString;
 
-/// What one turn of a session writes. The worker owns one and uses it for all its sessions.
+/// What one turn of a session writes. A worker owns one for the turn that runs, and one per stage, where what a turn
+/// wrote waits to be sent (without long strings: those wait in the session).
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     /// Reply bytes, long strings left out.
@@ -228,7 +229,8 @@ impl PendingOutput {
         outbox.clear();
     }
 
-    /// Adds everything in `outbox`, which has no splices, in front of what came later and is not sent yet, and empties it.
+    /// Adds everything in `outbox`, which has no splices, in front of what came later and is not sent yet, and empties
+    /// it.
     #[cold]
     pub(crate) fn take_in_front(&mut self, outbox: &mut Outbox) {
         debug_assert!(outbox.splices.is_empty());

@@ -138,14 +138,14 @@ impl Keyspace {
     /// skips those that are taken.
     pub fn warm_table(&self, db: DbIndex, hashes: impl Iterator<Item = KeyHash>) {
         self.each_table(db, hashes, |_, table, position| {
-            table.prefetch_group(position)
+            table.prefetch_home(position)
         });
     }
 
     /// The second step, once [`Keyspace::warm_table`] has been through all keys: starts loading their entries.
     pub fn warm_entries(&self, db: DbIndex, hashes: impl Iterator<Item = KeyHash>) {
         self.each_table(db, hashes, |shard, table, position| {
-            table.prefetch_entry(position, shard.entry_bytes());
+            table.prefetch_entry(position, shard.prefetch_bytes());
         });
     }
 

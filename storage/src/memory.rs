@@ -10,12 +10,11 @@ pub struct Memory {
     used: CachePadded<AtomicI64>,
     limit: CachePadded<AtomicU64>,
     dataset: AtomicI64,
-    buffers: AtomicI64,
     peak: AtomicI64,
 }
 
 impl Memory {
-    /// Bytes used: live blocks, tables, slab overhead above its allowance, counted buffers.
+    /// Bytes used: live blocks, tables, slab overhead above its allowance.
     pub fn used_bytes(&self) -> u64 {
         // Relaxed: a statistic; nothing else is read on the strength of it.
         self.used.load(Ordering::Relaxed).max(0) as u64
@@ -24,11 +23,6 @@ impl Memory {
     /// The part of [`Memory::used_bytes`] that entries and what they own take.
     pub fn dataset_bytes(&self) -> u64 {
         self.dataset.load(Ordering::Relaxed).max(0) as u64
-    }
-
-    /// Counted buffers of sessions and queues.
-    pub fn buffer_bytes(&self) -> u64 {
-        self.buffers.load(Ordering::Relaxed).max(0) as u64
     }
 
     /// The most that [`Memory::used_bytes`] has been.
@@ -61,19 +55,9 @@ impl Memory {
         limit != 0 && self.used_bytes() > limit
     }
 
-    /// Accounts for `delta` bytes of session and queue buffers.
-    pub fn add_buffers(&self, delta: i64) {
-        self.buffers.fetch_add(delta, Ordering::Relaxed);
-        self.add(delta);
-    }
-
     pub(crate) fn add_shard(&self, used: i64, dataset: i64) {
         self.dataset.fetch_add(dataset, Ordering::Relaxed);
-        self.add(used);
-    }
-
-    fn add(&self, delta: i64) {
-        let now = self.used.fetch_add(delta, Ordering::Relaxed) + delta;
+        let now = self.used.fetch_add(used, Ordering::Relaxed) + used;
         if now > self.peak.load(Ordering::Relaxed) {
             self.peak.fetch_max(now, Ordering::Relaxed);
         }

@@ -1,8 +1,9 @@
 //! One shard: its databases, its memory, its clock.
 //!
-//! Everything that creates, overwrites, moves or frees an entry is in this file and goes through
-//! [`Shard::retire`]: the one door. What differs from the current snapshot parity is a version that the
-//! running snapshot still owes its reader, so it is queued instead of freed.
+//! Everything that creates, overwrites, moves or frees an entry is in this file. An entry that is replaced or removed
+//! leaves through [`Shard::retire`], the one door: what differs from the current snapshot parity is a version that the
+//! running snapshot still owes its reader, so it is queued instead of freed. Where an entry is freed without it, no
+//! snapshot can want it: it was copied or moved, has been shown, or its database is buried.
 //!
 //! `unsafe`: entries are packed blocks from the slab. The invariant that this file upholds for
 //! [`crate::entry`]: every word in a table of this shard, in a pre-image queue or in the graveyard owns
@@ -121,8 +122,8 @@ pub(crate) struct Shard {
     pub(crate) index: u16,
     /// Parity of the current epoch; changes only at a cut.
     pub(crate) parity: bool,
-    /// See [`Shard::entry_bytes`].
-    entry_bytes: u16,
+    /// See [`Shard::prefetch_bytes`].
+    prefetch_bytes: u16,
     published: Published,
     outside_bytes: usize,
     pub(crate) watches: WatchTable,
@@ -144,8 +145,7 @@ const _: () = assert!(ShardLock::<Shard>::HEADER_BYTES + offset_of!(Shard, publi
 /// What of a shard is known outside its lock.
 #[derive(Default)]
 struct Published {
-    /// Live and outside bytes when last published.
-    live_bytes: usize,
+    /// Both as they were when last published.
     used_bytes: usize,
     dataset_bytes: usize,
     /// An expiry may have become due earlier, or dead memory has come up.
@@ -165,7 +165,7 @@ impl Shard {
             clock: AtomicI64::new(0),
             index,
             parity: false,
-            entry_bytes: 1,
+            prefetch_bytes: 1,
             published: Published::default(),
             outside_bytes: 0,
             watches: WatchTable::default(),
@@ -229,7 +229,7 @@ impl Shard {
     #[inline]
     pub(crate) fn needs_publishing(&self) -> bool {
         self.published.stale
-            || self.dataset_bytes().abs_diff(self.published.live_bytes) >= PUBLISH_BYTES
+            || self.dataset_bytes().abs_diff(self.published.dataset_bytes) >= PUBLISH_BYTES
     }
 
     /// How used and dataset bytes have moved since the last call.
@@ -240,14 +240,13 @@ impl Shard {
             keys += db.table.len();
         }
         let entry_bytes = self.slab.live_bytes() / keys.max(1);
-        self.entry_bytes = entry_bytes.clamp(1, PREFETCHED_BYTES_MAX) as u16;
+        self.prefetch_bytes = entry_bytes.clamp(1, PREFETCHED_BYTES_MAX) as u16;
         let (used, dataset) = (self.used_bytes(), self.dataset_bytes());
         let moved = (
             used as i64 - self.published.used_bytes as i64,
             dataset as i64 - self.published.dataset_bytes as i64,
         );
         self.published = Published {
-            live_bytes: dataset,
             used_bytes: used,
             dataset_bytes: dataset,
             stale: false,
@@ -257,8 +256,8 @@ impl Shard {
 
     /// How many bytes of an entry are worth prefetching here: those of the mean entry, up to a bound.
     #[inline]
-    pub(crate) fn entry_bytes(&self) -> usize {
-        self.entry_bytes.into()
+    pub(crate) fn prefetch_bytes(&self) -> usize {
+        self.prefetch_bytes.into()
     }
 
     /// What others know of this shard must be brought up to date at the end of the unit.
@@ -367,7 +366,8 @@ impl Shard {
         None
     }
 
-    /// Stores `value` at `key`, whatever was there. An expired key counts as absent but is not reported.
+    /// Stores `value` at `key`, over whatever is there, expired or not: a caller that has found no live key does not ask
+    /// to [`NewExpiry::Keep`].
     pub(crate) fn set(
         &mut self,
         db: DbIndex,

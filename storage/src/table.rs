@@ -4,7 +4,7 @@
 //! cover one position prefix. A full segment takes the next of a few sizes and, at 4 KiB, splits in two by the next
 //! position bit, so no insert ever rehashes more than one segment; sparse prefixes share a segment, and only the path
 //! of a crowded prefix (a hot hash tag) deepens. Walking segments in prefix order is walking keys in position order,
-//! which is what `SCAN`, snapshots and the eviction hand rely on: a key's position never changes, so splits and
+//! which is what `SCAN` and snapshots rely on, and an eviction hand will: a key's position never changes, so splits and
 //! merges between two steps of a walk neither lose nor repeat a key.
 //!
 //! A lookup reads the nodes, which are few and stay in the cache, one line of a segment, and the entry
@@ -97,7 +97,7 @@ impl Table {
 
     /// First step of warming the cache for a lookup: needs the trie, which is small.
     #[inline]
-    pub(crate) fn prefetch_group(&self, position: u64) {
+    pub(crate) fn prefetch_home(&self, position: u64) {
         self.segment(position)
             .prefetch_home(Mixed::from_position(position));
     }

@@ -1,4 +1,4 @@
-//! Units of execution: one command, one `EXEC`, one script.
+//! Units of execution: one command, or consecutive ones of a session on one shard; one `EXEC`; one step of housekeeping.
 //!
 //! A unit's gate mode and shards are computed before it starts ([`LockPlan`]); commands inside it get
 //! `&mut Unit` and cannot reach gate or locks. While a unit lives nothing may await, do I/O or block.
@@ -156,17 +156,18 @@ struct Rare<'e> {
 }
 
 impl<'e> Unit<'e> {
-    /// Takes the plan's locks in their order, reads the state word under them and fixes the unit's `now`:
-    /// the later of `batch_now` and the clocks of the shards it holds.
+    /// Takes the plan's locks in their order, reads the state word under them and fixes the unit's `now`: the later of
+    /// `turn_now` and the clocks of the shards it holds. [`LockPlan::Exclusive`] and [`LockPlan::Roaming`] lock shards
+    /// later and keep `turn_now`, which such a shard's clock may be ahead of.
     #[inline]
-    pub fn begin(keyspace: &'e Keyspace, plan: LockPlan, batch_now: UnixMillis) -> Self {
+    pub fn begin(keyspace: &'e Keyspace, plan: LockPlan, turn_now: UnixMillis) -> Self {
         // Made before the unit, so that nothing has to look at what it replaces there.
         let one = match plan {
             LockPlan::Read(shard) => Some(lock_shared(keyspace, shard)),
             LockPlan::Write(shard) => Some(lock_exclusively(keyspace, shard)),
             _ => None,
         };
-        let mut now = batch_now;
+        let mut now = turn_now;
         if let Some(shard) = &one {
             now = now.max(shard.clock());
             shard.advance_clock(now);
@@ -350,6 +351,11 @@ impl<'e> Unit<'e> {
     fn other_shard_mut(&mut self, index: u16) -> &mut Shard {
         let held = match self.mode {
             Mode::Roaming => {
+                // Others could write between the two locks, and what was found under the first one would be gone.
+                assert!(
+                    self.one.as_ref().is_none_or(|held| held.index() != index),
+                    "a roaming unit that reads shard {index} wrote to it"
+                );
                 self.roam_to(index, true);
                 self.one.as_mut().expect("just locked")
             }

@@ -2,7 +2,7 @@
 
 use crate::big_string::BigString;
 
-/// Strings longer than this are refcounted chunk arrays ([`BigString`]) outside the entry.
+/// Strings of at least this many bytes are refcounted chunk arrays ([`BigString`]) outside the entry.
 pub const BIG_STRING_MIN_BYTES: usize = 8 * 1024 + 1;
 
 /// What `TYPE` answers.

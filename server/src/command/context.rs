@@ -71,8 +71,6 @@ pub(crate) struct After {
     pub(crate) actions: Vec<Action>,
     /// A long command's remaining work, see [`Slices`].
     pub(crate) slices: Option<Box<dyn Slices>>,
-    /// The command did nothing and wants to be tried again later.
-    pub(crate) park: Option<Park>,
 }
 
 /// A long command's work, cut into slices of at most about 100 µs each, run without any unit held

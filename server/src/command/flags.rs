@@ -62,7 +62,7 @@ flags! {
     UNDECLARED = 20, None;
     /// Answered at once even between `MULTI` and `EXEC` (`EXEC`, `DISCARD`, `WATCH`, …).
     NEVER_QUEUED = 21, None;
-    /// Publishes to the channel that is its first argument; its unit holds that channel's stripe.
+    /// Publishes to the channel that is its first argument; its unit holds that channel's stripe. Has no keys.
     PUBLISHES = 22, None;
     /// A subscriber that speaks RESP2 may use it.
     FOR_SUBSCRIBERS = 23, None;

@@ -11,9 +11,9 @@ use crate::worker::background;
 use super::{Executor, Hold};
 
 /// Replies that wait in the outbox and the session before further requests of it are put off.
-const PENDING_BYTES_MAX: usize = 64 * 1024 * 1024;
+const OUTPUT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The same while the worker's sessions together have much to send.
-const PENDING_BYTES_MAX_UNDER_PRESSURE: usize = 1024 * 1024;
+const OUTPUT_BYTES_MAX_UNDER_PRESSURE: usize = 1024 * 1024;
 /// What counts as much.
 const PRESSURE_BYTES: usize = 256 * 1024 * 1024;
 
@@ -131,12 +131,12 @@ impl<'e> Executor<'_, 'e> {
     #[inline]
     pub(super) fn output_is_full(&self) -> bool {
         let waiting = self.outbox.bytes.len() + self.session.pending.len();
-        waiting > PENDING_BYTES_MAX_UNDER_PRESSURE && self.output_is_too_full(waiting)
+        waiting > OUTPUT_BYTES_MAX_UNDER_PRESSURE && self.output_is_too_full(waiting)
     }
 
     #[cold]
     fn output_is_too_full(&self, waiting: usize) -> bool {
-        waiting > PENDING_BYTES_MAX || self.worker.pending_bytes > PRESSURE_BYTES
+        waiting > OUTPUT_BYTES_MAX || self.worker.pending_bytes > PRESSURE_BYTES
     }
 }
 

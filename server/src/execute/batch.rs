@@ -16,7 +16,8 @@ const REQUESTS_MAX: usize = 32;
 /// Scratch buffers above these sizes are given back after the batch.
 const SPANS_KEPT: usize = 4096;
 
-/// Requests parsed but not yet run; a worker keeps one and uses it again and again.
+/// Requests parsed but not yet run; a worker keeps one per stage and one for requests that wait in a session, and uses
+/// them again and again.
 #[derive(Default)]
 pub(crate) struct Batch {
     requests: Vec<Request>,
@@ -229,6 +230,8 @@ impl<'e> Executor<'_, 'e> {
                 let limits = self.session.limits(self.config, limits);
                 let end = batch.fill(self.server, self.session, &limits, input, bytes);
                 batch.warm(self.server, self.session);
+                // Not the next command's time.
+                self.stopwatch.lap();
                 end
             });
             let consumed = self.run_batch(&mut hold, input, bytes, batch);

@@ -21,6 +21,8 @@ impl<'e> Executor<'_, 'e> {
         command: &'static Registered,
         args: Args<'_>,
     ) -> Flow {
+        // What queueing took is not the transaction's.
+        self.stopwatch.lap();
         let started = self.stopwatch.last();
         let failed = match self.try_exec(hold) {
             Ok(()) => false,
@@ -54,7 +56,7 @@ impl<'e> Executor<'_, 'e> {
         };
         // Without a shard it is the stripes that keep the state word as the unit reads it.
         let early = (plan == LockPlan::Nothing).then(|| self.stripes_of_transaction());
-        let mut unit = self.begin(plan);
+        let mut unit = self.begin(plan.clone());
         let mut stripes = early.unwrap_or_else(|| self.stripes_of_transaction());
         if pauses(unit.state().pause(), flags) {
             return Err(ExecStop::Parked(Park::Paused));
@@ -81,6 +83,7 @@ impl<'e> Executor<'_, 'e> {
         self.count_tally(&mut unit);
         let stale = unit.take_stale();
         drop(unit);
+        self.worker.note_plan(self.server, &plan, self.now);
         drop(stripes);
         drop(ending);
         if !stale.is_empty() {

@@ -63,8 +63,8 @@ impl Tools {
     }
 }
 
-/// A lock hold that the next command may share. Apart from [`Executor`], so that a unit stays where it is while a command
-/// runs in it.
+/// A lock hold that the next command may share. Apart from [`Executor`], so that a unit stays where it is while a
+/// command runs in it.
 #[derive(Default)]
 pub(crate) struct Hold<'e>(Option<Held<'e>>);
 

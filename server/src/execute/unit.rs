@@ -1,4 +1,5 @@
-//! One command as a unit of its own: its locks, its run, and what follows before the next command.
+//! One command: the unit it runs in, its own or one that the command before has left open, its run, and what follows
+//! before the next command.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -136,7 +137,7 @@ impl<'e> Executor<'_, 'e> {
         self.run_alone(hold, command, args, keys)
     }
 
-    /// One command, one unit.
+    /// One command outside `EXEC`, in the unit that is held if that covers its plan.
     #[inline]
     fn run_alone(
         &mut self,
@@ -153,6 +154,11 @@ impl<'e> Executor<'_, 'e> {
         if !hold.serves(&plan) {
             self.release(hold);
         }
+        // Stripes ahead of the unit: a command that publishes has no keys, and without a shard it is the stripes that
+        // keep the state word as the unit reads it.
+        debug_assert!(
+            !flags.has(Flags::PUBLISHES) || matches!(plan, Plan::Other(LockPlan::Nothing))
+        );
         let mut stripes = if flags.has(Flags::PUBLISHES) {
             self.server.pubsub.lock(args.get(1).into_iter())
         } else {
@@ -160,20 +166,15 @@ impl<'e> Executor<'_, 'e> {
         };
         let is_fresh = hold.0.is_none();
         let held = hold.0.get_or_insert_with(|| self.enter(&plan));
+        // A unit that is held keeps cuts out, so what was looked at before is what it would say.
         if is_fresh && pauses(held.unit.state().pause(), flags) {
             hold.0 = None;
             return Flow::Parked(Park::Paused);
         }
-        let mark = self.outbox.mark();
         self.tools
             .effects
             .begin(keys.first().map_or(0, |key| key.hash.shard));
         let result = self.call(&mut held.unit, &mut stripes, command, args, keys, false);
-        if self.tools.after.park.is_some() {
-            self.outbox.truncate(mark);
-            hold.0 = None;
-            return Flow::Parked(self.tools.after.park.take().unwrap_or(Park::Paused));
-        }
         self.settle(&mut held.unit, &mut stripes, false);
         let stale = if held.unit.owes() {
             held.unit.take_stale()
@@ -189,6 +190,9 @@ impl<'e> Executor<'_, 'e> {
             && self.stopwatch.nanos_since(held.since) < HELD_NANOS_MAX;
         if !may_keep {
             self.release(hold);
+            if let Plan::Other(plan) = &plan {
+                self.worker.note_plan(self.server, plan, self.now);
+            }
         }
         self.account(command, args, nanos, result.is_err());
         if !stale.is_empty() {

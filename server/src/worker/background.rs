@@ -132,7 +132,25 @@ impl Worker {
 }
 
 impl WorkerState {
-    /// Notes that this worker has changed `shard`, for [`Worker::heed_deadlines`]. To be called without its lock.
+    /// Notes what a unit of this worker may have changed, for [`Worker::heed_deadlines`]. To be called without its locks.
+    pub(crate) fn note_plan(&mut self, server: &Server, plan: &LockPlan, now: UnixMillis) {
+        match plan {
+            LockPlan::Write(shard) => self.note_written(server, *shard, now),
+            LockPlan::WriteMany(shards) => {
+                for &shard in shards {
+                    self.note_written(server, shard, now);
+                }
+            }
+            LockPlan::Exclusive => {
+                for shard in 0..server.keyspace.shard_count() as u16 {
+                    self.note_written(server, shard, now);
+                }
+            }
+            LockPlan::Nothing | LockPlan::Read(_) | LockPlan::ReadMany(_) | LockPlan::Roaming => {}
+        }
+    }
+
+    /// As [`WorkerState::note_plan`], for one shard.
     #[inline]
     pub(crate) fn note_written(&mut self, server: &Server, shard: u16, now: UnixMillis) {
         if let Some(due) = server.keyspace.next_due(shard)

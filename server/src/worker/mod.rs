@@ -1,4 +1,5 @@
-//! Workers: each is one OS thread that owns its connections from accept to close and runs their commands itself.
+//! Workers: each is one OS thread that owns its connections, from when the accepting thread (`listen.rs`) has handed them
+//! over until they are closed, and runs their commands itself.
 //!
 //! A worker is a loop ([`Worker::step`]): it waits for its sockets and its inbox, gives ready sessions their turns
 //! ([`round`]), and keeps house by the clock ([`cron`]). All that it owns is in a [`Worker`], so nothing of a session

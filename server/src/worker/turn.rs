@@ -1,4 +1,5 @@
-//! One turn of a session: send what waits, read once, run all whole requests; and then write once.
+//! A session's turn, in two parts: send what waits and run what [`super::round`] has read ahead; and, once the group has
+//! run, write once.
 
 use std::any::Any;
 use std::io;
@@ -171,7 +172,8 @@ impl Worker {
         if session.pending.is_empty() {
             self.send(session, stream)?;
         } else {
-            // Messages that came from others' turns meanwhile: the reply goes first.
+            // `turn` has put everything there if output waited or had long strings. What is still in the outbox is older
+            // than all of it: others' turns have written it meanwhile.
             session.pending.take_in_front(&mut self.outbox);
             self.send_pending(session, stream)?;
             self.note_pending(session);
@@ -400,7 +402,7 @@ impl Worker {
         session.slices.is_some() || session.has_requests
     }
 
-    /// Sends the turn's output, or keeps what the socket does not take.
+    /// Sends what is in the outbox behind what waits already, or keeps what the socket does not take.
     #[inline]
     fn send(&mut self, session: &mut Session, stream: &mut Stream) -> io::Result<()> {
         if self.outbox.is_empty() {
@@ -440,6 +442,7 @@ impl Worker {
 
     #[cold]
     fn note_pending(&mut self, session: &mut Session) {
+        // Too much rather than too little: the cron counts anew, once a second.
         self.state.pending_bytes += session.pending.len();
         limits::enforce_output_limit(&self.server, &self.settings, session);
     }

@@ -588,7 +588,7 @@ fn what_is_prefetched_of_an_entry_follows_the_mean_entry() {
             let mut unit = Unit::begin(&keyspace, LockPlan::Write(0), UnixMillis(NOW));
             unit.set(0, &key, NewValue::Bytes(&vec![b'v'; len]), NewExpiry::None);
         }
-        keyspace.shards[0].lock.read().entry_bytes()
+        keyspace.shards[0].lock.read().prefetch_bytes()
     };
     // Entries of 18, 113 and 713 bytes; the mean is as of the last time the shard published its figures.
     assert!((18..=24).contains(&fill(5)));
