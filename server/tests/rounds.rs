@@ -6,6 +6,7 @@ mod harness;
 use std::time::Duration;
 
 use harness::{TestClient, TestServer, request};
+use storage::{LockPlan, Unit, UnixMillis};
 
 /// Long enough for the worker to come to the lock that it has to wait for. Should it take longer once, the test sees
 /// less, and passes.
@@ -97,6 +98,49 @@ fn a_reply_goes_out_before_what_later_turns_publish_to_its_session() {
         subscriber.expect(format!("{reply}{message}"));
         publisher.expect(format!(":2\r\n{message}"));
     }
+}
+
+#[test]
+fn a_reply_does_not_wait_for_a_turn_that_may_take_long() {
+    let server = server();
+    let keyspace = server.running().keyspace();
+    let shard = |name: &str| keyspace.key(name.as_bytes()).hash.shard;
+    let (mut blocked, mut quick, mut slow) = (server.client(), server.client(), server.client());
+    for client in [&mut blocked, &mut quick, &mut slow] {
+        client.call(&["PING"], "+PONG\r\n");
+    }
+    let names = ["one", "two", "three"];
+    let [first, second, third] = names.map(shard);
+    assert!(first != second && second != third && third != first);
+    let lock = |shard| Unit::begin(keyspace, LockPlan::Write(shard), UnixMillis(0));
+    let (held_first, held_third) = (lock(first), lock(third));
+    blocked.send(request(&["GET", "one"]));
+    std::thread::sleep(A_WHILE);
+    quick.send(request(&["SET", "two", "2"]));
+    // Counts the bits of a string that may be long.
+    slow.send(request(&["BITCOUNT", "three"]));
+    drop(held_first);
+    blocked.expect("$-1\r\n");
+    quick.expect("+OK\r\n");
+    drop(held_third);
+    slow.expect(":0\r\n");
+}
+
+#[test]
+fn a_session_that_quits_gets_no_message_behind_its_reply() {
+    let server = server();
+    let (mut subscriber, mut publisher) = (server.client(), server.client());
+    for client in [&mut subscriber, &mut publisher] {
+        client.send(request(&["HELLO", "3"]));
+        client.send(request(&["SUBSCRIBE", "news"]));
+        client.skip_to("$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n");
+    }
+    together(&server, || {
+        subscriber.send(request(&["QUIT"]));
+        publisher.send(request(&["PUBLISH", "news", "hi"]));
+    });
+    subscriber.expect("+OK\r\n");
+    subscriber.expect_end();
 }
 
 #[test]

@@ -18,9 +18,7 @@ pub(crate) fn same_bytes(left: &[u8], right: &[u8]) -> bool {
         4..8 => same_ends::<4>(left, right),
         8..=16 => same_ends::<8>(left, right),
         // What is behind the last whole word is part of the end.
-        17..=OWN_LEN_MAX => {
-            same_ends::<8>(left, right) && left.as_chunks::<8>().0 == right.as_chunks::<8>().0
-        }
+        17..=OWN_LEN_MAX => same_ends::<8>(left, right) && same_words(left, right),
         _ => left == right,
     }
 }
@@ -29,6 +27,13 @@ pub(crate) fn same_bytes(left: &[u8], right: &[u8]) -> bool {
 #[inline]
 fn same_ends<const N: usize>(left: &[u8], right: &[u8]) -> bool {
     left.first_chunk::<N>() == right.first_chunk() && left.last_chunk::<N>() == right.last_chunk()
+}
+
+/// Whether all whole words are the same. Arrays of bytes would be compared as bytes, by `memcmp`.
+#[inline]
+fn same_words(left: &[u8], right: &[u8]) -> bool {
+    let mut words = left.as_chunks().0.iter().zip(right.as_chunks().0);
+    words.all(|(left, right)| u64::from_ne_bytes(*left) == u64::from_ne_bytes(*right))
 }
 
 #[cfg(test)]

@@ -351,11 +351,6 @@ impl<'e> Unit<'e> {
     fn other_shard_mut(&mut self, index: u16) -> &mut Shard {
         let held = match self.mode {
             Mode::Roaming => {
-                // Others could write between the two locks, and what was found under the first one would be gone.
-                assert!(
-                    self.one.as_ref().is_none_or(|held| held.index() != index),
-                    "a roaming unit that reads shard {index} wrote to it"
-                );
                 self.roam_to(index, true);
                 self.one.as_mut().expect("just locked")
             }
@@ -485,6 +480,13 @@ impl<'e> Unit<'e> {
         Some(unsafe { self.shard(key.hash.shard).resolve_and_touch(found, now) })
     }
 
+    /// Has a roaming unit hold the shard of `key` exclusively before it looks there for what it will write: it would let
+    /// go of a shared hold to get it.
+    #[inline]
+    fn hold_to_write(&mut self, key: &Key<'_>) {
+        self.shard_mut(key.hash.shard);
+    }
+
     /// Replaces the live value of `key` by the integer that `next` makes of it and returns that, or `None` if there is no
     /// such key. Counts the access but no hit or miss; the expire time stays.
     #[inline]
@@ -494,12 +496,13 @@ impl<'e> Unit<'e> {
         key: &Key<'_>,
         next: impl FnOnce(EntryView<'_>) -> Result<i64, StoreError>,
     ) -> Result<Option<i64>, StoreError> {
+        self.hold_to_write(key);
         let Some(found) = self.lookup(db, key) else {
             return Ok(None);
         };
         let now = self.now;
         let shard = self.shard_mut(key.hash.shard);
-        // SAFETY: nothing has happened in the shard since the word was read under its lock.
+        // SAFETY: nothing has happened in the shard since the word was read: the unit holds it exclusively.
         let entry = unsafe { shard.resolve_and_touch(found, now) };
         let kind = entry.word().kind();
         let value = next(entry)?;
@@ -630,11 +633,12 @@ impl<'e> Unit<'e> {
         value: NewValue<'_>,
         expiry: NewExpiry,
     ) -> bool {
+        self.hold_to_write(key);
         let found = self.lookup(db, key);
         let (now, hasher) = (self.now, self.keyspace.hasher());
         let shard = self.shard_mut(key.hash.shard);
         if let Some(found) = found {
-            // SAFETY: nothing has happened in the shard since the word was read under its lock.
+            // SAFETY: nothing has happened in the shard since the word was read: the unit holds it exclusively.
             unsafe { shard.set_found(found, db, key, payload_of(value), expiry, now) };
         } else {
             // On a replica an expired key may still lie there: it is absent, so its expire time is not kept.

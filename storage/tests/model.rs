@@ -5,6 +5,7 @@ mod model {
     mod concurrent;
     mod expiry;
     mod pins;
+    mod roaming;
     mod scan;
     mod single;
     mod support;

@@ -3,9 +3,9 @@
 use protocol::{ArgSpan, Limits, Progress, ProtocolError};
 use storage::KeyHash;
 
-use crate::command::Args;
 use crate::command::keys::KeyAt;
 use crate::command::table::{Lookup, Registered};
+use crate::command::{Args, Flags};
 use crate::server::Server;
 use crate::session::{Close, Session};
 
@@ -13,6 +13,8 @@ use super::{Executor, Flow, Hold};
 
 /// Most requests parsed ahead.
 const REQUESTS_MAX: usize = 32;
+/// With more keys no batch is brief.
+const BRIEF_KEYS_MAX: usize = 64;
 /// Scratch buffers above these sizes are given back after the batch.
 const SPANS_KEPT: usize = 4096;
 
@@ -24,6 +26,8 @@ pub(crate) struct Batch {
     spans: Vec<ArgSpan>,
     keys: Vec<KeyAt>,
     recent: Recent,
+    /// See [`Batch::is_brief`].
+    is_brief: bool,
     /// Why parsing stopped, while nobody has run the requests yet.
     parsed: Option<ParseEnd>,
 }
@@ -77,6 +81,15 @@ struct Request {
     lookup: Lookup,
 }
 
+impl Request {
+    fn is_brief(&self) -> bool {
+        let Lookup::Known(command) = self.lookup else {
+            return false;
+        };
+        command.row.flags.any(Flags::FAST.and(Flags::BRIEF))
+    }
+}
+
 /// How far a run through an input got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Consumed {
@@ -110,6 +123,17 @@ impl Batch {
         input: &[u8],
     ) {
         let end = self.fill(server, session, limits, input, 0);
+        let is_all = match end {
+            ParseEnd::Enough => self
+                .requests
+                .last()
+                .is_some_and(|last| last.end == input.len()),
+            ParseEnd::Incomplete => true,
+            ParseEnd::Quoted { .. } | ParseEnd::Malformed(_) => false,
+        };
+        self.is_brief = is_all
+            && self.keys.len() <= BRIEF_KEYS_MAX
+            && self.requests.iter().all(Request::is_brief);
         self.parsed = Some(end);
     }
 
@@ -119,12 +143,18 @@ impl Batch {
         self.parsed = None;
     }
 
+    /// Whether what was parsed ahead is the whole input, and nothing in it takes long.
+    pub(crate) fn is_brief(&self) -> bool {
+        self.is_brief
+    }
+
     /// Where the keys of the parsed requests live.
     pub(crate) fn hashes(&self) -> impl ExactSizeIterator<Item = KeyHash> + Clone {
         self.keys.iter().map(|key| key.hash)
     }
 
     fn clear(&mut self) {
+        self.is_brief = false;
         self.requests.clear();
         self.spans.clear();
         self.keys.clear();

@@ -97,9 +97,10 @@ pub(crate) fn one_line(
     }
 }
 
-/// Adds bytes to what a session has to send, and wakes it; above its limit it is closed instead.
+/// Adds bytes to what a session has to send, and wakes it; above its limit it is closed instead. One that is to close
+/// after its reply gets no more.
 fn push(server: &Server, config: &Config, session: &mut Session, bytes: &[u8]) {
-    if session.close == Close::Now {
+    if session.close != Close::No {
         return;
     }
     session.pending.push(bytes);

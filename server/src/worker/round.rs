@@ -30,7 +30,7 @@ const GROUP_SESSIONS_MAX: usize = 8;
 /// A group is closed once it has so many keys: more would push one another out of the nearest cache.
 const GROUP_KEYS_MAX: usize = 64;
 
-/// Replies of one group's turns wait for the other turns so long at most.
+/// When the turns of a group have taken so long, their replies are sent before the next turn.
 const UNSENT_NANOS_MAX: u64 = 100_000;
 
 /// What a session's turn begins with, and what it leaves to be sent.
@@ -112,7 +112,8 @@ impl Worker {
         });
         told.unwrap_or_else(|error| {
             tracing::error!("Cannot learn which sockets are ready: {error}");
-            false
+            // Some may have been told before that.
+            true
         })
     }
 
@@ -132,19 +133,28 @@ impl Worker {
     }
 
     /// The turns of a group. Replies are sent one right behind the other: a peer that is woken by the first one is still
-    /// awake for the others.
+    /// awake for the others. But none waits for a turn that may take long.
     fn turns(&mut self, stages: &mut [Stage]) {
+        let mut unsent = 0;
         let mut stopwatch = Stopwatch::start();
-        let (mut unsent, mut nanos) = (0, 0);
+        let mut since = stopwatch.last();
         for at in 0..stages.len() {
-            self.turn(&mut stages[at]);
-            nanos += stopwatch.lap();
-            if nanos > UNSENT_NANOS_MAX || at + 1 == stages.len() {
-                for stage in &mut stages[unsent..=at] {
-                    self.finish_turn(stage);
-                }
-                (unsent, nanos) = (at + 1, 0);
+            stopwatch.lap();
+            let is_late = stopwatch.nanos_since(since) > UNSENT_NANOS_MAX;
+            if unsent < at && (is_late || !stages[at].batch.is_brief()) {
+                self.finish_turns(&mut stages[unsent..at]);
+                unsent = at;
+                stopwatch.lap();
+                since = stopwatch.last();
             }
+            self.turn(&mut stages[at]);
+        }
+        self.finish_turns(&mut stages[unsent..]);
+    }
+
+    fn finish_turns(&mut self, stages: &mut [Stage]) {
+        for stage in stages {
+            self.finish_turn(stage);
         }
     }
 

@@ -12,6 +12,7 @@ use crate::command::context::{SliceContext, SliceProgress};
 use crate::command::table::table;
 use crate::execute::{Batch, Consumed, Executor};
 use crate::output::{OutboxMark, SLICES_MAX};
+use crate::panic::text_of;
 use crate::session::{Close, Session};
 
 use super::round::{Input, Stage};
@@ -69,12 +70,6 @@ impl Worker {
         let turn = catch_unwind(AssertUnwindSafe(|| self.turn_of(&mut connection, stage)))
             .unwrap_or_else(|panic| self.contain_turn(&mut connection, &*panic).map(Some))
             .unwrap_or(Some(Turn::Ended));
-        let session = &mut connection.session;
-        if session.pending.is_empty() && self.outbox.splices.is_empty() {
-            std::mem::swap(&mut self.outbox, &mut stage.outbox);
-        } else {
-            session.pending.take(&mut self.outbox, 0);
-        }
         self.contained("What follows a turn", Self::after_units);
         match turn {
             Some(turn) => self.settle_turn(stage.session, connection, turn),
@@ -91,11 +86,15 @@ impl Worker {
             return;
         };
         std::mem::swap(&mut self.outbox, &mut stage.outbox);
-        self.tools.reply_from = self.outbox.mark();
         let turn = catch_unwind(AssertUnwindSafe(|| {
             self.send_and_wait(&mut connection, stopped)
         }))
-        .unwrap_or_else(|panic| self.contain_turn(&mut connection, &*panic))
+        .unwrap_or_else(|panic| {
+            // The commands have run: an error now would be taken for the next one's reply.
+            self.outbox.clear();
+            tracing::error!("Sending a reply panicked: {}", text_of(&*panic));
+            Ok(Turn::Ended)
+        })
         .unwrap_or(Turn::Ended);
         self.settle_turn(stage.session, connection, turn);
     }
@@ -160,6 +159,13 @@ impl Worker {
                 None => return Ok(Some(Turn::Ended)),
             }
         };
+        // Out of the way of the next session's.
+        let session = &mut connection.session;
+        if session.pending.is_empty() && self.outbox.splices.is_empty() {
+            std::mem::swap(&mut self.outbox, &mut stage.outbox);
+        } else {
+            session.pending.take(&mut self.outbox, 0);
+        }
         stage.rest = Rest::Send { stopped };
         Ok(None)
     }
@@ -167,6 +173,7 @@ impl Worker {
     /// The second part of a turn; an error of the socket ends the session.
     fn send_and_wait(&mut self, connection: &mut Connection, stopped: bool) -> io::Result<Turn> {
         let Connection { session, stream } = connection;
+        self.server.faults.step();
         // Before the reply leaves, so that whoever has it finds in CLIENT LIST what it says.
         session.publish();
         if session.pending.is_empty() {

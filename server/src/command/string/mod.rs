@@ -21,6 +21,7 @@ const READ: Flags = Flags::READ;
 const FAST_READ: Flags = Flags::READ.and(Flags::FAST);
 const FAST_WRITE: Flags = Flags::WRITE.and(Flags::FAST);
 const GROW: Flags = Flags::WRITE.and(Flags::DENY_OOM);
+const BRIEF_GROW: Flags = GROW.and(Flags::BRIEF);
 const FAST_GROW: Flags = GROW.and(Flags::FAST);
 /// For commands that compare or copy their long arguments instead of keeping them.
 const NOT_KEPT: Flags = Flags::STORES_NO_ARGUMENT;
@@ -129,8 +130,8 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command::new("PSETEX", Exactly(4), One(1), GROW, set::psetex)
         .with_access(&[KeyAccess::OVERWRITE]),
     // SET may free a large old value in place, so it is not FAST.
-    Command::new("SET", AtLeast(3), One(1), GROW, set::set).with_access(&[SET]),
-    Command::new("SETEX", Exactly(4), One(1), GROW, set::setex)
+    Command::new("SET", AtLeast(3), One(1), BRIEF_GROW, set::set).with_access(&[SET]),
+    Command::new("SETEX", Exactly(4), One(1), BRIEF_GROW, set::setex)
         .with_access(&[KeyAccess::OVERWRITE]),
     Command::new("SETNX", Exactly(3), One(1), FAST_GROW, set::setnx).with_access(&[INSERT_NEW]),
     Command::new(
