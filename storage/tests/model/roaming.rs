@@ -9,7 +9,7 @@ use super::support::{NOW, keyspace};
 /// A roaming unit gets the lock that it writes under only on the way.
 #[test]
 fn roaming_units_write_beside_others() {
-    const STEPS: usize = 20_000;
+    const STEPS: usize = 200_000;
     let keyspace = &keyspace(1);
     let name = |step: usize| format!("key:{}", step % 8);
     let long = &[b'v'; 700];
