@@ -471,6 +471,26 @@ fn sigterm_and_sigint_end_the_server_with_success() {
 }
 
 #[test]
+fn only_a_second_sigint_cuts_the_shutdown_short() {
+    for (second, code) in [(Signal::TERM, 0), (Signal::INT, 1)] {
+        let mut server = TestServer::start();
+        // What nobody reads keeps the server up for a while.
+        let mut deaf = server.raw();
+        deaf.check(&format!("SET k {}", "v".repeat(1_000_000)), "+OK");
+        deaf.send_bytes("GET k\r\n".repeat(20));
+        wait_until("all replies are made", || {
+            server.info("keyspace_hits") == "20"
+        });
+        server.signal(Signal::TERM);
+        wait_until("the server heeds the signal", || {
+            server.log().contains("scheduling shutdown")
+        });
+        server.signal(second);
+        assert_eq!(server.wait_exit().code(), Some(code), "{}", server.log());
+    }
+}
+
+#[test]
 fn replies_under_way_arrive_before_the_server_ends() {
     let mut server = TestServer::start();
     let mut client = server.raw();

@@ -126,6 +126,19 @@ fn malformed_requests_are_answered_once_and_closed() {
 }
 
 #[test]
+fn a_long_inline_request_is_read_in_big_pieces() {
+    let server = TestServer::start();
+    let mut client = server.raw();
+    client.check("PING", "+PONG");
+    let reads = || -> u64 { server.info("total_reads_processed").parse().unwrap() };
+    let before = reads();
+    let value = "v".repeat(60_000);
+    client.send_bytes(format!("SET long {value}\r\n"));
+    client.expect("+OK\r\n");
+    assert!(reads() - before < 1_000, "{} reads", reads() - before);
+}
+
+#[test]
 fn endless_lines_are_refused() {
     let server = TestServer::start();
     let long = |start: &str, byte: u8| {

@@ -81,7 +81,7 @@ pub enum Progress {
 pub struct RequestParser {
     /// With fewer bytes a call cannot get further; 0 between requests.
     bytes_needed: usize,
-    /// The line that the input ends in has no end before this offset.
+    /// The line that the input ends in has no end before this offset; 0 if it does not end in one.
     scanned: usize,
     /// Where to go on in a request of which many arguments have been read.
     partial: Option<Box<Partial>>,
@@ -137,12 +137,11 @@ impl RequestParser {
         self.bytes_needed.max(1)
     }
 
-    /// Whether many arguments of the request have been read and more are to come, so that `bytes_needed` says nothing
-    /// about its end.
-    pub fn is_amid_arguments(&self) -> bool {
-        self.partial
-            .as_ref()
-            .is_some_and(|partial| partial.remaining > 1)
+    /// Whether more than `bytes_needed` is likely to be missing: the input ends in a line, of which nobody knows how long
+    /// it is, or many arguments have been read and more are to come.
+    pub fn is_end_far(&self) -> bool {
+        let is_amid = |partial: &Partial| partial.remaining > 1;
+        self.scanned > 0 || self.partial.as_deref().is_some_and(is_amid)
     }
 
     /// Forgets a partial request.
@@ -281,6 +280,7 @@ impl RequestParser {
             }
             let start = pos + 1 + line_len;
             self.bytes_needed = start.saturating_add(len as usize).saturating_add(2);
+            self.scanned = 0;
             return Ok(Progress::Incomplete);
         }
         let too_long = ProtocolError::TooBigBulkLine;

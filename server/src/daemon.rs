@@ -73,7 +73,8 @@ fn announce(config: &Config, server: &RunningServer) {
     }
 }
 
-/// Waits for the end, asking for it when a signal says so. A second signal ends the process at once.
+/// Waits for the end, asking for it when a signal says so. A SIGINT after that ends the process at once; a SIGTERM asks for
+/// what is going on already.
 fn wait(server: RunningServer, signals: Signals) {
     let Signals {
         runtime,
@@ -89,8 +90,8 @@ fn wait(server: RunningServer, signals: Signals) {
             () = stopper.stopped() => return,
         }
         tokio::select! {
-            name = caught.next() => {
-                tracing::warn!("Received {name} while shutting down: exiting at once");
+            _ = caught.int.recv() => {
+                tracing::warn!("You insist... exiting now.");
                 std::process::exit(1);
             }
             () = stopper.stopped() => {}

@@ -397,16 +397,31 @@ fn a_long_list_of_arguments_says_that_its_end_is_far() {
     let mut read = |input: &[u8]| {
         let progress = parser.parse(input, &Limits::default(), &mut Vec::new());
         assert_eq!(progress, Ok(Progress::Incomplete));
-        parser.is_amid_arguments()
+        parser.is_end_far()
     };
     for _ in 0..10 {
         input.extend_from_slice(b"$1\r\na\r\n");
     }
+    input.extend_from_slice(b"$2\r\n");
     assert!(!read(&input), "few are read again from the start");
+    input.truncate(input.len() - 4);
     for _ in 10..38 {
         input.extend_from_slice(b"$1\r\na\r\n");
     }
     assert!(read(&input));
     input.extend_from_slice(b"$1\r\na\r\n$9");
+    assert!(read(&input), "it may be a long one");
+    input.extend_from_slice(b"\r\n");
     assert!(!read(&input), "the last one says where it ends");
+}
+
+#[test]
+fn a_line_does_not_say_where_it_ends() {
+    let mut parser = RequestParser::default();
+    let mut args = Vec::new();
+    for input in [&b"SET key"[..], b"SET key 5000 times"] {
+        let progress = parser.parse(input, &Limits::default(), &mut args);
+        assert_eq!(progress, Ok(Progress::Incomplete));
+        assert!(parser.is_end_far());
+    }
 }

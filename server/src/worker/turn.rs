@@ -309,7 +309,7 @@ impl Worker {
         let arrived = session.input.len();
         let missing = session.parser.bytes_needed().saturating_sub(arrived);
         let most = arrived.clamp(READ_BYTES_MAX, LONG_READ_BYTES_MAX);
-        let max = if session.parser.is_amid_arguments() {
+        let max = if session.parser.is_end_far() {
             missing.clamp(READ_BYTES_MAX, most)
         } else {
             // Not a byte beyond the request, so that the next ones come through the worker's buffer again.
