@@ -32,6 +32,8 @@ const GROUP_KEYS_MAX: usize = 64;
 
 /// When the turns of a group have taken so long, their replies are sent before the next turn.
 const UNSENT_NANOS_MAX: u64 = 100_000;
+/// And when they are more bytes than these.
+const UNSENT_BYTES_MAX: usize = 8 * 1024;
 
 /// What a session's turn begins with, and what it leaves to be sent.
 pub(super) struct Stage {
@@ -133,21 +135,24 @@ impl Worker {
     }
 
     /// The turns of a group. Replies are sent one right behind the other: a peer that is woken by the first one is still
-    /// awake for the others. But none waits for a turn that may take long.
+    /// awake for the others. But none waits for a turn that may take long, and what is sent soon is still in the nearest
+    /// cache.
     fn turns(&mut self, stages: &mut [Stage]) {
-        let mut unsent = 0;
+        let (mut unsent, mut unsent_bytes) = (0, 0);
         let mut stopwatch = Stopwatch::start();
         let mut since = stopwatch.last();
         for at in 0..stages.len() {
             stopwatch.lap();
             let is_late = stopwatch.nanos_since(since) > UNSENT_NANOS_MAX;
-            if unsent < at && (is_late || !stages[at].batch.is_brief()) {
+            let is_enough = is_late || unsent_bytes > UNSENT_BYTES_MAX;
+            if unsent < at && (is_enough || !stages[at].batch.is_brief()) {
                 self.finish_turns(&mut stages[unsent..at]);
-                unsent = at;
+                (unsent, unsent_bytes) = (at, 0);
                 stopwatch.lap();
                 since = stopwatch.last();
             }
             self.turn(&mut stages[at]);
+            unsent_bytes += stages[at].outbox.bytes.len();
         }
         self.finish_turns(&mut stages[unsent..]);
     }
