@@ -26,9 +26,12 @@ const TURNS_MAX: usize = 64;
 /// How often a worker that was busy looks at its sockets before it sleeps.
 const LOOKS: u32 = 2;
 /// Most sessions read ahead: the first one's reply waits for so many reads.
-const GROUP_SESSIONS_MAX: usize = 8;
-/// A group is closed once it has so many keys: more would push one another out of the nearest cache.
-const GROUP_KEYS_MAX: usize = 64;
+const GROUP_SESSIONS_MAX: usize = 16;
+/// A group is closed once it has so many keys.
+const GROUP_KEYS_MAX: usize = 256;
+/// Most keys whose entries are loaded ahead at a time, or those of one session: more would push one another out of the
+/// nearest cache.
+const WARM_KEYS_MAX: usize = 64;
 
 /// When the turns of a group have taken so long, their replies are sent before the next turn.
 const UNSENT_NANOS_MAX: u64 = 100_000;
@@ -127,8 +130,6 @@ impl Worker {
         self.was_busy = left > 0;
         while left > 0 {
             let staged = self.stage_group(&mut stages, &mut left);
-            // Neither this nor a turn may end the round with a panic: what has been read ahead would be lost.
-            self.contained("Loading ahead", |worker| worker.warm(&stages[..staged]));
             self.turns(&mut stages[..staged]);
         }
         self.stages = stages;
@@ -138,7 +139,7 @@ impl Worker {
     /// awake for the others. But none waits for a turn that may take long, and what is sent soon is still in the nearest
     /// cache.
     fn turns(&mut self, stages: &mut [Stage]) {
-        let (mut unsent, mut unsent_bytes) = (0, 0);
+        let (mut unsent, mut unsent_bytes, mut warm) = (0, 0, 0);
         let mut stopwatch = Stopwatch::start();
         let mut since = stopwatch.last();
         for at in 0..stages.len() {
@@ -150,6 +151,12 @@ impl Worker {
                 (unsent, unsent_bytes) = (at, 0);
                 stopwatch.lap();
                 since = stopwatch.last();
+            }
+            if at == warm {
+                let next = &stages[warm..];
+                // Neither this nor a turn may end the round with a panic: what has been read ahead would be lost.
+                let warmed = self.contained("Loading ahead", |worker| worker.warm(next));
+                warm += warmed.unwrap_or(1);
             }
             self.turn(&mut stages[at]);
             unsent_bytes += stages[at].outbox.bytes.len();
@@ -229,20 +236,28 @@ impl Worker {
         };
     }
 
-    /// Starts loading what the lookups of a group will read.
+    /// Starts loading what the lookups of the first stages will read; of how many.
     #[inline]
-    fn warm(&mut self, stages: &[Stage]) {
+    fn warm(&mut self, stages: &[Stage]) -> usize {
         self.server.faults.step();
-        let keys: usize = stages.iter().map(|stage| stage.batch.hashes().len()).sum();
-        if keys < 2 {
-            return;
-        }
-        let keyspace = &self.server.keyspace;
+        let (mut count, mut keys) = (0, 0);
         for stage in stages {
-            keyspace.warm_table(stage.db, stage.batch.hashes());
+            let more = stage.batch.hashes().len();
+            if count > 0 && keys + more > WARM_KEYS_MAX {
+                break;
+            }
+            (count, keys) = (count + 1, keys + more);
         }
-        for stage in stages {
-            keyspace.warm_entries(stage.db, stage.batch.hashes());
+        let stages = &stages[..count];
+        if keys > 1 {
+            let keyspace = &self.server.keyspace;
+            for stage in stages {
+                keyspace.warm_table(stage.db, stage.batch.hashes());
+            }
+            for stage in stages {
+                keyspace.warm_entries(stage.db, stage.batch.hashes());
+            }
         }
+        count
     }
 }
