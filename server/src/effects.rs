@@ -1,7 +1,7 @@
 //! Effects: what replicas and the append-only file are told about a unit.
 //!
 //! A write command is logged as the client sent it unless it says otherwise ([`Effects::push`],
-//! [`Effects::suppress`]). Keys that storage removed on its own (expired, evicted) come first, as `DEL`. With the
+//! [`Effects::force_verbatim`]). Keys that storage removed on its own (expired, evicted) come first, as `DEL`. With the
 //! log off all of this is one check per command and nothing is built.
 
 use storage::log::EffectGroup;
