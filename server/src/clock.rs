@@ -41,6 +41,24 @@ pub(crate) fn calibrate() {
     LazyLock::force(&COUNTER);
 }
 
+/// What commands are timed by, in Redis's words (`monotonic_clock` of INFO).
+pub(crate) fn counter_name() -> String {
+    const TICKS: u64 = 1 << 40;
+    let nanos = COUNTER
+        .as_ref()
+        .map_or(TICKS, |counter| counter.delta_as_nanos(0, TICKS));
+    // A tick of exactly a nanosecond is the system's clock: `quanta` falls back on it, too.
+    if nanos == TICKS {
+        return "POSIX clock_gettime".into();
+    }
+    let name = if cfg!(target_arch = "x86_64") {
+        "X86 TSC"
+    } else {
+        "ARM CNTVCT"
+    };
+    format!("{name} @ {} ticks/us", TICKS / (nanos / 1_000).max(1))
+}
+
 /// Whether the counter agrees with the system's clock to within some percent. Its rate is measured in passing, and a
 /// thread that is held up just then makes it wrong for good.
 fn is_true(counter: &quanta::Clock) -> bool {
@@ -134,6 +152,19 @@ mod tests {
         }
         assert!(stopwatch.nanos_since(first) >= 57_000_000);
         assert_eq!(stopwatch.nanos_since(Reading(u64::MAX)), 0);
+    }
+
+    #[test]
+    fn the_counter_is_named_with_its_rate() {
+        let name = counter_name();
+        let rate = name
+            .strip_suffix(" ticks/us")
+            .and_then(|name| name.rsplit_once(" @ "))
+            .map(|(_, rate)| rate.parse::<u64>().unwrap());
+        // Counters tick from 1 MHz to some GHz.
+        assert!(
+            name == "POSIX clock_gettime" || rate.is_some_and(|rate| (1..20_000).contains(&rate))
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use storage::Unit;
 
 use super::text::Text;
 use super::{NUTHATCH_VERSION, REDIS_VERSION};
+use crate::clock;
 use crate::config::Config;
 use crate::server::Server;
 
@@ -35,10 +36,8 @@ pub(super) fn write(text: &mut Text, server: &Server, _unit: &mut Unit<'_>) {
     );
     text.field("os", os);
     text.field("arch_bits", usize::BITS);
-    text.fields([
-        ("monotonic_clock", "POSIX clock_gettime"),
-        ("multiplexing_api", "epoll"),
-    ]);
+    text.field("monotonic_clock", clock::counter_name());
+    text.fields([("multiplexing_api", "epoll")]);
     // What Redis says when GCC has not built it.
     text.field("gcc_version", "0.0.0");
     text.field("process_id", std::process::id());
