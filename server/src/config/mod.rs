@@ -2,7 +2,7 @@
 //!
 //! - [`Config`] is the plain struct that the rest of the server reads.
 //! - `table.rs` is the one list of directives; file, command line, environment and `CONFIG` derive from it.
-//! - [`mod@load`] builds the first `Config` from [`Sources`]: file, then stdin, then environment, then command line;
+//! - `load.rs` builds the first `Config` from [`Sources`]: file, then stdin, then environment, then command line;
 //!   the later wins.
 //! - [`ConfigStore`] shares the current `Config` between workers and serves `CONFIG GET`, `SET` and `REWRITE`.
 //!
