@@ -338,6 +338,9 @@ fn start_with(loaded: Loaded, port_zero: PortZero) -> Result<RunningServer, Star
         .filter_map(listen::Listener::address)
         .collect();
     crate::panic::install_hook();
+    if !config.disable_thp {
+        storage::slab::use_huge_pages().map_err(StartError::Thread)?;
+    }
     let server = Arc::new(Server::new(loaded));
     let mut workers = Vec::new();
     for index in 0..config.threads as usize {

@@ -28,6 +28,7 @@ fn main() {
         .collect();
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|arg| arg == name);
     println!("| figure | value |\n|---|--:|");
+    nuthatch_storage::slab::use_huge_pages().expect("a thread can be had");
     // Only on request: meant for an instruction count, not for a clock.
     for (name, reads, writes) in [("hot", 1, 1), ("hot-get", 1, 0), ("hot-set", 0, 1)] {
         if chosen.iter().any(|arg| arg == name) {

@@ -80,6 +80,8 @@ pub struct Config {
     pub shutdown_on_sigterm: ShutdownOptions,
     /// `shutdown-on-sigint`.
     pub shutdown_on_sigint: ShutdownOptions,
+    /// `disable-thp`: whether entries never lie in huge pages.
+    pub disable_thp: bool,
     /// `save`: save points; kept and shown, without effect until there are snapshots.
     pub save: Vec<SavePoint>,
 
@@ -134,6 +136,7 @@ impl Config {
             enable_protected_configs: Permission::No,
             shutdown_on_sigterm: ShutdownOptions::default(),
             shutdown_on_sigint: ShutdownOptions::default(),
+            disable_thp: false,
             save: Vec::new(),
             kept: KeptValues::default(),
         }

@@ -17,6 +17,7 @@
 //! - `bind` is `127.0.0.1 -::1` as in Redis's own configuration file, not `* -::*` as built into its binary: a
 //!   server started without configuration is reachable from this machine only.
 //! - `save` is empty: there are no snapshots yet.
+//! - `disable-thp` is `no`: huge pages are a pain where a fork copies them, and here nothing forks.
 //! - `pidfile` is empty: without a daemon nobody asks for one.
 //! - `syslog-ident` is our name.
 
@@ -196,7 +197,7 @@ pub(super) static TABLE: &[Directive] = &[
     )
     .warns("the OOM score is left alone; set it in the service manager"),
     kept("oom-score-adj-values", OomScores, "0 200 800"),
-    kept("disable-thp", Flag, "yes").immutable(),
+    live("disable-thp", Flag, "no", field!(disable_thp)).immutable(),
     kept("crash-log-enabled", Flag, "yes"),
     kept("crash-memcheck-enabled", Flag, "yes"),
     kept("use-exit-on-panic", Flag, "no").hidden(),

@@ -10,17 +10,20 @@
 //! | span 0: unit words | 64 Ki | one `AtomicU32` per unit: 0, or page number « 7 ∥ class + 1 |
 //! | spans 1 to 1023 | 64 Ki each | pages of blocks |
 //!
-//! Huge pages are switched off here: a shard with three keys would otherwise cost 2 MiB, and
-//! `resident_bytes` would not be true. On a kernel whose pages are larger than 4 KiB small pages
-//! cannot be returned one by one, and `resident_bytes` may be too low by as much.
+//! The first arenas have huge pages switched off: a shard with three keys would otherwise cost
+//! 2 MiB. Later ones have them if [`super::use_huge_pages`] was called. Spans are handed out one
+//! behind the other, so all but the newest megabytes are in use; of a huge page that is returned in
+//! pieces the kernel takes them when it is short of memory. On a kernel whose pages are larger than
+//! 4 KiB small pages cannot be returned one by one, and `resident_bytes` may be too low by as much.
 
 use std::alloc::{Layout, handle_alloc_error};
+use std::io;
 use std::mem::size_of;
 use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 
 /// The grain in which memory is touched and returned to the system.
@@ -30,6 +33,9 @@ pub(super) const SPAN_BYTES: usize = 64 << 10;
 pub(super) const UNITS_PER_SPAN: usize = SPAN_BYTES / UNIT_BYTES;
 
 const ARENA_BYTES: usize = 64 << 20;
+const HUGE_PAGE_BYTES: usize = 2 << 20;
+/// How much of what is handed out next is populated ahead where pages are huge.
+const POPULATED_BYTES: usize = 4 * HUGE_PAGE_BYTES;
 const UNITS_PER_ARENA: usize = ARENA_BYTES / UNIT_BYTES;
 /// User addresses end here: slot words store 48 bits of an address.
 const ADDRESS_END: usize = 1 << 48;
@@ -43,17 +49,101 @@ const _: () = assert!(size_of::<UnitWords>() == SPAN_BYTES);
 static ARENA_MAP: [AtomicU64; ADDRESS_END / ARENA_BYTES / 64] =
     [const { AtomicU64::new(0) }; ADDRESS_END / ARENA_BYTES / 64];
 
-static SPANS: Mutex<Spans> = Mutex::new(Spans {
+/// Arenas that are reserved with small pages; together 512 MiB.
+const SMALL_PAGE_ARENAS: usize = 8;
+
+pub(super) static SPANS: Mutex<Spans> = Mutex::new(Spans {
     free: Vec::new(),
-    fresh: 0..0,
+    newest: Arena::NONE,
+    next: None,
+    arenas: 0,
+    huge_pages: HugePages::NotAsked,
 });
 
+/// Woken when [`Spans::take_unpopulated`] has something.
+pub(super) static TO_POPULATE: Condvar = Condvar::new();
+
 /// The spans nobody holds, shared by all slabs. The lock is a leaf, and rare: once per 64 KiB.
-struct Spans {
+pub(super) struct Spans {
     /// Given back, contents already returned to the system.
     free: Vec<usize>,
-    /// What the newest arena has never handed out.
+    newest: Arena,
+    /// Reserved ahead because its beginning is populated ahead.
+    next: Option<Arena>,
+    /// How many arenas were reserved.
+    arenas: usize,
+    pub(super) huge_pages: HugePages,
+}
+
+/// Whether arenas to come have huge pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HugePages {
+    NotAsked,
+    On,
+    /// The system cannot make them ahead.
+    Unavailable,
+}
+
+/// What an arena has never handed out.
+struct Arena {
     fresh: Range<usize>,
+    /// Up to here its huge pages are there or being made; `None`: it has small pages.
+    populated: Option<usize>,
+}
+
+impl Arena {
+    const NONE: Arena = Arena {
+        fresh: 0..0,
+        populated: None,
+    };
+
+    /// The next huge page of the first `ahead` fresh bytes, now taken for populated.
+    fn take_unpopulated(&mut self, ahead: usize) -> Option<Range<usize>> {
+        let populated = self.populated.as_mut()?;
+        let filling = self.fresh.start / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
+        let start = (*populated).max(filling);
+        if start >= self.fresh.end.min(self.fresh.start + ahead) {
+            return None;
+        }
+        *populated = start + HUGE_PAGE_BYTES;
+        Some(start..*populated)
+    }
+}
+
+impl Spans {
+    /// The next arena.
+    fn reserve(&mut self) -> Arena {
+        let is_huge = self.next_is_huge();
+        self.arenas += 1;
+        let fresh = reserve_arena(if is_huge {
+            Advice::LinuxHugepage
+        } else {
+            Advice::LinuxNoHugepage
+        });
+        Arena {
+            populated: is_huge.then_some(fresh.start - SPAN_BYTES),
+            fresh,
+        }
+    }
+
+    fn next_is_huge(&self) -> bool {
+        self.huge_pages == HugePages::On && self.arenas >= SMALL_PAGE_ARENAS
+    }
+
+    /// The next range that should be populated before its spans are handed out; the caller does it.
+    pub(super) fn take_unpopulated(&mut self) -> Option<Range<usize>> {
+        if let Some(range) = self.newest.take_unpopulated(POPULATED_BYTES) {
+            return Some(range);
+        }
+        let ahead = POPULATED_BYTES.checked_sub(self.newest.fresh.len())?;
+        if self.next.is_none() {
+            if !self.next_is_huge() {
+                return None;
+            }
+            self.next = Some(self.reserve());
+        }
+        self.next.as_mut()?.take_unpopulated(ahead)
+    }
 }
 
 /// 64 KiB of address space, owned by whoever holds this.
@@ -79,11 +169,15 @@ impl Span {
         if let Some(base) = spans.free.pop() {
             return Span(base);
         }
-        if spans.fresh.is_empty() {
-            spans.fresh = reserve_arena();
+        if spans.newest.fresh.is_empty() {
+            let next = spans.next.take();
+            spans.newest = next.unwrap_or_else(|| spans.reserve());
         }
-        let base = spans.fresh.start;
-        spans.fresh.start += SPAN_BYTES;
+        let base = spans.newest.fresh.start;
+        spans.newest.fresh.start += SPAN_BYTES;
+        if base.is_multiple_of(HUGE_PAGE_BYTES) && spans.huge_pages == HugePages::On {
+            TO_POPULATE.notify_one();
+        }
         Span(base)
     }
 
@@ -108,6 +202,15 @@ impl Span {
     pub(super) fn base(&self) -> usize {
         self.0
     }
+}
+
+/// Makes the pages of `range`, which lies in an arena, unless they are there. Fails where the system cannot do that.
+pub(super) fn populate(range: Range<usize>) -> io::Result<()> {
+    let start = ptr::with_exposed_provenance_mut(range.start);
+    // SAFETY: arenas are mapped for ever, and populating changes no contents, so that whoever owns them may use them
+    // meanwhile.
+    unsafe { madvise(start, range.len(), Advice::LinuxPopulateWrite)? };
+    Ok(())
 }
 
 /// What lies at `address`, or `None` when no page of blocks does.
@@ -193,9 +296,9 @@ fn unit_of(address: usize) -> usize {
     address % ARENA_BYTES / UNIT_BYTES
 }
 
-/// Maps an arena and returns its spans but the first.
+/// Maps an arena and returns its spans but the first; `pages` is the advice on the size of its pages.
 #[cold]
-fn reserve_arena() -> Range<usize> {
+fn reserve_arena(pages: Advice) -> Range<usize> {
     let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
     // Twice the size holds an aligned arena wherever it begins.
     // SAFETY: a new anonymous mapping at an address of the system's choice touches no other memory.
@@ -221,14 +324,8 @@ fn reserve_arena() -> Range<usize> {
         }
     }
     // SAFETY: the arena was mapped above; this advice does not change contents. A kernel without
-    // huge pages refuses it, and then there is nothing to switch off.
-    let _ = unsafe {
-        madvise(
-            ptr::with_exposed_provenance_mut(base),
-            ARENA_BYTES,
-            Advice::LinuxNoHugepage,
-        )
-    };
+    // huge pages refuses it, and then there is nothing to switch off or on.
+    let _ = unsafe { madvise(ptr::with_exposed_provenance_mut(base), ARENA_BYTES, pages) };
     let arena = base / ARENA_BYTES;
     // Relaxed: readers get addresses in the arena through locks taken after this one is released.
     ARENA_MAP[arena / 64].fetch_or(1 << (arena % 64), Ordering::Relaxed);
@@ -237,7 +334,85 @@ fn reserve_arena() -> Range<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    /// The flags that the system has for the mapping at `address`.
+    fn mapping_flags(address: usize) -> String {
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let mut is_here = false;
+        for line in maps.lines() {
+            let word = line.split_ascii_whitespace().next().unwrap_or_default();
+            if let Some((start, end)) = word.split_once('-')
+                && let (Ok(start), Ok(end)) = (
+                    usize::from_str_radix(start, 16),
+                    usize::from_str_radix(end, 16),
+                )
+            {
+                is_here = (start..end).contains(&address);
+            } else if is_here && word == "VmFlags:" {
+                return line.to_owned();
+            }
+        }
+        panic!("nothing is mapped at {address:x}");
+    }
+
+    #[test]
+    fn only_later_arenas_ask_for_huge_pages() {
+        if !std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists() {
+            eprintln!("skipped: the kernel has no transparent huge pages");
+            return;
+        }
+        super::super::use_huge_pages().unwrap();
+        let per_arena = ARENA_BYTES / SPAN_BYTES - 1;
+        let taken: Vec<Span> = (0..=SMALL_PAGE_ARENAS * per_arena)
+            .map(|_| Span::take())
+            .collect();
+        let arenas: BTreeSet<usize> = taken.iter().map(|span| span.base() / ARENA_BYTES).collect();
+        let has = |flag| {
+            let flags = arenas
+                .iter()
+                .map(|arena| mapping_flags(arena * ARENA_BYTES));
+            flags.filter(|flags| flags.contains(flag)).count()
+        };
+        // Other tests may hold spans too.
+        assert!(has(" nh") <= SMALL_PAGE_ARENAS);
+        assert_eq!(has(" nh") + has(" hg"), arenas.len());
+        for span in taken {
+            // SAFETY: nothing was put into it.
+            unsafe { span.give() };
+        }
+    }
+
+    #[test]
+    fn a_few_huge_pages_are_made_ahead_of_what_is_handed_out() {
+        let base = ARENA_BYTES;
+        let page = |number: usize| {
+            let start = base + number * HUGE_PAGE_BYTES;
+            start..start + HUGE_PAGE_BYTES
+        };
+        let fresh = base + SPAN_BYTES..base + 4 * HUGE_PAGE_BYTES;
+        let mut arena = Arena {
+            fresh: fresh.clone(),
+            populated: Some(base),
+        };
+        let ahead = HUGE_PAGE_BYTES;
+        let mut made = |first_fresh, ahead| {
+            arena.fresh.start = first_fresh;
+            std::iter::from_fn(|| arena.take_unpopulated(ahead)).collect::<Vec<_>>()
+        };
+        assert_eq!(made(fresh.start, ahead), [page(0), page(1)]);
+        assert!(made(fresh.start, ahead).is_empty());
+        assert_eq!(made(base + HUGE_PAGE_BYTES + SPAN_BYTES, ahead), [page(2)]);
+        let filling_last = base + 3 * HUGE_PAGE_BYTES + SPAN_BYTES;
+        assert_eq!(made(filling_last, 8 * ahead), [page(3)], "not beyond it");
+        let mut small = Arena {
+            fresh,
+            populated: None,
+        };
+        assert_eq!(small.take_unpopulated(ahead), None);
+    }
 
     #[test]
     fn owner_is_found_by_any_address_in_its_units() {

@@ -26,6 +26,7 @@
 mod arena;
 mod classes;
 mod compact;
+mod huge_pages;
 mod large;
 mod page;
 mod pages;
@@ -38,6 +39,7 @@ use std::ptr::NonNull;
 
 pub use arena::{address, pointer};
 use compact::Compaction;
+pub use huge_pages::use_huge_pages;
 use large::LargeBlocks;
 use page::{Page, PageId, State};
 use small_spans::SmallSpans;

@@ -183,18 +183,16 @@ impl Slab {
     /// # Safety
     /// The page is one of this slab's, is given back once, and nobody uses its blocks any more.
     pub(super) unsafe fn give_back(&mut self, page: &Page) {
-        let block_bytes = self.classes[usize::from(page.slot)].block_bytes as usize;
         arena::set_owner(page.base, page.units.into(), None);
+        // Where pages are huge, untouched units may be there too.
         // SAFETY: the units are this slab's, and the caller vouches that no live block lies in
         // them.
-        unsafe { arena::discard(page.base, page.touched_units(block_bytes)) };
+        unsafe { arena::discard(page.base, page.units.into()) };
         if page.is_whole_span() {
-            // SAFETY: the span was taken for this page, which the caller drops; its touched part is
-            // discarded.
+            // SAFETY: the span was taken for this page, which the caller drops; it is discarded.
             unsafe { Span::from_base(page.base).give() };
         } else {
-            // SAFETY: the units were taken for this page, which the caller drops; the touched are
-            // discarded.
+            // SAFETY: the units were taken for this page, which the caller drops; they are discarded.
             unsafe { self.small_spans.give(page.base, page.units.into()) };
         }
     }

@@ -203,6 +203,7 @@ const REDIS_DEFAULTS: &[(&str, &str)] = &[
 /// Where we differ on purpose; the reasons stand at the head of `table.rs`.
 const DIFFERENCES: &[(&str, &str)] = &[
     ("bind", "127.0.0.1 -::1"),
+    ("disable-thp", "no"),
     ("save", ""),
     ("syslog-ident", "nuthatch"),
 ];
