@@ -15,6 +15,7 @@ mod hash;
 mod keys;
 mod keyspace;
 pub mod lcs;
+pub mod listpack;
 pub mod log;
 pub mod long_double;
 mod memory;
