@@ -12,6 +12,7 @@ mod entry;
 mod error;
 pub mod glob;
 mod hash;
+pub mod intset;
 mod keys;
 mod keyspace;
 pub mod lcs;
