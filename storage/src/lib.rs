@@ -37,6 +37,7 @@ mod state;
 mod strings;
 mod table;
 mod time;
+pub mod tree;
 mod unit;
 mod value;
 pub mod waiters;

@@ -1,0 +1,312 @@
+//! Nodes.
+
+use std::sync::Arc;
+
+use super::Leaf;
+
+/// Most children of an inner node; their number fits a [`super::Path`].
+pub(super) const CHILDREN_MAX: usize = 64;
+/// An inner node with fewer goes together with a neighbour.
+pub(super) const CHILDREN_MIN: usize = 16;
+/// Two neighbours go together up to this many children, so that there is room before the next split.
+pub(super) const CHILDREN_TOGETHER: usize = 48;
+
+/// What a reference-counted allocation holds beside its content.
+const COUNTERS_BYTES: usize = 2 * size_of::<usize>();
+
+/// A node, shared with pins.
+pub(super) enum Node<L: Leaf> {
+    Leaf(Arc<L>),
+    Inner(Arc<Inner<L>>),
+}
+
+/// What lies at and below a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sum {
+    pub(super) elements: u64,
+    /// Allocated for the node and all below.
+    pub(super) bytes: usize,
+}
+
+impl Sum {
+    fn add(&mut self, other: Sum) {
+        self.elements += other.elements;
+        self.bytes += other.bytes;
+    }
+
+    fn subtract(&mut self, other: Sum) {
+        self.elements -= other.elements;
+        self.bytes -= other.bytes;
+    }
+}
+
+/// The three vectors have equal lengths, in a finished tree from 1 to [`CHILDREN_MAX`].
+pub(super) struct Inner<L: Leaf> {
+    /// [`Leaf::bound`] of the first leaf below each child.
+    bounds: Vec<L::Bound>,
+    /// What lies below each child.
+    sums: Vec<Sum>,
+    /// All of these together.
+    total: Sum,
+    nodes: Vec<Node<L>>,
+}
+
+impl<L: Leaf> Clone for Node<L> {
+    fn clone(&self) -> Self {
+        match self {
+            Node::Leaf(leaf) => Node::Leaf(Arc::clone(leaf)),
+            Node::Inner(inner) => Node::Inner(Arc::clone(inner)),
+        }
+    }
+}
+
+impl<L: Leaf> Clone for Inner<L> {
+    fn clone(&self) -> Self {
+        Self {
+            bounds: self.bounds.clone(),
+            sums: self.sums.clone(),
+            total: self.total,
+            nodes: self.nodes.clone(),
+        }
+    }
+}
+
+impl<L: Leaf> Default for Inner<L> {
+    fn default() -> Self {
+        Self {
+            bounds: Vec::new(),
+            sums: Vec::new(),
+            total: Sum::default(),
+            nodes: Vec::new(),
+        }
+    }
+}
+
+impl<L: Leaf> Node<L> {
+    pub(super) fn of_leaf(leaf: L) -> Self {
+        Node::Leaf(Arc::new(leaf))
+    }
+
+    pub(super) fn of_inner(inner: Inner<L>) -> Self {
+        Node::Inner(Arc::new(inner))
+    }
+
+    /// The leaf that it is.
+    pub(super) fn leaf(&self) -> &L {
+        match self {
+            Node::Leaf(leaf) => leaf,
+            Node::Inner(_) => panic!("a path leads to a leaf"),
+        }
+    }
+
+    /// The inner node that it is.
+    pub(super) fn inner(&self) -> &Inner<L> {
+        match self {
+            Node::Inner(inner) => inner,
+            Node::Leaf(_) => panic!("a path ends at a leaf"),
+        }
+    }
+
+    /// What lies at and below it.
+    pub(super) fn sum(&self) -> Sum {
+        let (elements, below, own) = match self {
+            Node::Leaf(leaf) => (leaf.len() as u64, leaf.memory_bytes(), size_of::<L>()),
+            Node::Inner(inner) => (inner.total.elements, inner.total.bytes, inner.own_bytes()),
+        };
+        Sum {
+            elements,
+            bytes: COUNTERS_BYTES + own + below,
+        }
+    }
+
+    /// Whether there are no elements.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sum().elements == 0
+    }
+
+    /// What its first element is found by.
+    pub(super) fn bound(&self) -> L::Bound {
+        match self {
+            Node::Leaf(leaf) => leaf.bound(),
+            Node::Inner(inner) => inner.bounds[0],
+        }
+    }
+
+    /// Whether it should go together with a neighbour.
+    pub(super) fn is_sparse(&self) -> bool {
+        match self {
+            Node::Leaf(leaf) => leaf.is_sparse(),
+            Node::Inner(inner) => inner.nodes.len() < CHILDREN_MIN,
+        }
+    }
+
+    /// Whether `next`, its neighbour, fits in.
+    pub(super) fn has_room_for(&self, next: &Self) -> bool {
+        match (self, next) {
+            (Node::Leaf(leaf), Node::Leaf(next)) => leaf.has_room_for(next),
+            (Node::Inner(inner), Node::Inner(next)) => {
+                inner.nodes.len() + next.nodes.len() <= CHILDREN_TOGETHER
+            }
+            _ => unreachable!("all leaves are equally deep"),
+        }
+    }
+
+    /// Takes over what is in `next`, its neighbour.
+    pub(super) fn absorb(&mut self, next: Self) {
+        match (self, next) {
+            (Node::Leaf(leaf), Node::Leaf(next)) => Arc::make_mut(leaf).absorb(&next),
+            (Node::Inner(inner), Node::Inner(next)) => {
+                Arc::make_mut(inner).extend(Arc::unwrap_or_clone(next).nodes);
+            }
+            _ => unreachable!("all leaves are equally deep"),
+        }
+    }
+}
+
+impl<L: Leaf> Inner<L> {
+    /// An inner node over `children`.
+    pub(super) fn over(children: impl IntoIterator<Item = Node<L>>) -> Self {
+        let mut inner = Self::default();
+        inner.extend(children);
+        inner
+    }
+
+    /// The children.
+    pub(super) fn nodes(&self) -> &[Node<L>] {
+        &self.nodes
+    }
+
+    /// The children, out of the node.
+    pub(super) fn into_nodes(self) -> Vec<Node<L>> {
+        self.nodes
+    }
+
+    /// Changes a child, which may leave [`Inner::refresh`] to be done.
+    pub(super) fn node_mut(&mut self, at: usize) -> &mut Node<L> {
+        &mut self.nodes[at]
+    }
+
+    /// Adds children behind the last one.
+    pub(super) fn extend(&mut self, children: impl IntoIterator<Item = Node<L>>) {
+        for node in children {
+            self.insert(self.nodes.len(), node);
+        }
+    }
+
+    pub(super) fn insert(&mut self, at: usize, node: Node<L>) {
+        let sum = node.sum();
+        self.bounds.insert(at, node.bound());
+        self.sums.insert(at, sum);
+        self.total.add(sum);
+        self.nodes.insert(at, node);
+    }
+
+    pub(super) fn remove(&mut self, at: usize) -> Node<L> {
+        self.bounds.remove(at);
+        self.total.subtract(self.sums.remove(at));
+        self.nodes.remove(at)
+    }
+
+    /// Moves out the children from `at` on.
+    pub(super) fn split_off(&mut self, at: usize) -> Self {
+        let mut rest = Self {
+            bounds: self.bounds.split_off(at),
+            sums: self.sums.split_off(at),
+            total: Sum::default(),
+            nodes: self.nodes.split_off(at),
+        };
+        for &sum in &rest.sums {
+            rest.total.add(sum);
+            self.total.subtract(sum);
+        }
+        rest
+    }
+
+    /// Brings what is known of a child, which has elements, up to date.
+    pub(super) fn refresh(&mut self, at: usize) {
+        let sum = self.nodes[at].sum();
+        self.bounds[at] = self.nodes[at].bound();
+        self.total.subtract(self.sums[at]);
+        self.total.add(sum);
+        self.sums[at] = sum;
+    }
+
+    /// How many elements lie below the children before `child`.
+    pub(super) fn before(&self, child: usize) -> u64 {
+        self.sums[..child].iter().map(|sum| sum.elements).sum()
+    }
+
+    /// The child below which the element with `number` elements before it lies; then as many of these lie below it.
+    pub(super) fn child_with(&self, number: &mut u64) -> usize {
+        for (child, sum) in self.sums.iter().enumerate() {
+            if *number < sum.elements {
+                return child;
+            }
+            *number -= sum.elements;
+        }
+        panic!("the number is below the count");
+    }
+
+    /// The last child whose first element is one that `is_one` says, which no later one is again; else the first child.
+    pub(super) fn last_child_where(
+        &self,
+        mut is_one: impl FnMut(L::Bound, First<'_, L>) -> bool,
+    ) -> usize {
+        let (mut low, mut high) = (1, self.nodes.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if is_one(self.bounds[middle], First(&self.nodes[middle])) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low - 1
+    }
+
+    fn own_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.bounds.capacity() * size_of::<L::Bound>()
+            + self.sums.capacity() * size_of::<Sum>()
+            + self.nodes.capacity() * size_of::<Node<L>>()
+    }
+}
+
+/// Leads to the leaf that begins with an element; walking there costs a step for each level.
+pub struct First<'t, L: Leaf>(&'t Node<L>);
+
+impl<'t, L: Leaf> First<'t, L> {
+    /// That leaf.
+    pub fn leaf(&self) -> &'t L {
+        let mut node = self.0;
+        while let Node::Inner(inner) = node {
+            node = &inner.nodes()[0];
+        }
+        node.leaf()
+    }
+}
+
+#[cfg(test)]
+impl<L: Leaf> Node<L> {
+    /// Compares what is known of children with what they are; how deep the leaves lie.
+    pub(super) fn audit(&self, is_same: &impl Fn(L::Bound, &L) -> bool) -> usize {
+        let Node::Inner(inner) = self else {
+            assert!(!self.is_empty());
+            return 0;
+        };
+        assert!((1..=CHILDREN_MAX).contains(&inner.nodes.len()));
+        assert_eq!(inner.sums.len(), inner.nodes.len());
+        assert_eq!(inner.bounds.len(), inner.nodes.len());
+        let mut total = Sum::default();
+        let mut depths = Vec::new();
+        for (at, node) in inner.nodes.iter().enumerate() {
+            depths.push(node.audit(is_same));
+            assert_eq!(inner.sums[at], node.sum());
+            assert!(is_same(inner.bounds[at], First(node).leaf()));
+            total.add(node.sum());
+        }
+        assert_eq!(inner.total, total);
+        assert!(depths.iter().all(|&depth| depth == depths[0]), "{depths:?}");
+        depths[0] + 1
+    }
+}

@@ -1,0 +1,227 @@
+//! Changing a leaf, and what follows from it for the nodes above; cutting and joining trees.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::node::{CHILDREN_MAX, Inner, Node};
+use super::{Leaf, Path, Tree};
+
+/// Nodes that belong behind another one, as deep as that.
+type Siblings<L> = SmallVec<[Node<L>; 1]>;
+
+impl<L: Leaf> Tree<L> {
+    /// Changes the leaf at `path`, which may leave it with no elements or too many: then the tree removes it, puts it
+    /// together with a neighbour, or splits it.
+    ///
+    /// # Panics
+    /// If `path` does not lead to a leaf of this tree.
+    pub fn update<R>(&mut self, path: &Path, change: impl FnOnce(&mut L) -> R) -> R {
+        let mut root = self.root.take().expect("a path leads to a leaf");
+        let (result, siblings) = update_node(&mut root, &path.0, change);
+        self.set_root(root, siblings);
+        result
+    }
+
+    /// Changes the last leaf, or a new one if there are no elements yet.
+    pub fn update_last<R>(&mut self, change: impl FnOnce(&mut L) -> R) -> R {
+        match self.last_leaf() {
+            Some(path) => self.update(&path, change),
+            None => {
+                let mut root = Node::of_leaf(L::default());
+                let (result, siblings) = update_node(&mut root, &[], change);
+                self.set_root(root, siblings);
+                result
+            }
+        }
+    }
+
+    /// Cuts off the elements from number `at` on, in a few steps at any size.
+    pub fn split_off(&mut self, at: u64) -> Self {
+        if at >= self.len() {
+            return Self::new();
+        }
+        let (first, rest) = match self.root.take() {
+            Some(root) if at > 0 => cut(root, at),
+            root => return Self { root },
+        };
+        self.set_root(first, Siblings::new());
+        let mut tree = Self::new();
+        tree.set_root(rest, Siblings::new());
+        tree
+    }
+
+    /// Puts the elements of `next` behind the others, in a few steps at any size.
+    pub fn append(&mut self, next: Self) {
+        let Some(mut right) = next.root else {
+            return;
+        };
+        let Some(mut left) = self.root.take() else {
+            self.root = Some(right);
+            return;
+        };
+        let (left_depth, right_depth) = (depth(&left), depth(&right));
+        if left_depth >= right_depth {
+            let siblings = put_behind(&mut left, left_depth - right_depth, right);
+            self.set_root(left, siblings);
+        } else {
+            let siblings = put_in_front(&mut right, right_depth - left_depth, left);
+            self.set_root(right, siblings);
+        }
+    }
+
+    /// Installs a root that has just been changed, and its siblings; or nothing if there are no elements.
+    fn set_root(&mut self, mut root: Node<L>, mut siblings: Siblings<L>) {
+        while !siblings.is_empty() {
+            let mut above = Inner::over([root]);
+            above.settle(0, siblings);
+            siblings = above.split();
+            root = Node::of_inner(above);
+        }
+        while let Node::Inner(inner) = &root
+            && let [only] = inner.nodes()
+        {
+            root = only.clone();
+        }
+        self.root = (!root.is_empty()).then_some(root);
+    }
+}
+
+/// How many inner nodes stand above each leaf.
+fn depth<L: Leaf>(node: &Node<L>) -> usize {
+    match node {
+        Node::Leaf(_) => 0,
+        Node::Inner(inner) => 1 + depth(&inner.nodes()[0]),
+    }
+}
+
+/// Changes the leaf at `path` below `node`, and sets right all nodes below and `node` itself but for being empty, sparse
+/// or the only one: that is up to the node above.
+fn update_node<L: Leaf, R>(
+    node: &mut Node<L>,
+    path: &[u8],
+    change: impl FnOnce(&mut L) -> R,
+) -> (R, Siblings<L>) {
+    match node {
+        Node::Leaf(leaf) => {
+            debug_assert!(path.is_empty(), "a path ends at a leaf");
+            let leaf = Arc::make_mut(leaf);
+            let result = change(leaf);
+            (result, split_leaf(leaf))
+        }
+        Node::Inner(inner) => {
+            let (&child, path) = path.split_first().expect("a path leads to a leaf");
+            let inner = Arc::make_mut(inner);
+            let (result, siblings) = update_node(inner.node_mut(child.into()), path, change);
+            inner.settle(child.into(), siblings);
+            (result, inner.split())
+        }
+    }
+}
+
+fn split_leaf<L: Leaf>(leaf: &mut L) -> Siblings<L> {
+    let mut siblings = Siblings::new();
+    let mut rest = leaf.split();
+    while let Some(mut sibling) = rest {
+        rest = sibling.split();
+        siblings.push(Node::of_leaf(sibling));
+    }
+    siblings
+}
+
+/// Cuts a node before element number `at`; neither part is empty.
+fn cut<L: Leaf>(node: Node<L>, mut at: u64) -> (Node<L>, Node<L>) {
+    match node {
+        Node::Leaf(leaf) => {
+            let mut first = Arc::unwrap_or_clone(leaf);
+            let rest = first.split_off(at as usize);
+            (Node::of_leaf(first), Node::of_leaf(rest))
+        }
+        Node::Inner(inner) => {
+            let mut first = Arc::unwrap_or_clone(inner);
+            let child = first.child_with(&mut at);
+            let mut rest = first.split_off(child);
+            if at > 0 {
+                let (end, begin) = cut(rest.remove(0), at);
+                first.extend([end]);
+                rest.insert(0, begin);
+            }
+            (Node::of_inner(first), Node::of_inner(rest))
+        }
+    }
+}
+
+/// Puts `next` behind what lies below `node`, `levels` levels below it.
+fn put_behind<L: Leaf>(node: &mut Node<L>, levels: usize, next: Node<L>) -> Siblings<L> {
+    match node {
+        Node::Inner(inner) if levels > 0 => {
+            let inner = Arc::make_mut(inner);
+            let last = inner.nodes().len() - 1;
+            let siblings = put_behind(inner.node_mut(last), levels - 1, next);
+            inner.settle(last, siblings);
+            inner.split()
+        }
+        _ => [next].into_iter().collect(),
+    }
+}
+
+/// Puts `before` in front of what lies below `node`, `levels` levels below it.
+fn put_in_front<L: Leaf>(node: &mut Node<L>, levels: usize, before: Node<L>) -> Siblings<L> {
+    match node {
+        Node::Inner(inner) if levels > 0 => {
+            let inner = Arc::make_mut(inner);
+            let siblings = put_in_front(inner.node_mut(0), levels - 1, before);
+            inner.settle(0, siblings);
+            inner.split()
+        }
+        _ => [std::mem::replace(node, before)].into_iter().collect(),
+    }
+}
+
+impl<L: Leaf> Inner<L> {
+    /// If there are too many children, keeps the first ones and moves the others out to as few nodes as will do.
+    fn split(&mut self) -> Siblings<L> {
+        let mut siblings = Siblings::new();
+        let children = self.nodes().len();
+        let each = children.div_ceil(children.div_ceil(CHILDREN_MAX).max(1));
+        while self.nodes().len() > each {
+            let at = (self.nodes().len() - 1) / each * each;
+            siblings.push(Node::of_inner(self.split_off(at)));
+        }
+        siblings.reverse();
+        siblings
+    }
+
+    /// Sets right what a change at and below `child` has brought; `siblings` belong behind it.
+    fn settle(&mut self, child: usize, siblings: Siblings<L>) {
+        if self.nodes()[child].is_empty() {
+            self.remove(child);
+            return;
+        }
+        self.refresh(child);
+        let behind = child + siblings.len();
+        for (at, sibling) in (child + 1..).zip(siblings) {
+            self.insert(at, sibling);
+        }
+        for at in [behind, child] {
+            let is_sparse = self.nodes().get(at).is_some_and(Node::is_sparse);
+            if is_sparse && !self.join(at) && at > 0 {
+                self.join(at - 1);
+            }
+        }
+    }
+
+    /// Puts a child together with the next one, if there is one and they fit.
+    fn join(&mut self, child: usize) -> bool {
+        let nodes = self.nodes();
+        let fits = nodes
+            .get(child + 1)
+            .is_some_and(|next| nodes[child].has_room_for(next));
+        if fits {
+            let next = self.remove(child + 1);
+            self.node_mut(child).absorb(next);
+            self.refresh(child);
+        }
+        fits
+    }
+}
