@@ -1,0 +1,7 @@
+//! What big collections keep in the leaves of a [`crate::tree::Tree`].
+
+pub mod fields;
+mod length;
+pub mod ranked;
+mod records;
+mod room;

@@ -1,0 +1,151 @@
+//! Byte records of a leaf, behind one another.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use super::room::make_room;
+
+/// Longer records are allocated each on its own, so that no leaf grows beyond what is copied in a microsecond.
+const INLINE_BYTES_MAX: usize = 1024;
+/// Records that are gone are worth clearing away when they take more than this and than a quarter.
+const DEAD_BYTES: usize = 256;
+
+/// Where a record lies in its leaf's [`Records`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place(u32);
+
+impl Place {
+    const LARGE: u32 = 1 << 31;
+    const FLAG: u32 = 1 << 30;
+
+    fn new(at: usize, is_large: bool) -> Self {
+        let at = u32::try_from(at).expect("a leaf is small");
+        debug_assert!(at < Self::FLAG);
+        Self(if is_large { at | Self::LARGE } else { at })
+    }
+
+    fn at(self) -> usize {
+        (self.0 & !(Self::LARGE | Self::FLAG)) as usize
+    }
+
+    fn is_large(self) -> bool {
+        self.0 & Self::LARGE != 0
+    }
+
+    /// A bit for the owner's use.
+    pub(super) fn flag(self) -> bool {
+        self.0 & Self::FLAG != 0
+    }
+
+    /// The same place with that bit set or not.
+    pub(super) fn flagged(self, flag: bool) -> Self {
+        Self(self.0 & !Self::FLAG | if flag { Self::FLAG } else { 0 })
+    }
+}
+
+/// The records. Each knows its own length, and so does whoever asks for one.
+#[derive(Clone, Default)]
+pub(super) struct Records {
+    inline: Vec<u8>,
+    /// Bytes of `inline` that belong to no record any more.
+    dead: usize,
+    large: Vec<Option<Arc<[u8]>>>,
+    large_bytes: usize,
+}
+
+impl Records {
+    /// Lays down a record of `bytes` bytes, which `write` writes.
+    pub(super) fn put(
+        &mut self,
+        bytes: usize,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Place {
+        if bytes > INLINE_BYTES_MAX {
+            let mut record = Vec::with_capacity(bytes);
+            write(&mut record).expect("a vector takes all");
+            return self.put_large(record.into());
+        }
+        let at = self.inline.len();
+        make_room(&mut self.inline, bytes);
+        write(&mut self.inline).expect("a vector takes all");
+        debug_assert_eq!(self.inline.len(), at + bytes);
+        Place::new(at, false)
+    }
+
+    fn put_large(&mut self, record: Arc<[u8]>) -> Place {
+        self.large_bytes += large_bytes(&record);
+        let at = self.large.iter().position(Option::is_none);
+        let at = at.unwrap_or_else(|| {
+            make_room(&mut self.large, 1);
+            self.large.push(None);
+            self.large.len() - 1
+        });
+        self.large[at] = Some(record);
+        Place::new(at, true)
+    }
+
+    /// The record at `place`, and perhaps others behind it.
+    pub(super) fn read(&self, place: Place) -> &[u8] {
+        if place.is_large() {
+            self.large[place.at()]
+                .as_ref()
+                .expect("the record is there")
+        } else {
+            &self.inline[place.at()..]
+        }
+    }
+
+    /// The record at `place`, of `bytes` bytes, to be overwritten; `None` if it lies where others may read it.
+    pub(super) fn writable(&mut self, place: Place, bytes: usize) -> Option<&mut [u8]> {
+        (!place.is_large()).then(|| &mut self.inline[place.at()..][..bytes])
+    }
+
+    /// Forgets the record at `place`, of `bytes` bytes.
+    pub(super) fn forget(&mut self, place: Place, bytes: usize) {
+        if place.is_large() {
+            let record = self.large[place.at()].take().expect("the record is there");
+            self.large_bytes -= large_bytes(&record);
+        } else {
+            self.dead += bytes;
+        }
+    }
+
+    /// Takes over a record of `bytes` bytes from `other`.
+    pub(super) fn take_over(&mut self, other: &Self, place: Place, bytes: usize) -> Place {
+        let new = if place.is_large() {
+            let record = other.large[place.at()]
+                .as_ref()
+                .expect("the record is there");
+            self.put_large(Arc::clone(record))
+        } else {
+            self.put(bytes, |out| out.write_all(&other.read(place)[..bytes]))
+        };
+        new.flagged(place.flag())
+    }
+
+    /// Makes room for so many bytes of records.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.inline.reserve_exact(bytes);
+    }
+
+    /// Whether so much is dead that all records should be taken over by new ones.
+    pub(super) fn wants_clearing(&self) -> bool {
+        self.dead > DEAD_BYTES && self.dead > self.inline.len() / 4
+    }
+
+    /// Bytes of all records that a copy of the leaf would copy.
+    pub(super) fn live_bytes(&self) -> usize {
+        self.inline.len() - self.dead
+    }
+
+    /// Bytes allocated.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.inline.capacity()
+            + self.large.capacity() * size_of::<Option<Arc<[u8]>>>()
+            + self.large_bytes
+    }
+}
+
+fn large_bytes(record: &Arc<[u8]>) -> usize {
+    record.len() + 2 * size_of::<usize>()
+}
