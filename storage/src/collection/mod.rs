@@ -2,6 +2,7 @@
 
 pub mod fields;
 mod length;
+pub mod list;
 pub mod ranked;
 mod records;
 mod room;

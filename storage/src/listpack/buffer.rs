@@ -57,6 +57,16 @@ impl ListpackBuf {
         self.bytes
     }
 
+    /// Bytes allocated.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Gives back the room behind the end.
+    pub fn shrink_to_fit(&mut self) {
+        self.bytes.shrink_to_fit();
+    }
+
     /// Removes all elements and keeps the room.
     pub fn clear(&mut self) {
         self.replace_all(&EMPTY);

@@ -64,7 +64,7 @@ impl<'a> Value<'a> {
     }
 
     /// The size of its entry in bytes.
-    pub(super) fn entry_bytes(&self) -> usize {
+    pub fn entry_bytes(&self) -> usize {
         with_back_length(self.element_bytes())
     }
 

@@ -36,6 +36,13 @@ impl<L: Leaf> Tree<L> {
         }
     }
 
+    /// Puts a leaf behind the others.
+    pub fn push_leaf(&mut self, leaf: L) {
+        self.append(Self {
+            root: Some(Node::of_leaf(leaf)),
+        });
+    }
+
     /// Cuts off the elements from number `at` on, in a few steps at any size.
     pub fn split_off(&mut self, at: u64) -> Self {
         if at >= self.len() {
