@@ -1,4 +1,4 @@
-//! What big collections keep in the leaves of a [`crate::tree::Tree`].
+//! Big collections, and what they keep in the leaves of a [`crate::tree::Tree`].
 
 pub mod fields;
 mod length;
@@ -6,3 +6,144 @@ pub mod list;
 pub mod ranked;
 mod records;
 mod room;
+
+use crate::tree::Remains;
+
+use fields::{FieldTree, Fields};
+use list::{ListNode, ListTree};
+use ranked::{Ranked, RankedTree, Scores};
+
+/// A big collection of any type. A clone is a pin; see [`crate::tree`].
+#[derive(Clone)]
+pub enum Collection {
+    /// Members.
+    Set(FieldTree),
+    /// Fields with values.
+    Hash(FieldTree),
+    /// Members with scores.
+    SortedSet(RankedTree),
+    /// Elements in the order of the commands.
+    List(ListTree),
+}
+
+impl Collection {
+    /// How many elements there are.
+    pub fn len(&self) -> u64 {
+        match self {
+            Collection::Set(fields) | Collection::Hash(fields) => fields.len(),
+            Collection::SortedSet(ranked) => ranked.len(),
+            Collection::List(list) => list.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Allocated bytes, as if this were the only handle: what it shares with pins counts in each of them.
+    pub fn memory_bytes(&self) -> usize {
+        match self {
+            Collection::Set(fields) | Collection::Hash(fields) => fields.memory_bytes(),
+            Collection::SortedSet(ranked) => ranked.memory_bytes(),
+            Collection::List(list) => list.memory_bytes(),
+        }
+    }
+
+    /// Gives the collection up, to be freed in steps.
+    pub fn into_remains(self) -> CollectionRemains {
+        match self {
+            Collection::Set(fields) | Collection::Hash(fields) => {
+                CollectionRemains::Fields(Remains::of(fields.into_tree()))
+            }
+            Collection::SortedSet(ranked) => {
+                let (ranked, scores) = ranked.into_trees();
+                CollectionRemains::Ranked(Remains::of(ranked), Remains::of(scores))
+            }
+            Collection::List(list) => CollectionRemains::List(Remains::of(list.into_tree())),
+        }
+    }
+}
+
+/// What is left of a [`Collection`] that nobody reads any more.
+pub enum CollectionRemains {
+    /// Of a set or hash.
+    Fields(Remains<Fields>),
+    /// Of both trees of a sorted set.
+    Ranked(Remains<Ranked>, Remains<Scores>),
+    /// Of a list, or what was cut out of one.
+    List(Remains<ListNode>),
+}
+
+impl CollectionRemains {
+    /// What is left of [`Collection::memory_bytes`].
+    pub fn memory_bytes(&self) -> usize {
+        match self {
+            CollectionRemains::Fields(fields) => fields.memory_bytes(),
+            CollectionRemains::Ranked(ranked, scores) => {
+                ranked.memory_bytes() + scores.memory_bytes()
+            }
+            CollectionRemains::List(list) => list.memory_bytes(),
+        }
+    }
+
+    /// Frees up to `nodes` nodes; how many it was.
+    pub fn free_some(&mut self, nodes: usize) -> usize {
+        match self {
+            CollectionRemains::Fields(fields) => fields.free_some(nodes),
+            CollectionRemains::Ranked(ranked, scores) => {
+                let freed = ranked.free_some(nodes);
+                freed + scores.free_some(nodes - freed)
+            }
+            CollectionRemains::List(list) => list.free_some(nodes),
+        }
+    }
+
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.memory_bytes() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fields::Element;
+    use super::*;
+
+    #[test]
+    fn every_collection_is_freed_in_steps_to_the_last_byte() {
+        let (mut fields, mut ranked) = (FieldTree::default(), RankedTree::default());
+        let mut list = ListTree::default();
+        for n in 0..5_000u32 {
+            let name = n.to_string();
+            let element = Element {
+                name: name.as_bytes(),
+                value: b"value",
+                expire_at: None,
+            };
+            fields.set(n.wrapping_mul(0x9e37_79b9), &element);
+            ranked.set(
+                n.wrapping_mul(0x9e37_79b9),
+                name.as_bytes(),
+                f64::from(n % 100),
+            );
+            list.insert(0, name.as_bytes());
+        }
+        let collections = [
+            Collection::Set(fields.clone()),
+            Collection::Hash(fields),
+            Collection::SortedSet(ranked),
+            Collection::List(list),
+        ];
+        for collection in collections {
+            assert_eq!((collection.len(), collection.is_empty()), (5_000, false));
+            let bytes = collection.memory_bytes();
+            let mut remains = collection.into_remains();
+            assert_eq!(remains.memory_bytes(), bytes);
+            while !remains.is_empty() {
+                assert!((1..=2).contains(&remains.free_some(2)));
+            }
+            assert_eq!(remains.free_some(2), 0);
+        }
+    }
+}

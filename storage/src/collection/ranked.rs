@@ -16,7 +16,7 @@ mod scores;
 #[cfg(test)]
 mod tests;
 
-use scores::Scores;
+pub use scores::Scores;
 
 /// Most members of a leaf.
 const MEMBERS_MAX: usize = 128;

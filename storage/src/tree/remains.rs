@@ -9,30 +9,45 @@ use super::{Leaf, Tree};
 /// steps. Nodes that a pin still holds are left to whoever takes that down.
 pub struct Remains<L: Leaf> {
     nodes: Vec<Node<L>>,
+    memory_bytes: usize,
 }
 
 impl<L: Leaf> Remains<L> {
     /// Those of `tree`.
     pub fn of(tree: Tree<L>) -> Self {
         Self {
+            memory_bytes: tree.memory_bytes(),
             nodes: tree.root.into_iter().collect(),
         }
     }
 
-    /// Frees up to `nodes` nodes; whether that was the rest.
-    pub fn free_some(&mut self, nodes: usize) -> bool {
-        for _ in 0..nodes {
-            match self.nodes.pop() {
-                None => return true,
-                Some(Node::Leaf(leaf)) => drop(leaf),
-                Some(Node::Inner(inner)) => {
-                    // Of several holders exactly one, the last, gets the node out.
-                    if let Some(inner) = Arc::into_inner(inner) {
-                        self.nodes.extend(inner.into_nodes());
-                    }
+    /// What is left of [`Tree::memory_bytes`].
+    pub fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+
+    /// Frees up to `nodes` nodes; how many it was.
+    pub fn free_some(&mut self, nodes: usize) -> usize {
+        for freed in 0..nodes {
+            let Some(node) = self.nodes.pop() else {
+                return freed;
+            };
+            self.memory_bytes -= node.sum().bytes;
+            // Of several holders exactly one, the last, gets the node out.
+            if let Node::Inner(inner) = node
+                && let Some(inner) = Arc::into_inner(inner)
+            {
+                for child in inner.into_nodes() {
+                    self.memory_bytes += child.sum().bytes;
+                    self.nodes.push(child);
                 }
             }
         }
+        nodes
+    }
+
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
     }
 }

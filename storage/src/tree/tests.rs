@@ -106,6 +106,19 @@ impl Tree<Numbers> {
     }
 }
 
+/// Frees what remains; in how many steps.
+fn take_down(mut remains: Remains<Numbers>, nodes: usize) -> usize {
+    let mut steps = 0;
+    while !remains.is_empty() {
+        let before = remains.memory_bytes();
+        assert!((1..=nodes).contains(&remains.free_some(nodes)));
+        assert!(remains.memory_bytes() < before);
+        steps += 1;
+    }
+    assert_eq!(remains.memory_bytes(), 0);
+    steps
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Insert(u32),
@@ -169,16 +182,16 @@ fn run(steps: &[Step]) {
                 rest.check(&model[range.clone()]);
                 tree.append(behind);
                 model.drain(range);
-                let mut remains = Remains::of(rest);
-                while !remains.free_some(3) {}
+                let remains = Remains::of(rest);
+                take_down(remains, 3);
             }
             Step::Pin => pins.push((tree.clone(), model.clone())),
             Step::Unpin(_) if pins.is_empty() => {}
             Step::Unpin(which) => {
                 let (pin, copy) = pins.swap_remove(share(pins.len(), which));
                 pin.check(&copy);
-                let mut remains = Remains::of(pin);
-                while !remains.free_some(1) {}
+                let remains = Remains::of(pin);
+                take_down(remains, 1);
             }
             Step::SplitAndJoin(at) => {
                 let at = share(model.len() + 1, at);
@@ -267,13 +280,11 @@ fn whoever_drops_last_frees() {
         Node::Leaf(_) => unreachable!(),
     };
     let mut first = Remains::of(tree.clone());
-    let mut second = Remains::of(tree);
-    assert!(first.free_some(1), "the other one has the root");
+    let second = Remains::of(tree);
+    assert_eq!(first.free_some(10), 1, "the other one has the root");
+    assert_eq!((first.is_empty(), first.memory_bytes()), (true, 0));
     assert!(weak.upgrade().is_some());
-    let mut steps = 1;
-    while !second.free_some(10) {
-        steps += 1;
-    }
+    let steps = take_down(second, 10);
     assert!(weak.upgrade().is_none());
     assert!(steps > 30, "in steps: {steps}");
 }

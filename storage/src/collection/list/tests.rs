@@ -99,7 +99,7 @@ fn run(steps: &[Step], setting: i64) {
                 let removed = list.remove(at as u64, (end - at) as u64);
                 model.drain(at..end);
                 let mut remains = Remains::of(removed);
-                while !remains.free_some(2) {}
+                while remains.free_some(2) > 0 {}
             }
             Step::Pop => {
                 model.pop();

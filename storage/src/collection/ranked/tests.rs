@@ -104,8 +104,8 @@ fn run(steps: &[Step], hash: fn(&[u8]) -> ElementHash) {
         check(&pin, &model, hash);
         let (ranked, scores) = pin.into_trees();
         let (mut ranked, mut scores) = (Remains::of(ranked), Remains::of(scores));
-        while !ranked.free_some(2) {}
-        while !scores.free_some(2) {}
+        while ranked.free_some(2) > 0 {}
+        while scores.free_some(2) > 0 {}
     }
     check(&tree, &model, hash);
 }
