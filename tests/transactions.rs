@@ -174,6 +174,43 @@ fn a_watched_key_that_expires_fails_the_transaction() {
 }
 
 #[test]
+fn a_watched_key_that_is_missing_before_and_after_a_swap_has_not_changed() {
+    let server = TestServer::start();
+    let mut client = server.raw();
+    let mut other = server.raw();
+    other.check("DEBUG SET-ACTIVE-EXPIRE 0", "+OK");
+    other.check("SET k v PX 1", "+OK");
+    other.check("SET clock v PX 5", "+OK");
+    wait_until("it is past its end", || {
+        other.run("GET clock").to_string() == "$nil"
+    });
+    client.check("SELECT 1", "+OK");
+    for (change, reply) in [
+        // The expired key is still in database 0.
+        ("SWAPDB 0 1", "[+PONG]"),
+        ("SWAPDB 1 0", "[+PONG]"),
+        ("FLUSHALL", "[+PONG]"),
+    ] {
+        client.check("WATCH k", "+OK");
+        other.check(change, "+OK");
+        client.check("MULTI", "+OK");
+        client.check("PING", "+QUEUED");
+        client.check("EXEC", reply);
+    }
+    // Expired at the swap, but not when it was watched.
+    client.check("SET k v PX 20", "+OK");
+    client.check("WATCH k", "+OK");
+    other.check("SET clock v PX 25", "+OK");
+    wait_until("it is past its end", || {
+        other.run("GET clock").to_string() == "$nil"
+    });
+    other.check("SWAPDB 0 1", "+OK");
+    client.check("MULTI", "+OK");
+    client.check("PING", "+QUEUED");
+    client.check("EXEC", "*nil");
+}
+
+#[test]
 fn a_key_that_had_expired_before_watch_may_be_removed_after_it() {
     let server = TestServer::start();
     let mut client = server.raw();

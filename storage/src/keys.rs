@@ -64,14 +64,13 @@ impl Unit<'_> {
             return;
         }
         for index in 0..self.keyspace().shard_count() as u16 {
-            let hasher = self.keyspace().hasher();
+            let (hasher, at) = (self.keyspace().hasher(), self.sees_expiry_at());
             let shard = self.shard_mut(index);
             for db in [a, b] {
                 // A watched key has changed if it is on either side of the swap.
                 let there = |key: &[u8]| {
-                    [a, b]
-                        .iter()
-                        .any(|db| shard.view(*db, &hasher.key(key)).is_some())
+                    let key = hasher.key(key);
+                    [a, b].iter().any(|db| shard.is_there(*db, &key, at))
                 };
                 shard.watches.changed_where(db, there);
             }
@@ -85,12 +84,11 @@ impl Unit<'_> {
         let dbs = which.map_or(0..self.keyspace().databases(), |db| db..db + 1);
         let mut keys = 0;
         for index in 0..self.keyspace().shard_count() as u16 {
-            let hasher = self.keyspace().hasher();
+            let (hasher, at) = (self.keyspace().hasher(), self.sees_expiry_at());
             let shard = self.shard_mut(index);
             for db in dbs.clone() {
-                shard
-                    .watches
-                    .changed_where(db, |key| shard.view(db, &hasher.key(key)).is_some());
+                let there = |key: &[u8]| shard.is_there(db, &hasher.key(key), at);
+                shard.watches.changed_where(db, there);
                 keys += shard.detach(db);
             }
         }
@@ -130,7 +128,7 @@ impl Unit<'_> {
         let locked = self.shard_mut(shard);
         for db in 0..databases {
             more |= locked.expire_due(db, now, EXPIRE_RECORDS, hasher, |watches, key| {
-                watches.changed(db, key);
+                watches.expired(db, key);
                 removed.push(Note {
                     db,
                     key: key.into(),

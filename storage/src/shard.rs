@@ -300,6 +300,11 @@ impl Shard {
         Some((Found(NonNull::from(slot)), expired))
     }
 
+    /// Whether `key` is there, and not past its expire time at `now`.
+    pub(crate) fn is_there(&self, db: DbIndex, key: &Key<'_>, now: UnixMillis) -> bool {
+        matches!(self.lookup(db, key, now), Some((_, false)))
+    }
+
     /// The entry that [`Shard::lookup`] found, counting a hit for the eviction policy.
     ///
     /// # Safety

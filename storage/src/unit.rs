@@ -256,6 +256,15 @@ impl<'e> Unit<'e> {
         self.primary_expires = true;
     }
 
+    /// The instant by which keys count as expired.
+    pub(crate) fn sees_expiry_at(&self) -> UnixMillis {
+        if self.primary_expires {
+            UnixMillis(i64::MIN)
+        } else {
+            self.now
+        }
+    }
+
     /// Has the unit also note keys that a read misses, and keys that come into being.
     #[inline]
     pub fn note_more(&mut self, misses: bool, creations: bool) {
@@ -583,8 +592,7 @@ impl<'e> Unit<'e> {
     }
 
     fn remove_expired(&mut self, db: DbIndex, key: &Key<'_>) {
-        let shard = self.shard_mut(key.hash.shard);
-        shard.watches.changed(db, key.bytes);
+        self.shard(key.hash.shard).watches.expired(db, key.bytes);
         self.remove(db, key);
         self.tally.expired += 1;
         self.note(db, key, NoteKind::Expired);
@@ -692,7 +700,7 @@ impl<'e> Unit<'e> {
     pub fn watch(&mut self, db: DbIndex, key: &Key<'_>, flag: &Arc<WatchFlag>) -> bool {
         let is_there = self.live(db, key);
         let shard = self.shard_mut(key.hash.shard);
-        shard.watches.watch(db, key.bytes, flag);
+        shard.watches.watch(db, key.bytes, flag, is_there);
         shard.set_stale();
         is_there
     }

@@ -26,7 +26,13 @@ impl WatchFlag {
     }
 }
 
-type Watchers = Vec<Arc<WatchFlag>>;
+type Watchers = Vec<Watcher>;
+
+struct Watcher {
+    flag: Arc<WatchFlag>,
+    /// Whether the key was there when the watch began. If it was not, its removal for age is no change.
+    was_there: bool,
+}
 
 /// The keys of one shard that somebody watches.
 #[derive(Default)]
@@ -42,26 +48,36 @@ impl WatchTable {
     }
 
     /// Starts watching; a key may be watched twice by one session.
-    pub(crate) fn watch(&mut self, db: DbIndex, key: &[u8], flag: &Arc<WatchFlag>) {
+    pub(crate) fn watch(
+        &mut self,
+        db: DbIndex,
+        key: &[u8],
+        flag: &Arc<WatchFlag>,
+        was_there: bool,
+    ) {
         self.key_bytes += watch_bytes(key);
         self.keys
             .entry((db, key.into()))
             .or_default()
-            .push(Arc::clone(flag));
+            .push(Watcher {
+                flag: Arc::clone(flag),
+                was_there,
+            });
     }
 
     /// Stops one watch.
     pub(crate) fn unwatch(&mut self, db: DbIndex, key: &[u8], flag: &Arc<WatchFlag>) {
         let id = (db, Box::from(key));
-        let Some(flags) = self.keys.get_mut(&id) else {
+        let Some(watchers) = self.keys.get_mut(&id) else {
             return;
         };
-        let Some(at) = flags.iter().position(|other| Arc::ptr_eq(other, flag)) else {
+        let is_it = |watcher: &Watcher| Arc::ptr_eq(&watcher.flag, flag);
+        let Some(at) = watchers.iter().position(is_it) else {
             return;
         };
-        flags.swap_remove(at);
+        watchers.swap_remove(at);
         self.key_bytes -= watch_bytes(key);
-        if flags.is_empty() {
+        if watchers.is_empty() {
             self.keys.remove(&id);
         }
     }
@@ -70,27 +86,35 @@ impl WatchTable {
     #[inline]
     pub(crate) fn changed(&self, db: DbIndex, key: &[u8]) {
         if !self.keys.is_empty() {
-            self.mark(db, key);
+            self.mark(db, key, |_| true);
+        }
+    }
+
+    /// A key is being removed because its time to live has passed.
+    pub(crate) fn expired(&self, db: DbIndex, key: &[u8]) {
+        if !self.keys.is_empty() {
+            self.mark(db, key, |watcher| watcher.was_there);
         }
     }
 
     #[cold]
-    fn mark(&self, db: DbIndex, key: &[u8]) {
-        if let Some(flags) = self.keys.get(&(db, Box::from(key))) {
-            flags.iter().for_each(|flag| flag.mark());
+    fn mark(&self, db: DbIndex, key: &[u8], whom: impl Fn(&Watcher) -> bool) {
+        if let Some(watchers) = self.keys.get(&(db, Box::from(key))) {
+            let marked = watchers.iter().filter(|watcher| whom(watcher));
+            marked.for_each(|watcher| watcher.flag.mark());
         }
     }
 
     /// Marks the watchers of every key of `db` for which `there` holds.
     pub(crate) fn changed_where(&self, db: DbIndex, there: impl Fn(&[u8]) -> bool) {
-        for ((watched, key), flags) in &self.keys {
+        for ((watched, key), watchers) in &self.keys {
             if *watched == db && there(key) {
-                flags.iter().for_each(|flag| flag.mark());
+                watchers.iter().for_each(|watcher| watcher.flag.mark());
             }
         }
     }
 }
 
 fn watch_bytes(key: &[u8]) -> usize {
-    size_of::<(DbIndex, Box<[u8]>, Watchers)>() + size_of::<Arc<WatchFlag>>() + key.len()
+    size_of::<(DbIndex, Box<[u8]>, Watchers)>() + size_of::<Watcher>() + key.len()
 }
