@@ -299,7 +299,7 @@ impl FieldTree {
         mut visit: impl FnMut(Element<'t>),
     ) -> Option<ElementHash> {
         let mut path = self.leaf_of(cursor)?;
-        let mut shown = 0;
+        let (count, mut shown) = (count.max(1), 0);
         let mut last = None;
         loop {
             let leaf = self.tree.leaf(&path);

@@ -306,17 +306,26 @@ impl ListTree {
     }
 
     /// Puts another element in the place of one that is there.
+    ///
+    /// # Panics
+    /// If there is none.
     pub fn replace(&mut self, index: u64, element: &[u8]) {
-        self.remove(index, 1);
+        assert!(index < self.len(), "there is an element to replace");
+        let removed = self.remove(index, 1);
+        debug_assert!(removed.is_empty(), "one element leaves its node");
         self.insert(index, element);
     }
 
     /// Removes `count` elements from number `index` on, as far as there are any. Many are cut out at once, and returned to
     /// be taken down in steps.
+    #[must_use = "what was cut out may be too much to free at once"]
     pub fn remove(&mut self, index: u64, count: u64) -> Tree<ListNode> {
         let Some(Spot { path, offset }) = self.tree.spot(index) else {
             return Tree::new();
         };
+        if count == 0 {
+            return Tree::new();
+        }
         let node = self.tree.leaf(&path);
         let in_node = (node.len() - offset) as u64;
         if count <= in_node {

@@ -42,8 +42,8 @@ pub trait Leaf: Clone + Default {
     /// What its first element is found by; it is not empty.
     fn bound(&self) -> Self::Bound;
 
-    /// If there are too many elements for one leaf, keeps as many of the first ones as it should have and moves the others
-    /// out, which may be too many again.
+    /// If there are too many elements for one leaf, keeps some of the first ones and moves the others out; either part may
+    /// be too much for one leaf again.
     fn split(&mut self) -> Option<Self>;
 
     /// Moves out the elements from number `at` on; neither part is empty.

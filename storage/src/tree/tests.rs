@@ -31,7 +31,7 @@ impl Leaf for Numbers {
 
     fn split(&mut self) -> Option<Self> {
         let len = self.0.len();
-        (len > Self::MAX).then(|| self.split_off((len / 2).min(Self::MAX)))
+        (len > Self::MAX).then(|| self.split_off(len / 2))
     }
 
     fn split_off(&mut self, at: usize) -> Self {
@@ -287,4 +287,34 @@ fn whoever_drops_last_frees() {
     let steps = take_down(second, 10);
     assert!(weak.upgrade().is_none());
     assert!(steps > 30, "in steps: {steps}");
+}
+
+#[test]
+fn cutting_and_joining_leaves_a_tree_as_flat_as_it_was() {
+    let mut tree = filled(0..2_000);
+    let nodes = |tree: &Tree<Numbers>| (tree.leaves().count(), tree.memory_bytes());
+    let (leaves, bytes) = nodes(&tree);
+    for n in 0..20_000u64 {
+        let rest = tree.split_off(n * 7_919 % 2_000);
+        tree.append(rest);
+    }
+    tree.check(&(0..2_000).collect::<Vec<_>>());
+    let (leaves_after, bytes_after) = nodes(&tree);
+    assert!(
+        leaves_after < 4 * leaves && bytes_after < 4 * bytes,
+        "{leaves_after} {bytes_after}"
+    );
+    let depth = tree.first_leaf().unwrap().0.len();
+    assert!(depth <= 3, "{depth}");
+}
+
+#[test]
+fn neighbours_of_what_has_gone_go_together() {
+    let mut tree = filled(0..20_000);
+    // All but every tenth.
+    for n in (0..20_000).rev().filter(|n| n % 10 > 0) {
+        tree.remove(n);
+    }
+    let leaves = tree.leaves().count();
+    assert!(leaves < 1_100, "{leaves} for 2000 elements");
 }

@@ -12,7 +12,7 @@ type Siblings<L> = SmallVec<[Node<L>; 1]>;
 
 impl<L: Leaf> Tree<L> {
     /// Changes the leaf at `path`, which may leave it with no elements or too many: then the tree removes it, puts it
-    /// together with a neighbour, or splits it.
+    /// together with a neighbour, or splits it. If `change` panics, no elements are left.
     ///
     /// # Panics
     /// If `path` does not lead to a leaf of this tree.
@@ -36,11 +36,9 @@ impl<L: Leaf> Tree<L> {
         }
     }
 
-    /// Puts a leaf behind the others.
+    /// Puts a leaf behind the others, as it is: it should not be one to be split.
     pub fn push_leaf(&mut self, leaf: L) {
-        self.append(Self {
-            root: Some(Node::of_leaf(leaf)),
-        });
+        self.append(Self::of_node(Node::of_leaf(leaf)));
     }
 
     /// Cuts off the elements from number `at` on, in a few steps at any size.
@@ -48,14 +46,14 @@ impl<L: Leaf> Tree<L> {
         if at >= self.len() {
             return Self::new();
         }
-        let (first, rest) = match self.root.take() {
-            Some(root) if at > 0 => cut(root, at),
-            root => return Self { root },
-        };
-        self.set_root(first, Siblings::new());
-        let mut tree = Self::new();
-        tree.set_root(rest, Siblings::new());
-        tree
+        match self.root.take() {
+            Some(root) if at > 0 => {
+                let (first, rest) = cut(root, at);
+                *self = first;
+                rest
+            }
+            root => Self { root },
+        }
     }
 
     /// Puts the elements of `next` behind the others, in a few steps at any size.
@@ -75,6 +73,13 @@ impl<L: Leaf> Tree<L> {
             let siblings = put_in_front(&mut right, right_depth - left_depth, left);
             self.set_root(right, siblings);
         }
+    }
+
+    /// What lies at and below `node`, which may have no elements.
+    fn of_node(node: Node<L>) -> Self {
+        let mut tree = Self::new();
+        tree.set_root(node, Siblings::new());
+        tree
     }
 
     /// Installs a root that has just been changed, and its siblings; or nothing if there are no elements.
@@ -126,34 +131,49 @@ fn update_node<L: Leaf, R>(
     }
 }
 
+/// Splits a leaf, and its parts again, until each is small enough; the parts behind the first one.
 fn split_leaf<L: Leaf>(leaf: &mut L) -> Siblings<L> {
     let mut siblings = Siblings::new();
-    let mut rest = leaf.split();
-    while let Some(mut sibling) = rest {
-        rest = sibling.split();
-        siblings.push(Node::of_leaf(sibling));
+    let mut behind: Vec<L> = leaf.split().into_iter().collect();
+    while let Some(more) = (!behind.is_empty()).then(|| leaf.split()).flatten() {
+        behind.push(more);
+    }
+    while let Some(mut next) = behind.pop() {
+        while let Some(rest) = next.split() {
+            behind.push(rest);
+        }
+        siblings.push(Node::of_leaf(next));
     }
     siblings
 }
 
-/// Cuts a node before element number `at`; neither part is empty.
-fn cut<L: Leaf>(node: Node<L>, mut at: u64) -> (Node<L>, Node<L>) {
+/// Cuts a node before element number `at`; neither part is empty. Each part is put together anew from the subtrees that
+/// the cut leaves, so that no thin edge stays.
+fn cut<L: Leaf>(node: Node<L>, mut at: u64) -> (Tree<L>, Tree<L>) {
     match node {
         Node::Leaf(leaf) => {
             let mut first = Arc::unwrap_or_clone(leaf);
             let rest = first.split_off(at as usize);
-            (Node::of_leaf(first), Node::of_leaf(rest))
+            (
+                Tree::of_node(Node::of_leaf(first)),
+                Tree::of_node(Node::of_leaf(rest)),
+            )
         }
         Node::Inner(inner) => {
             let mut first = Arc::unwrap_or_clone(inner);
             let child = first.child_with(&mut at);
             let mut rest = first.split_off(child);
-            if at > 0 {
-                let (end, begin) = cut(rest.remove(0), at);
-                first.extend([end]);
-                rest.insert(0, begin);
+            if at == 0 {
+                return (
+                    Tree::of_node(Node::of_inner(first)),
+                    Tree::of_node(Node::of_inner(rest)),
+                );
             }
-            (Node::of_inner(first), Node::of_inner(rest))
+            let (end, mut begin) = cut(rest.remove(0), at);
+            let mut first = Tree::of_node(Node::of_inner(first));
+            first.append(end);
+            begin.append(Tree::of_node(Node::of_inner(rest)));
+            (first, begin)
         }
     }
 }
@@ -201,16 +221,19 @@ impl<L: Leaf> Inner<L> {
 
     /// Sets right what a change at and below `child` has brought; `siblings` belong behind it.
     fn settle(&mut self, child: usize, siblings: Siblings<L>) {
+        let behind = child + siblings.len();
+        let mut changed = [behind, child];
         if self.nodes()[child].is_empty() {
             self.remove(child);
-            return;
+            // Its neighbours are neighbours now.
+            changed = [child, child.saturating_sub(1)];
+        } else {
+            self.refresh(child);
         }
-        self.refresh(child);
-        let behind = child + siblings.len();
         for (at, sibling) in (child + 1..).zip(siblings) {
             self.insert(at, sibling);
         }
-        for at in [behind, child] {
+        for at in changed {
             let is_sparse = self.nodes().get(at).is_some_and(Node::is_sparse);
             if is_sparse && !self.join(at) && at > 0 {
                 self.join(at - 1);

@@ -103,7 +103,8 @@ fn run(steps: &[Step], setting: i64) {
             }
             Step::Pop => {
                 model.pop();
-                list.remove(list.len().saturating_sub(1), 1);
+                let removed = list.remove(list.len().saturating_sub(1), 1);
+                assert!(removed.is_empty());
             }
             Step::Pin => pins.push((list.clone(), model.clone())),
         }
@@ -153,4 +154,15 @@ fn an_element_of_16_bytes_takes_less_than_19_whichever_end_it_came_to() {
         let each = list.memory_bytes() as f64 / 100_000.0;
         assert!((18.0..19.0).contains(&each), "{each}");
     }
+}
+
+#[test]
+fn removing_none_removes_none() {
+    let mut list = ListTree::default();
+    list.insert(0, &[b'x'; 10_000]);
+    list.insert(1, b"small");
+    for index in 0..3 {
+        assert!(list.remove(index, 0).is_empty());
+    }
+    assert_eq!(list.len(), 2);
 }
