@@ -10,11 +10,12 @@
 //! | span 0: unit words | 64 Ki | one `AtomicU32` per unit: 0, or page number « 7 ∥ class + 1 |
 //! | spans 1 to 1023 | 64 Ki each | pages of blocks |
 //!
-//! The first arenas have huge pages switched off: a shard with three keys would otherwise cost
-//! 2 MiB. Later ones have them if [`super::use_huge_pages`] was called. Spans are handed out one
-//! behind the other, so all but the newest megabytes are in use; of a huge page that is returned in
-//! pieces the kernel takes them when it is short of memory. On a kernel whose pages are larger than
-//! 4 KiB small pages cannot be returned one by one, and `resident_bytes` may be too low by as much.
+//! Huge pages are switched off here: a shard with three keys would otherwise cost 2 MiB, and the
+//! kernel would by and by fill up again what was returned to it in pieces. Only where the spans come
+//! next that a large process hands out are they made, ahead and by request (see
+//! [`super::use_huge_pages`]): spans are handed out one behind the other, so all but the newest
+//! megabytes are in use. On a kernel whose pages are larger than 4 KiB small pages cannot be returned
+//! one by one, and `resident_bytes` may be too low by as much.
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::io;
@@ -115,11 +116,7 @@ impl Spans {
     fn reserve(&mut self) -> Arena {
         let is_huge = self.next_is_huge();
         self.arenas += 1;
-        let fresh = reserve_arena(if is_huge {
-            Advice::LinuxHugepage
-        } else {
-            Advice::LinuxNoHugepage
-        });
+        let fresh = reserve_arena();
         Arena {
             populated: is_huge.then_some(fresh.start - SPAN_BYTES),
             fresh,
@@ -204,13 +201,19 @@ impl Span {
     }
 }
 
-/// Makes the pages of `range`, which lies in an arena, unless they are there. Fails where the system cannot do that.
+/// Makes huge pages of `range`, which lies in an arena, unless its pages are there. Fails where the system cannot do that.
 pub(super) fn populate(range: Range<usize>) -> io::Result<()> {
-    let start = ptr::with_exposed_provenance_mut(range.start);
-    // SAFETY: arenas are mapped for ever, and populating changes no contents, so that whoever owns them may use them
-    // meanwhile.
-    unsafe { madvise(start, range.len(), Advice::LinuxPopulateWrite)? };
-    Ok(())
+    let advise = |advice| {
+        let start = ptr::with_exposed_provenance_mut(range.start);
+        // SAFETY: arenas are mapped for ever, and none of the three changes contents, so that whoever owns the range may
+        // use it meanwhile.
+        unsafe { madvise(start, range.len(), advice) }
+    };
+    advise(Advice::LinuxHugepage)?;
+    let populated = advise(Advice::LinuxPopulateWrite);
+    // What is there stays; but what is returned in pieces is not to be filled up again.
+    advise(Advice::LinuxNoHugepage)?;
+    Ok(populated?)
 }
 
 /// What lies at `address`, or `None` when no page of blocks does.
@@ -296,9 +299,9 @@ fn unit_of(address: usize) -> usize {
     address % ARENA_BYTES / UNIT_BYTES
 }
 
-/// Maps an arena and returns its spans but the first; `pages` is the advice on the size of its pages.
+/// Maps an arena and returns its spans but the first.
 #[cold]
-fn reserve_arena(pages: Advice) -> Range<usize> {
+fn reserve_arena() -> Range<usize> {
     let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
     // Twice the size holds an aligned arena wherever it begins.
     // SAFETY: a new anonymous mapping at an address of the system's choice touches no other memory.
@@ -324,8 +327,14 @@ fn reserve_arena(pages: Advice) -> Range<usize> {
         }
     }
     // SAFETY: the arena was mapped above; this advice does not change contents. A kernel without
-    // huge pages refuses it, and then there is nothing to switch off or on.
-    let _ = unsafe { madvise(ptr::with_exposed_provenance_mut(base), ARENA_BYTES, pages) };
+    // huge pages refuses it, and then there is nothing to switch off.
+    let _ = unsafe {
+        madvise(
+            ptr::with_exposed_provenance_mut(base),
+            ARENA_BYTES,
+            Advice::LinuxNoHugepage,
+        )
+    };
     let arena = base / ARENA_BYTES;
     // Relaxed: readers get addresses in the arena through locks taken after this one is released.
     ARENA_MAP[arena / 64].fetch_or(1 << (arena % 64), Ordering::Relaxed);
@@ -334,12 +343,10 @@ fn reserve_arena(pages: Advice) -> Range<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
-    /// The flags that the system has for the mapping at `address`.
-    fn mapping_flags(address: usize) -> String {
+    /// What the system says of the mapping at `address` under `name`.
+    fn mapping_figure(address: usize, name: &str) -> String {
         let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
         let mut is_here = false;
         for line in maps.lines() {
@@ -351,38 +358,34 @@ mod tests {
                 )
             {
                 is_here = (start..end).contains(&address);
-            } else if is_here && word == "VmFlags:" {
-                return line.to_owned();
+            } else if is_here && word == name {
+                return line[name.len()..].trim().to_owned();
             }
         }
         panic!("nothing is mapped at {address:x}");
     }
 
     #[test]
-    fn only_later_arenas_ask_for_huge_pages() {
-        if !std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists() {
-            eprintln!("skipped: the kernel has no transparent huge pages");
+    fn what_is_populated_keeps_its_contents_and_is_left_alone_by_the_system() {
+        let fresh = reserve_arena();
+        let base = fresh.start - SPAN_BYTES;
+        let middle = base + ARENA_BYTES / 2;
+        let content = ptr::with_exposed_provenance_mut::<u64>(middle + 8);
+        // SAFETY: the arena was just mapped and belongs to nobody.
+        unsafe { content.write(7) };
+        if let Err(error) = populate(middle..middle + HUGE_PAGE_BYTES) {
+            eprintln!("skipped: the system makes no pages ahead: {error}");
             return;
         }
-        super::super::use_huge_pages().unwrap();
-        let per_arena = ARENA_BYTES / SPAN_BYTES - 1;
-        let taken: Vec<Span> = (0..=SMALL_PAGE_ARENAS * per_arena)
-            .map(|_| Span::take())
-            .collect();
-        let arenas: BTreeSet<usize> = taken.iter().map(|span| span.base() / ARENA_BYTES).collect();
-        let has = |flag| {
-            let flags = arenas
-                .iter()
-                .map(|arena| mapping_flags(arena * ARENA_BYTES));
-            flags.filter(|flags| flags.contains(flag)).count()
-        };
-        // Other tests may hold spans too.
-        assert!(has(" nh") <= SMALL_PAGE_ARENAS);
-        assert_eq!(has(" nh") + has(" hg"), arenas.len());
-        for span in taken {
-            // SAFETY: nothing was put into it.
-            unsafe { span.give() };
+        // SAFETY: as above.
+        assert_eq!(unsafe { content.read() }, 7);
+        for address in [base, middle, middle + HUGE_PAGE_BYTES] {
+            let flags = mapping_figure(address, "VmFlags:");
+            assert!(flags.split(' ').any(|flag| flag == "nh"), "{flags}");
         }
+        let resident = mapping_figure(middle, "Rss:");
+        let kib: usize = resident.trim_end_matches(" kB").parse().unwrap();
+        assert!(kib * 1024 >= HUGE_PAGE_BYTES, "{resident}");
     }
 
     #[test]

@@ -37,8 +37,7 @@ fn populate_ahead() {
         };
         drop(spans);
         if populate(range).is_err() {
-            // Either the call is unknown or there is no memory; both leave the rest to the slabs' own first touch, which
-            // should be of small pages.
+            // Either the call is unknown or there is no memory; both leave the rest to the slabs' own first touch.
             SPANS.lock().huge_pages = HugePages::Unavailable;
             return;
         }
