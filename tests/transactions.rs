@@ -1,7 +1,23 @@
 //! Transactions with many clients at once: all or nothing, and WATCH.
 
-use harness::{Random, TestServer, in_parallel, long_or, wait_until};
+use harness::{Random, RawClient, TestServer, in_parallel, long_or, wait_until};
 use redis::Commands;
+
+/// What a transaction of one `PING` answers.
+fn transaction(client: &mut RawClient) -> String {
+    client.check("MULTI", "+OK");
+    client.check("PING", "+QUEUED");
+    client.run("EXEC").to_string()
+}
+
+/// Waits until keys that were given up to `milliseconds` before are past their end. Nobody touches them: another one with
+/// such a time to live tells the time.
+fn wait_past(client: &mut RawClient, milliseconds: u32) {
+    client.check(&format!("SET clock v PX {milliseconds}"), "+OK");
+    wait_until("the clock key is past its end", || {
+        client.run("GET clock").to_string() == "$nil"
+    });
+}
 
 #[test]
 fn watch_loops_lose_no_update() {
@@ -142,9 +158,7 @@ fn whatever_changes_a_watched_key_fails_the_transaction() {
         other.run(before);
         client.check("WATCH k", "+OK");
         other.run(change);
-        client.check("MULTI", "+OK");
-        client.check("PING", "+QUEUED");
-        let reply = client.run("EXEC").to_string();
+        let reply = transaction(&mut client);
         assert_eq!(
             reply,
             if fails { "*nil" } else { "[+PONG]" },
@@ -160,16 +174,10 @@ fn a_watched_key_that_expires_fails_the_transaction() {
     let mut other = server.raw();
     for active in ["0", "1"] {
         other.check(&format!("DEBUG SET-ACTIVE-EXPIRE {active}"), "+OK");
-        other.check("SET k v PX 20", "+OK");
+        other.check("SET k v PX 200", "+OK");
         client.check("WATCH k", "+OK");
-        // Nobody touches the key itself: another with a later end tells the time.
-        other.check("SET clock v PX 25", "+OK");
-        wait_until("it is past its end", || {
-            other.run("GET clock").to_string() == "$nil"
-        });
-        client.check("MULTI", "+OK");
-        client.check("PING", "+QUEUED");
-        client.check("EXEC", "*nil");
+        wait_past(&mut other, 205);
+        assert_eq!(transaction(&mut client), "*nil");
     }
 }
 
@@ -180,10 +188,7 @@ fn a_watched_key_that_is_missing_before_and_after_a_swap_has_not_changed() {
     let mut other = server.raw();
     other.check("DEBUG SET-ACTIVE-EXPIRE 0", "+OK");
     other.check("SET k v PX 1", "+OK");
-    other.check("SET clock v PX 5", "+OK");
-    wait_until("it is past its end", || {
-        other.run("GET clock").to_string() == "$nil"
-    });
+    wait_past(&mut other, 5);
     client.check("SELECT 1", "+OK");
     for (change, reply) in [
         // The expired key is still in database 0.
@@ -193,21 +198,14 @@ fn a_watched_key_that_is_missing_before_and_after_a_swap_has_not_changed() {
     ] {
         client.check("WATCH k", "+OK");
         other.check(change, "+OK");
-        client.check("MULTI", "+OK");
-        client.check("PING", "+QUEUED");
-        client.check("EXEC", reply);
+        assert_eq!(transaction(&mut client), reply);
     }
     // Expired at the swap, but not when it was watched.
-    client.check("SET k v PX 20", "+OK");
+    client.check("SET k v PX 200", "+OK");
     client.check("WATCH k", "+OK");
-    other.check("SET clock v PX 25", "+OK");
-    wait_until("it is past its end", || {
-        other.run("GET clock").to_string() == "$nil"
-    });
+    wait_past(&mut other, 205);
     other.check("SWAPDB 0 1", "+OK");
-    client.check("MULTI", "+OK");
-    client.check("PING", "+QUEUED");
-    client.check("EXEC", "*nil");
+    assert_eq!(transaction(&mut client), "*nil");
 }
 
 #[test]
@@ -217,16 +215,11 @@ fn a_key_that_had_expired_before_watch_may_be_removed_after_it() {
     let mut other = server.raw();
     other.check("DEBUG SET-ACTIVE-EXPIRE 0", "+OK");
     other.check("SET k v PX 1", "+OK");
-    other.check("SET clock v PX 5", "+OK");
-    wait_until("it is past its end", || {
-        other.run("GET clock").to_string() == "$nil"
-    });
+    wait_past(&mut other, 5);
     client.check("WATCH k", "+OK");
     // The lookup removes it, which changes nothing that anybody could have seen.
     other.check("GET k", "$nil");
-    client.check("MULTI", "+OK");
-    client.check("PING", "+QUEUED");
-    client.check("EXEC", "[+PONG]");
+    assert_eq!(transaction(&mut client), "[+PONG]");
 }
 
 #[test]
