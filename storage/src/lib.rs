@@ -13,6 +13,8 @@ mod entry;
 mod error;
 pub mod glob;
 mod hash;
+#[cfg(test)]
+mod hexadecimal;
 pub mod intset;
 mod keys;
 mod keyspace;

@@ -26,6 +26,7 @@ const ELEMENTS_MAX: usize = 128;
 const RECORDS_BYTES_MAX: usize = 4096;
 /// A leaf with fewer elements is sparse, if its records take less than an eighth of what they may.
 const ELEMENTS_MIN: usize = 16;
+
 /// The 32 bits by which an element is found.
 pub type ElementHash = u32;
 

@@ -134,10 +134,8 @@ fn update_node<L: Leaf, R>(
 /// Splits a leaf, and its parts again, until each is small enough; the parts behind the first one.
 fn split_leaf<L: Leaf>(leaf: &mut L) -> Siblings<L> {
     let mut siblings = Siblings::new();
-    let mut behind: Vec<L> = leaf.split().into_iter().collect();
-    while let Some(more) = (!behind.is_empty()).then(|| leaf.split()).flatten() {
-        behind.push(more);
-    }
+    // The nearest is the last.
+    let mut behind: Vec<L> = std::iter::from_fn(|| leaf.split()).collect();
     while let Some(mut next) = behind.pop() {
         while let Some(rest) = next.split() {
             behind.push(rest);

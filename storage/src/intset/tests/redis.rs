@@ -2,6 +2,7 @@
 //! gave the same bytes.
 
 use super::*;
+use crate::hexadecimal::bytes;
 
 /// Integers in the order of their insertion, and the bytes in hexadecimal.
 const CASES: &[(&[i64], &str)] = &[
@@ -31,16 +32,6 @@ const CASES: &[(&[i64], &str)] = &[
         "080000000300000000000000000000800000000000000000ffffffffffffff7f",
     ),
 ];
-
-fn bytes(hex: &str) -> Vec<u8> {
-    let digit = |digit: &u8| char::from(*digit).to_digit(16).unwrap() as u8;
-    let (pairs, rest) = hex.as_bytes().as_chunks();
-    assert!(rest.is_empty());
-    pairs
-        .iter()
-        .map(|[high, low]| digit(high) << 4 | digit(low))
-        .collect()
-}
 
 #[test]
 fn sets_of_integers() {

@@ -3,16 +3,7 @@
 //! 7.0 keeps in a table.
 
 use super::*;
-
-fn bytes(hex: &str) -> Vec<u8> {
-    let digit = |digit: &u8| char::from(*digit).to_digit(16).unwrap() as u8;
-    let (pairs, rest) = hex.as_bytes().as_chunks();
-    assert!(rest.is_empty());
-    pairs
-        .iter()
-        .map(|[high, low]| digit(high) << 4 | digit(low))
-        .collect()
-}
+use crate::hexadecimal::bytes;
 
 /// The elements make these bytes, and the bytes these elements.
 fn check_redis(elements: &[&str], hex: &str) {
