@@ -6,8 +6,9 @@ use crate::DbIndex;
 use crate::entry::EntryView;
 use crate::hash::Key;
 use crate::time::UnixMillis;
+use crate::typed::CollectionRef;
 use crate::unit::Unit;
-use crate::value::StringRef;
+use crate::value::{StringRef, ValueRef, ValueType};
 
 /// An order-free sum of key digests; all zeros for an empty keyspace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,18 +29,42 @@ impl DataDigest {
 }
 
 fn update_value(sha: &mut Sha1, entry: &EntryView<'_>) {
-    match entry.string() {
-        StringRef::Raw(bytes) => sha.update(bytes),
-        StringRef::Int(value) => sha.update(itoa::Buffer::new().format(value)),
-        StringRef::Big(big) => big
+    match entry.value() {
+        ValueRef::String(StringRef::Raw(bytes)) => sha.update(bytes),
+        ValueRef::String(StringRef::Int(value)) => sha.update(itoa::Buffer::new().format(value)),
+        ValueRef::String(StringRef::Big(big)) => big
             .read_range(0..big.len())
             .for_each(|piece| sha.update(piece)),
+        ValueRef::Collection(collection) => update_collection(sha, collection),
     }
     // Behind the value and with a mark of its own, so that no value can look like one with a TTL.
     if let Some(UnixMillis(at)) = entry.expire_at() {
         sha.update(b"!expire!");
         sha.update(at.to_le_bytes());
     }
+}
+
+/// Elements in whatever way they are kept: those of a set, hash or sorted set are summed up, those of a list chained.
+fn update_collection(sha: &mut Sha1, collection: CollectionRef<'_>) {
+    sha.update(collection.value_type().name());
+    let is_ordered = collection.value_type() == ValueType::List;
+    let mut sum = [0u8; 20];
+    collection.each_record(&mut |parts| {
+        let mut element = if is_ordered { sha.clone() } else { Sha1::new() };
+        for part in parts {
+            element.update((part.len() as u64).to_le_bytes());
+            element.update(part);
+        }
+        if is_ordered {
+            *sha = element;
+        } else {
+            let digest = element.finalize();
+            sum.iter_mut()
+                .zip(digest)
+                .for_each(|(sum, byte)| *sum ^= byte);
+        }
+    });
+    sha.update(sum);
 }
 
 impl Unit<'_> {

@@ -7,7 +7,7 @@
 //! | 4 | 0–4 | key length, little endian, if it did not fit |
 //! | . | n | key |
 //! | . | 8 | expire time in Unix milliseconds, if the slot word says so |
-//! | . | – | value: length varint (1, 3 or 5 bytes) and bytes; or 8-byte integer; or 8-byte pointer |
+//! | . | – | value: length varint (1, 3 or 5 bytes) and bytes; or [`Packing`] byte, then the same; or 8-byte integer; or 8-byte pointer |
 //!
 //! The key comes first so that it is found from the block alone: compaction knows no slot word.
 //! Blocks are 8-byte aligned, so the first four bytes are also one `AtomicU32`: readers under a shared
@@ -21,15 +21,19 @@
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::StoreError;
 use crate::big_string::BigString;
+use crate::collection::Collection;
 use crate::slot_word::{Kind, SlotWord, Word};
 use crate::time::UnixMillis;
-use crate::value::StringRef;
+use crate::typed::{CollectionRef, PackedRef, Packing};
+use crate::value::{StringRef, ValueRef, ValueType};
 
 const HEADER_BYTES: usize = 4;
 const EXPIRE_BYTES: usize = 8;
 const KEY_LENGTH_INLINE_MAX: usize = 250;
 const VALUE_LENGTH_INLINE_MAX: usize = 251;
+const PACKING_BYTES: usize = 1;
 const STAMP_MASK: u32 = 0x00ff_ffff;
 
 /// A value as it is laid down in an entry.
@@ -42,6 +46,10 @@ pub(crate) enum Payload<'v> {
     Int(i64),
     /// A chunk array, owned by the entry.
     Big(Box<BigString>),
+    /// A small collection, kept in the entry.
+    Packed(PackedRef<'v>),
+    /// A big collection, owned by the entry.
+    Collection(Box<Collection>),
 }
 
 impl Payload<'_> {
@@ -52,15 +60,37 @@ impl Payload<'_> {
             Payload::Grown(_) => Kind::Grown,
             Payload::Int(_) => Kind::Int,
             Payload::Big(_) => Kind::BigString,
+            Payload::Packed(_) => Kind::Packed,
+            Payload::Collection(_) => Kind::Collection,
         }
     }
 
     fn bytes(&self) -> usize {
         match self {
             Payload::Raw(value) | Payload::Grown(value) => raw_bytes(value.len()),
-            Payload::Int(_) | Payload::Big(_) => 8,
+            Payload::Packed(packed) => PACKING_BYTES + raw_bytes(packed.bytes.len()),
+            Payload::Int(_) | Payload::Big(_) | Payload::Collection(_) => 8,
         }
     }
+
+    /// Bytes that the value takes outside the entry's block.
+    pub(crate) fn outside_bytes(&self) -> usize {
+        match self {
+            Payload::Big(big) => big_string_bytes(big),
+            Payload::Collection(collection) => collection_bytes(collection),
+            _ => 0,
+        }
+    }
+}
+
+/// What a big string takes outside its entry.
+pub(crate) fn big_string_bytes(big: &BigString) -> usize {
+    size_of::<BigString>() + big.memory_bytes()
+}
+
+/// What a big collection takes outside its entry.
+pub(crate) fn collection_bytes(collection: &Collection) -> usize {
+    size_of::<Collection>() + collection.memory_bytes()
 }
 
 /// How many bytes a raw value of `len` bytes takes with its length.
@@ -163,26 +193,44 @@ impl EntryPtr {
         // SAFETY: the caller guarantees the room.
         unsafe {
             match payload {
-                Payload::Raw(value) | Payload::Grown(value) => {
-                    match value.len() {
-                        len @ 0..=VALUE_LENGTH_INLINE_MAX => self.put(&mut at, &[len as u8]),
-                        len @ 252..=0xffff => {
-                            self.put(&mut at, &[252]);
-                            self.put(&mut at, &(len as u16).to_le_bytes());
-                        }
-                        len => {
-                            self.put(&mut at, &[253]);
-                            self.put(&mut at, &(len as u32).to_le_bytes());
-                        }
-                    }
-                    self.put(&mut at, value);
+                Payload::Raw(value) | Payload::Grown(value) => self.put_raw(&mut at, value),
+                Payload::Packed(packed) => {
+                    self.put(&mut at, &[packed.packing as u8]);
+                    self.put_raw(&mut at, packed.bytes);
                 }
                 Payload::Int(value) => self.put(&mut at, &value.to_le_bytes()),
                 Payload::Big(value) => {
                     let address = Box::into_raw(value).expose_provenance() as u64;
                     self.put(&mut at, &address.to_le_bytes());
                 }
+                Payload::Collection(value) => {
+                    let address = Box::into_raw(value).expose_provenance() as u64;
+                    self.put(&mut at, &address.to_le_bytes());
+                }
             }
+        }
+    }
+
+    /// Lays down a length and as many bytes.
+    ///
+    /// # Safety
+    /// [`raw_bytes`] of them fit into the block at `at`, and nobody else refers to that range.
+    #[inline]
+    unsafe fn put_raw(self, at: &mut usize, value: &[u8]) {
+        // SAFETY: the caller guarantees the room.
+        unsafe {
+            match value.len() {
+                len @ 0..=VALUE_LENGTH_INLINE_MAX => self.put(at, &[len as u8]),
+                len @ 252..=0xffff => {
+                    self.put(at, &[252]);
+                    self.put(at, &(len as u16).to_le_bytes());
+                }
+                len => {
+                    self.put(at, &[253]);
+                    self.put(at, &(len as u32).to_le_bytes());
+                }
+            }
+            self.put(at, value);
         }
     }
 
@@ -330,10 +378,13 @@ impl<'a> EntryView<'a> {
     }
 
     /// The string value.
+    ///
+    /// # Errors
+    /// `WrongType` if the value is no string.
     #[inline]
-    pub fn string(&self) -> StringRef<'a> {
+    pub fn string(&self) -> Result<StringRef<'a>, StoreError> {
         let at = self.payload_at();
-        match self.word.kind() {
+        Ok(match self.word.kind() {
             Kind::Raw | Kind::Grown => {
                 let (at, len) = self.raw_range(at);
                 // SAFETY: `write_payload` laid `len` bytes there; `new`'s caller vouched for the entry.
@@ -342,12 +393,56 @@ impl<'a> EntryView<'a> {
             Kind::Int => StringRef::Int(i64::from_le_bytes(self.word_at(at))),
             Kind::BigString => {
                 // SAFETY: the entry owns the boxed string whose address it holds, and lives for `'a`.
-                StringRef::Big(unsafe { &*self.big_pointer(at) })
+                StringRef::Big(unsafe { &*self.outside_pointer(at) })
             }
+            Kind::Packed | Kind::Collection => return Err(StoreError::WrongType),
+        })
+    }
+
+    /// The value, if it is no string.
+    #[inline]
+    pub fn collection(&self) -> Option<CollectionRef<'a>> {
+        match self.word.kind() {
+            Kind::Packed => Some(CollectionRef::Packed(self.packed())),
+            Kind::Collection => {
+                // SAFETY: the entry owns the boxed collection whose address it holds, and lives for `'a`.
+                let big = unsafe { &*self.outside_pointer(self.payload_at()) };
+                Some(CollectionRef::Big(big))
+            }
+            Kind::Raw | Kind::Grown | Kind::Int | Kind::BigString => None,
         }
     }
 
-    fn big_pointer(&self, at: usize) -> *mut BigString {
+    /// The value, whatever it is.
+    pub fn value(&self) -> ValueRef<'a> {
+        match self.collection() {
+            Some(collection) => ValueRef::Collection(collection),
+            None => ValueRef::String(self.string().expect("what is no collection is a string")),
+        }
+    }
+
+    /// The value's type.
+    pub fn value_type(&self) -> ValueType {
+        self.collection()
+            .map_or(ValueType::String, |collection| collection.value_type())
+    }
+
+    /// The small collection that the slot word says is here.
+    #[inline]
+    fn packed(&self) -> PackedRef<'a> {
+        debug_assert!(self.word.kind() == Kind::Packed);
+        let at = self.payload_at();
+        let (from, len) = self.raw_range(at + PACKING_BYTES);
+        // SAFETY: `write_payload` laid the packing there, then `len` bytes; `new`'s caller vouched for the entry.
+        let (packing, bytes) = unsafe { (self.entry.bytes(at, 1)[0], self.entry.bytes(from, len)) };
+        PackedRef {
+            packing: Packing::of_byte(packing),
+            bytes,
+        }
+    }
+
+    /// The address of what the entry owns outside its block.
+    fn outside_pointer<T>(&self, at: usize) -> *mut T {
         std::ptr::with_exposed_provenance_mut(u64::from_le_bytes(self.word_at(at)) as usize)
     }
 
@@ -374,8 +469,9 @@ impl<'a> EntryView<'a> {
 
     /// Bytes the value occupies outside the entry's block.
     pub(crate) fn outside_bytes(&self) -> usize {
-        match self.string() {
-            StringRef::Big(big) => big.memory_bytes() + size_of::<BigString>(),
+        match self.value() {
+            ValueRef::String(StringRef::Big(big)) => big_string_bytes(big),
+            ValueRef::Collection(CollectionRef::Big(collection)) => collection_bytes(collection),
             _ => 0,
         }
     }
@@ -388,7 +484,11 @@ impl<'a> EntryView<'a> {
                 let (at, len) = self.raw_range(at);
                 at + len
             }
-            Kind::Int | Kind::BigString => at + 8,
+            Kind::Packed => {
+                let (at, len) = self.raw_range(at + PACKING_BYTES);
+                at + len
+            }
+            Kind::Int | Kind::BigString | Kind::Collection => at + 8,
         }
     }
 
@@ -396,14 +496,15 @@ impl<'a> EntryView<'a> {
     pub fn encoding(&self) -> &'static str {
         /// The longest string that Redis keeps in one block with its header.
         const EMBEDDED_BYTES_MAX: usize = 44;
-        match self.string() {
-            StringRef::Int(_) => "int",
-            StringRef::Raw(bytes)
+        match self.value() {
+            ValueRef::Collection(collection) => collection.encoding(),
+            ValueRef::String(StringRef::Int(_)) => "int",
+            ValueRef::String(StringRef::Raw(bytes))
                 if self.word.kind() == Kind::Raw && bytes.len() <= EMBEDDED_BYTES_MAX =>
             {
                 "embstr"
             }
-            StringRef::Raw(_) | StringRef::Big(_) => "raw",
+            ValueRef::String(_) => "raw",
         }
     }
 
@@ -473,14 +574,28 @@ impl<'a> EntryMut<'a> {
     pub(crate) fn big_mut(&mut self) -> &mut BigString {
         debug_assert!(self.0.word.kind() == Kind::BigString);
         // SAFETY: the entry owns the boxed string and is ours alone.
-        unsafe { &mut *self.0.big_pointer(self.0.payload_at()) }
+        unsafe { &mut *self.0.outside_pointer(self.0.payload_at()) }
     }
 
     /// Takes the big string out; the entry must be freed or overwritten next.
     pub(crate) fn take_big(&mut self) -> Box<BigString> {
         debug_assert!(self.0.word.kind() == Kind::BigString);
         // SAFETY: the address came from `Box::into_raw` in `write_payload`, and the entry gives up ownership.
-        unsafe { Box::from_raw(self.0.big_pointer(self.0.payload_at())) }
+        unsafe { Box::from_raw(self.0.outside_pointer(self.0.payload_at())) }
+    }
+
+    /// The big collection, to be changed where it lies.
+    pub(crate) fn into_collection_mut(self) -> &'a mut Collection {
+        debug_assert!(self.0.word.kind() == Kind::Collection);
+        // SAFETY: the entry owns the boxed collection and is ours alone while `'a` lasts.
+        unsafe { &mut *self.0.outside_pointer(self.0.payload_at()) }
+    }
+
+    /// Takes the big collection out; the entry must be freed or overwritten next.
+    pub(crate) fn take_collection(&mut self) -> Box<Collection> {
+        debug_assert!(self.0.word.kind() == Kind::Collection);
+        // SAFETY: the address came from `Box::into_raw` in `write_payload`, and the entry gives up ownership.
+        unsafe { Box::from_raw(self.0.outside_pointer(self.0.payload_at())) }
     }
 }
 

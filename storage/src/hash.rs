@@ -9,6 +9,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use foldhash::quality::FixedState;
 
+use crate::collection::fields::ElementHash;
 use crate::slot::{SLOT_COUNT, key_slot};
 
 /// log2 of the number of cluster slots.
@@ -41,6 +42,7 @@ pub struct Key<'k> {
 #[derive(Clone, Debug)]
 pub struct KeyHasher {
     state: FixedState,
+    seed: u64,
     shard_bits: u32,
     /// Bits that positions keep.
     #[cfg(test)]
@@ -53,6 +55,7 @@ impl KeyHasher {
         assert!(shards.is_power_of_two() && shards <= usize::from(SLOT_COUNT));
         Self {
             state: FixedState::with_seed(seed),
+            seed,
             shard_bits: shards.trailing_zeros(),
             #[cfg(test)]
             kept: u64::MAX,
@@ -86,6 +89,12 @@ impl KeyHasher {
         }
     }
 
+    /// How elements of collections are hashed.
+    #[inline]
+    pub fn elements(&self) -> ElementHasher {
+        ElementHasher { seed: self.seed }
+    }
+
     /// How many top bits of a position are the slot-in-shard.
     pub fn slot_bits(&self) -> u32 {
         SLOT_BITS - self.shard_bits
@@ -105,6 +114,22 @@ impl KeyHasher {
         #[cfg(test)]
         let position = position & self.kept;
         position
+    }
+}
+
+/// Hashes members and fields of collections; seeded with the keys' hasher.
+#[derive(Clone, Copy, Debug)]
+pub struct ElementHasher {
+    seed: u64,
+}
+
+impl ElementHasher {
+    /// The hash by which a big collection finds `name`.
+    #[inline]
+    pub fn hash(self, name: &[u8]) -> ElementHash {
+        let mut hasher = FixedState::with_seed(self.seed).build_hasher();
+        hasher.write(name);
+        (hasher.finish() >> 32) as ElementHash
     }
 }
 

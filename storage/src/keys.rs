@@ -2,6 +2,8 @@
 
 use crate::DbIndex;
 use crate::hash::Key;
+use crate::shard::OwnedValue;
+use crate::time::UnixMillis;
 use crate::unit::{NewExpiry, Note, NoteKind, Unit};
 
 /// How much one housekeeping step may do, so that it stays well below 100 µs.
@@ -16,9 +18,7 @@ impl Unit<'_> {
             return false;
         }
         if from.bytes != to.bytes {
-            self.copy_value(db, from, db, to);
-            self.remove(db, from);
-            self.spoil_watches(db, from);
+            self.take_value(db, from, db, to);
         }
         true
     }
@@ -37,21 +37,42 @@ impl Unit<'_> {
         if !self.live(from_db, key) || self.live(to_db, key) {
             return false;
         }
-        self.copy_value(from_db, key, to_db, key);
-        self.remove(from_db, key);
-        self.spoil_watches(from_db, key);
+        self.take_value(from_db, key, to_db, key);
         true
     }
 
+    /// Moves a value that is there to another key or database.
+    fn take_value(&mut self, from_db: DbIndex, from: &Key<'_>, to_db: DbIndex, to: &Key<'_>) {
+        let hasher = self.keyspace().hasher();
+        let source = self.shard_mut(from.hash.shard);
+        let taken = source.take_value(from_db, from, hasher);
+        let (value, expire_at) = taken.expect("the caller has found the key");
+        self.put_value(value, expire_at, to_db, to);
+        self.spoil_watches(from_db, from);
+    }
+
     fn copy_value(&mut self, from_db: DbIndex, from: &Key<'_>, to_db: DbIndex, to: &Key<'_>) {
+        let source = self.shard(from.hash.shard).value_of(from_db, from);
+        let (value, expire_at) = source.expect("the caller has found the key");
+        self.put_value(value, expire_at, to_db, to);
+    }
+
+    /// Installs a value at `to`, whatever was there.
+    fn put_value(
+        &mut self,
+        value: OwnedValue,
+        expire_at: Option<UnixMillis>,
+        to_db: DbIndex,
+        to: &Key<'_>,
+    ) {
         // An expired key at the destination owes its DEL before it is overwritten.
         self.live(to_db, to);
         let (now, hasher) = (self.now(), self.keyspace().hasher());
-        let source = self.shard(from.hash.shard).value_of(from_db, from);
-        let (value, expire_at) = source.expect("the caller has found the key");
         let expiry = expire_at.map_or(NewExpiry::None, NewExpiry::At);
+        let mut bytes = Box::default();
+        let payload = value.into_payload(&mut bytes);
         self.shard_mut(to.hash.shard)
-            .set(to_db, to, value.payload(), expiry, now, hasher);
+            .set(to_db, to, payload, expiry, now, hasher);
         self.created(to_db, to);
         self.changed(to_db, to);
     }

@@ -41,6 +41,7 @@ mod strings;
 mod table;
 mod time;
 pub mod tree;
+pub mod typed;
 mod unit;
 mod value;
 pub mod waiters;
@@ -50,15 +51,17 @@ mod wheel;
 pub use digest::DataDigest;
 pub use entry::EntryView;
 pub use error::StoreError;
-pub use hash::{Key, KeyHash, KeyHasher};
+pub use hash::{ElementHasher, Key, KeyHash, KeyHasher};
 pub use keyspace::{Cut, Keyspace, KeyspaceOptions};
 pub use memory::Memory;
 pub use snapshot::Snapshot;
 pub use state::{Pause, State};
 pub use strings::StringMut;
 pub use time::UnixMillis;
-pub use unit::{LockPlan, NewExpiry, Note, NoteKind, Tally, Unit};
-pub use value::{BIG_STRING_MIN_BYTES, NewValue, StringRef, ValueType, canonical_integer};
+pub use unit::{EditOutcome, LockPlan, NewExpiry, Note, NoteKind, Tally, Unit};
+pub use value::{
+    BIG_STRING_MIN_BYTES, NewValue, StringRef, ValueRef, ValueType, canonical_integer,
+};
 pub use watch::WatchFlag;
 
 /// The atomic that slot words are made of; the model test has its own.

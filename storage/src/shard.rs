@@ -1,6 +1,6 @@
 //! One shard: its databases, its memory, its clock.
 //!
-//! Everything that creates, overwrites, moves or frees an entry is in this file. An entry that is replaced or removed
+//! Everything that creates, overwrites, moves or frees an entry is in this file and those beside it. An entry that is replaced or removed
 //! leaves through [`Shard::retire`], the one door: what differs from the current snapshot parity is a version that the
 //! running snapshot still owes its reader, so it is queued instead of freed. Where an entry is freed without it, no
 //! snapshot can want it: it was copied or moved, has been shown, or its database is buried.
@@ -15,34 +15,41 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::DbIndex;
-use crate::big_string::{BigString, CHUNK_BYTES};
-use crate::entry::{EntryMut, EntryPtr, EntryView, Payload, entry_bytes, stamp_of};
+use crate::big_string::BigString;
+use crate::entry::{
+    EntryMut, EntryPtr, EntryView, Payload, big_string_bytes, entry_bytes, stamp_of,
+};
 use crate::hash::{Key, KeyHasher};
 use crate::pre_images::PreImages;
 use crate::prefetch;
 use crate::shard_lock::ShardLock;
 use crate::slab::Slab;
-use crate::slot_word::{Kind, SlotWord, Word};
-use crate::table::{Table, position_of};
+use crate::slot_word::{SlotWord, Word};
+use crate::table::Table;
 use crate::time::UnixMillis;
 use crate::unit::NewExpiry;
-use crate::value::{NewValue, StringRef};
 use crate::watch::WatchTable;
 use crate::wheel::{Record40, Wheel};
 use walk::Walk;
 
 #[cfg(test)]
 mod audit;
+mod edit;
+mod expiry;
+mod graveyard;
+mod publish;
 #[cfg(test)]
 mod tests;
+mod values;
 mod walk;
 
-/// Big strings of at least this many bytes are torn down in the graveyard, not under the deleting unit.
-const GRAVEYARD_STRING_BYTES: usize = 1 << 20;
+pub(crate) use edit::Edited;
+use graveyard::Graveyard;
+use publish::Published;
+pub(crate) use values::{OwnedValue, payload_of};
+
 /// How far apart the wheels of neighbouring shards cascade.
 const WHEEL_PHASE_TICKS: u32 = 61;
-/// Chunks of a big string that one maintenance step frees.
-const GRAVEYARD_CHUNKS: usize = 16;
 
 /// Where [`Shard::lookup`] found a key.
 #[derive(Clone, Copy)]
@@ -102,16 +109,6 @@ impl Db {
     }
 }
 
-/// What is dead but not yet freed.
-#[derive(Default)]
-pub(crate) struct Graveyard {
-    /// Detached databases, with the position up to which each is torn down.
-    dbs: Vec<(Box<Db>, u64)>,
-    /// What those databases' tables take.
-    dbs_bytes: usize,
-    strings: Vec<BigString>,
-}
-
 /// A part of the keyspace behind one lock.
 ///
 /// In the order of use: what every unit reads shares a cache line with the lock, what writers look at follows.
@@ -142,21 +139,8 @@ pub(crate) struct Shard {
 
 const _: () = assert!(ShardLock::<Shard>::HEADER_BYTES + offset_of!(Shard, published) <= 64);
 
-/// What of a shard is known outside its lock.
-#[derive(Default)]
-struct Published {
-    /// Both as they were when last published.
-    used_bytes: usize,
-    dataset_bytes: usize,
-    /// An expiry may have become due earlier, or dead memory has come up.
-    stale: bool,
-}
-
 /// A long value goes on by itself: the processor sees that its lines are read one after the other.
 const PREFETCHED_BYTES_MAX: usize = 18 * prefetch::LINE;
-
-/// A shard publishes its memory figures once they have moved by this many bytes.
-const PUBLISH_BYTES: usize = 4096;
 
 impl Shard {
     pub(crate) fn new(index: u16, databases: u32) -> Self {
@@ -205,76 +189,6 @@ impl Shard {
             *next_id += 1;
             Db::new(*next_id)
         })
-    }
-
-    /// Live blocks and what entries own outside them.
-    pub(crate) fn dataset_bytes(&self) -> usize {
-        self.slab.live_bytes() + self.slab.large_bytes() + self.outside_bytes
-    }
-
-    /// Bytes this shard counts against the limit: data, tables, and slab pages above 1.04 x live.
-    pub(crate) fn used_bytes(&self) -> usize {
-        let dbs = self.dbs.iter().flatten().chain(&self.detached);
-        let live = self.slab.live_bytes();
-        let excess = self.slab.resident_bytes().saturating_sub(live + live / 25);
-        self.dataset_bytes()
-            + self.slab.metadata_bytes()
-            + excess
-            + self.watches.bytes()
-            + dbs.map(|db| db.bytes()).sum::<usize>()
-            + self.graveyard.dbs_bytes
-    }
-
-    /// Whether what others know of this shard is out of date.
-    #[inline]
-    pub(crate) fn needs_publishing(&self) -> bool {
-        self.published.stale
-            || self.dataset_bytes().abs_diff(self.published.dataset_bytes) >= PUBLISH_BYTES
-    }
-
-    /// How used and dataset bytes have moved since the last call.
-    pub(crate) fn take_unpublished(&mut self) -> (i64, i64) {
-        let mut keys = 0;
-        for db in self.dbs.iter_mut().flatten() {
-            db.keys_peak = db.keys_peak.max(db.table.len());
-            keys += db.table.len();
-        }
-        let entry_bytes = self.slab.live_bytes() / keys.max(1);
-        self.prefetch_bytes = entry_bytes.clamp(1, PREFETCHED_BYTES_MAX) as u16;
-        let (used, dataset) = (self.used_bytes(), self.dataset_bytes());
-        let moved = (
-            used as i64 - self.published.used_bytes as i64,
-            dataset as i64 - self.published.dataset_bytes as i64,
-        );
-        self.published = Published {
-            used_bytes: used,
-            dataset_bytes: dataset,
-            stale: false,
-        };
-        moved
-    }
-
-    /// How many bytes of an entry are worth prefetching here: those of the mean entry, up to a bound.
-    #[inline]
-    pub(crate) fn prefetch_bytes(&self) -> usize {
-        self.prefetch_bytes.into()
-    }
-
-    /// What others know of this shard must be brought up to date at the end of the unit.
-    pub(crate) fn set_stale(&mut self) {
-        self.published.stale = true;
-    }
-
-    /// Whether dead memory waits to be freed or pages to be compacted.
-    pub(crate) fn has_chores(&self) -> bool {
-        !self.graveyard.dbs.is_empty()
-            || !self.graveyard.strings.is_empty()
-            || self.slab.needs_compaction()
-            || self
-                .dbs
-                .iter()
-                .flatten()
-                .any(|db| db.has_shrunk() || db.has_old_records())
     }
 
     /// The entry of `key`, expired or not.
@@ -455,9 +369,7 @@ impl Shard {
         now: UnixMillis,
     ) -> Word {
         let kind = value.kind();
-        if let Payload::Big(big) = &value {
-            self.outside_bytes += outside_bytes(big);
-        }
+        self.outside_bytes += value.outside_bytes();
         let entry = EntryPtr::new(self.slab.alloc(entry_bytes(
             key.len(),
             expire_at.is_some(),
@@ -484,11 +396,9 @@ impl Shard {
             && self.fits(old, bytes)
         {
             self.release_outside(old);
-            if let Payload::Big(big) = &value {
-                self.outside_bytes += outside_bytes(big);
-            }
+            self.outside_bytes += value.outside_bytes();
             // SAFETY: the word is in the table of this shard, which is borrowed exclusively; the block is
-            // large enough, and a big string of the old value has been taken out.
+            // large enough, and what the old value owned has been taken out.
             unsafe {
                 let mut entry = EntryMut::new(old);
                 entry.overwrite_payload(value);
@@ -596,41 +506,6 @@ impl Shard {
         }
     }
 
-    /// Frees the entry and what it owns.
-    pub(crate) fn free(&mut self, word: Word) {
-        self.release_outside(word);
-        // SAFETY: the word has left the table and every queue, so this is the block's only owner.
-        unsafe { self.slab.free(word.entry().block()) };
-    }
-
-    /// Frees the entry, but leaves what it owns outside its block to further steps of [`Shard::dig`]: a segment
-    /// of big strings is too much for one.
-    fn free_later(&mut self, word: Word) {
-        if word.kind() == Kind::BigString {
-            // SAFETY: the word has left its table, and the entry is freed right below.
-            self.graveyard
-                .strings
-                .push(*unsafe { EntryMut::new(word) }.take_big());
-        }
-        // SAFETY: the word has left the table and every queue, so this is the block's only owner.
-        unsafe { self.slab.free(word.entry().block()) };
-    }
-
-    /// Drops what the entry owns outside its block.
-    fn release_outside(&mut self, word: Word) {
-        if word.kind() != Kind::BigString {
-            return;
-        }
-        // SAFETY: the entry is live and ours; it is freed or overwritten right after.
-        let big = unsafe { EntryMut::new(word) }.take_big();
-        self.outside_bytes -= outside_bytes(&big);
-        if big.len() >= GRAVEYARD_STRING_BYTES {
-            self.outside_bytes += outside_bytes(&big);
-            self.graveyard.strings.push(*big);
-            self.published.stale = true;
-        }
-    }
-
     /// Sets, changes or removes the expire time of a key that is there.
     pub(crate) fn set_expire(
         &mut self,
@@ -655,8 +530,7 @@ impl Shard {
         self.file(db, key, old, at, now);
     }
 
-    /// A new entry for `key` with `word`'s value and another expire time. The value's big string is cloned
-    /// (a pin) if `word` stays readable, else moved over.
+    /// A new entry for `key` with `word`'s value and another expire time; see [`Shard::payload_to_copy`].
     fn copy_of(
         &mut self,
         word: Word,
@@ -665,22 +539,7 @@ impl Shard {
         now: UnixMillis,
         keep: bool,
     ) -> Word {
-        // SAFETY: the word's entry is live; the copy below finishes before it is freed.
-        let view = unsafe { EntryView::new(word) };
-        let payload = match (view.string(), word.kind()) {
-            (StringRef::Raw(bytes), Kind::Grown) => Payload::Grown(bytes),
-            (StringRef::Raw(bytes), _) => Payload::Raw(bytes),
-            (StringRef::Int(value), _) => Payload::Int(value),
-            (StringRef::Big(big), _) if keep || word.parity() != self.parity => {
-                Payload::Big(Box::new(big.clone()))
-            }
-            (StringRef::Big(_), _) => {
-                // SAFETY: the entry is freed by `retire_copied` next, which leaves the string alone.
-                let big = unsafe { EntryMut::new(word) }.take_big();
-                self.outside_bytes -= outside_bytes(&big);
-                Payload::Big(big)
-            }
-        };
+        let payload = self.payload_to_copy(word, keep);
         self.new_entry(key.bytes, key.hash.position, payload, at, now)
     }
 
@@ -746,87 +605,11 @@ impl Shard {
     ) -> R {
         let mut entry = self.writable(db, key, now);
         let big = entry.big_mut();
-        let before = outside_bytes(big);
+        let before = big_string_bytes(big);
         let result = change(big);
-        let after = outside_bytes(big);
+        let after = big_string_bytes(big);
         self.outside_bytes = self.outside_bytes + after - before;
         result
-    }
-
-    /// A copy of the value and expire time at `key`, to be installed elsewhere. Big strings are pinned.
-    pub(crate) fn value_of(
-        &self,
-        db: DbIndex,
-        key: &Key<'_>,
-    ) -> Option<(OwnedValue, Option<UnixMillis>)> {
-        let view = self.view(db, key)?;
-        let value = match (view.string(), view.word().kind()) {
-            (StringRef::Raw(bytes), Kind::Grown) => OwnedValue::Grown(bytes.into()),
-            (StringRef::Raw(bytes), _) => OwnedValue::Raw(bytes.into()),
-            (StringRef::Int(value), _) => OwnedValue::Int(value),
-            (StringRef::Big(big), _) => OwnedValue::Big(big.clone()),
-        };
-        Some((value, view.expire_at()))
-    }
-
-    /// Detaches a database in O(1): into the running snapshot, or to be torn down in slices.
-    pub(crate) fn detach(&mut self, db: DbIndex) -> u64 {
-        let Some(database) = self.dbs[db as usize].take() else {
-            return 0;
-        };
-        let keys = database.table.len() as u64;
-        self.published.stale = true;
-        if self
-            .walk
-            .as_ref()
-            .is_some_and(|walk| walk.owes(database.id))
-        {
-            self.detached.push(database);
-        } else {
-            self.bury(database);
-        }
-        keys
-    }
-
-    /// Hands a database that nobody reads any more to the graveyard, and does a step's work there: whoever flushes
-    /// faster than the background digs is not to fill the memory with what is dead.
-    pub(crate) fn bury(&mut self, database: Box<Db>) {
-        self.graveyard.dbs_bytes += database.bytes();
-        self.graveyard.dbs.push((database, 0));
-        self.dig();
-    }
-
-    /// Frees a bounded part of what is dead; whether anything is left.
-    pub(crate) fn dig(&mut self) -> bool {
-        let mut chunks = GRAVEYARD_CHUNKS;
-        while chunks > 0
-            && let Some(big) = self.graveyard.strings.last_mut()
-        {
-            let before = outside_bytes(big);
-            let dropped = big.len().div_ceil(CHUNK_BYTES).clamp(1, chunks);
-            let done = big.drop_some(dropped);
-            let after = if done { 0 } else { outside_bytes(big) };
-            self.outside_bytes = self.outside_bytes + after - before;
-            chunks -= dropped;
-            if done {
-                self.graveyard.strings.pop();
-            }
-        }
-        if chunks > 0
-            && let Some((mut database, from)) = self.graveyard.dbs.pop()
-        {
-            self.graveyard.dbs_bytes -= database.bytes();
-            while let Some(word) = database.pre_images.pop() {
-                self.free(word);
-            }
-            let mut words = Vec::new();
-            if let Some(next) = database.table.drain_at(from, |word| words.push(word)) {
-                self.graveyard.dbs_bytes += database.bytes();
-                self.graveyard.dbs.push((database, next));
-            }
-            words.into_iter().for_each(|word| self.free_later(word));
-        }
-        !self.graveyard.dbs.is_empty() || !self.graveyard.strings.is_empty()
     }
 
     /// Moves up to `blocks` blocks off sparse pages; whether compaction wants to go on.
@@ -863,95 +646,6 @@ impl Shard {
         }
     }
 
-    /// Takes out every key that the wheel says may be due and is, up to `records` of them.
-    /// Calls `gone` with each key before its entry is freed; whether due records are left.
-    pub(crate) fn expire_due(
-        &mut self,
-        db: DbIndex,
-        now: UnixMillis,
-        records: usize,
-        hasher: &KeyHasher,
-        mut gone: impl FnMut(&mut WatchTable, &[u8]),
-    ) -> bool {
-        self.published.stale = true;
-        for _ in 0..records {
-            let Some(database) = self.dbs[db as usize].as_mut() else {
-                return false;
-            };
-            let Some(record) = database.wheel.as_mut().and_then(|wheel| wheel.pop_due(now)) else {
-                return false;
-            };
-            let matches = database.table.matches(record, hasher);
-            for word in matches.into_iter().filter(|word| word.has_ttl()) {
-                self.expire_or_refile(db, word, record, now, hasher, &mut gone);
-            }
-        }
-        true
-    }
-
-    fn expire_or_refile(
-        &mut self,
-        db: DbIndex,
-        word: Word,
-        record: Record40,
-        now: UnixMillis,
-        hasher: &KeyHasher,
-        gone: &mut impl FnMut(&mut WatchTable, &[u8]),
-    ) {
-        // SAFETY: the word was read from the table of this shard, which is borrowed exclusively, and no
-        // entry has been freed since but those whose words the loop above has passed.
-        let view = unsafe { EntryView::new(word) };
-        let at = view.expire_at().expect("the word has a TTL");
-        let database = self.dbs[db as usize]
-            .as_mut()
-            .expect("the record came from it");
-        if now <= at {
-            database
-                .wheel
-                .as_mut()
-                .expect("the record came from it")
-                .file(record, at);
-            return;
-        }
-        gone(&mut self.watches, view.key());
-        let position = position_of(word, hasher);
-        database
-            .table
-            .remove_entry(position, word.entry(), hasher)
-            .expect("the word is in the table");
-        self.departed(db, word);
-    }
-
-    /// The earliest instant at which [`Shard::expire_due`] has something to do.
-    pub(crate) fn next_due(&self) -> Option<UnixMillis> {
-        self.dbs
-            .iter()
-            .flatten()
-            .filter_map(|db| db.wheel.as_ref()?.next_due())
-            .min()
-    }
-
-    /// One slice of throwing out records of keys that are gone, in each database whose wheel holds too many;
-    /// whether there is more to do.
-    pub(crate) fn compact_wheels(&mut self, records: usize, hasher: &KeyHasher) -> bool {
-        let mut more = false;
-        for db in self.dbs.iter_mut().flatten() {
-            let Db {
-                wheel: Some(wheel),
-                table,
-                with_ttl,
-                ..
-            } = &mut **db
-            else {
-                continue;
-            };
-            if wheel.needs_compaction(*with_ttl) {
-                more |= !wheel.compact(records, |record| earliest_expiry(table, record, hasher));
-            }
-        }
-        more
-    }
-
     /// Merges sparse segments, one step in each database that has shrunk; whether there is more to do.
     pub(crate) fn merge_segments(&mut self, hasher: &KeyHasher) -> bool {
         for db in self.dbs.iter_mut().flatten().filter(|db| db.has_shrunk()) {
@@ -966,7 +660,7 @@ impl Shard {
 
 impl Drop for Shard {
     fn drop(&mut self) {
-        // Big strings live outside the slab: free every entry, not only the pages.
+        // Big values live outside the slab: free every entry, not only the pages.
         let detached = std::mem::take(&mut self.detached);
         let live: Vec<_> = self
             .dbs
@@ -977,55 +671,6 @@ impl Drop for Shard {
         live.into_iter().for_each(|db| self.bury(db));
         while self.dig() {}
     }
-}
-
-/// A value on its way from one key to another.
-pub(crate) enum OwnedValue {
-    Raw(Box<[u8]>),
-    Grown(Box<[u8]>),
-    Int(i64),
-    Big(BigString),
-}
-
-impl OwnedValue {
-    /// The payload of a new entry.
-    pub(crate) fn payload(&self) -> Payload<'_> {
-        match self {
-            OwnedValue::Raw(bytes) => Payload::Raw(bytes),
-            OwnedValue::Grown(bytes) => Payload::Grown(bytes),
-            OwnedValue::Int(value) => Payload::Int(*value),
-            OwnedValue::Big(big) => Payload::Big(Box::new(big.clone())),
-        }
-    }
-}
-
-/// The payload for a value that a command stores.
-pub(crate) fn payload_of(value: NewValue<'_>) -> Payload<'_> {
-    match value {
-        NewValue::Bytes(bytes) => match crate::value::canonical_integer(bytes) {
-            Some(value) => Payload::Int(value),
-            None if bytes.len() >= crate::value::BIG_STRING_MIN_BYTES => {
-                Payload::Big(Box::new(BigString::from_bytes(bytes)))
-            }
-            None => Payload::Raw(bytes),
-        },
-        NewValue::Int(value) => Payload::Int(value),
-        NewValue::Big(big) => Payload::Big(Box::new(big)),
-    }
-}
-
-/// The earliest expire time among the keys that `record` may stand for.
-fn earliest_expiry(table: &Table, record: Record40, hasher: &KeyHasher) -> Option<UnixMillis> {
-    // SAFETY: words in the table own live entries, and it is borrowed.
-    table
-        .matches(record, hasher)
-        .into_iter()
-        .filter_map(|word| unsafe { EntryView::new(word) }.expire_at())
-        .min()
-}
-
-fn outside_bytes(big: &BigString) -> usize {
-    size_of::<BigString>() + big.memory_bytes()
 }
 
 fn view_expiry(word: Word) -> Option<UnixMillis> {

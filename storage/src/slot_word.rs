@@ -43,6 +43,10 @@ pub(crate) enum Kind {
     Int = 1,
     /// A pointer to a boxed [`crate::big_string::BigString`].
     BigString = 2,
+    /// A byte that says how, and the length and bytes of a small collection.
+    Packed = 3,
+    /// A pointer to a boxed [`crate::collection::Collection`].
+    Collection = 4,
     /// As `Raw`, but the string was changed in place: `OBJECT ENCODING` says `raw` however short it is.
     Grown = 6,
 }
@@ -94,6 +98,8 @@ impl Word {
             0 => Kind::Raw,
             1 => Kind::Int,
             2 => Kind::BigString,
+            3 => Kind::Packed,
+            4 => Kind::Collection,
             6 => Kind::Grown,
             other => unreachable!("slot word of kind {other}"),
         }

@@ -16,7 +16,7 @@ impl Unit<'_> {
     pub fn incr(&mut self, db: DbIndex, key: &Key<'_>, delta: i64) -> Result<i64, StoreError> {
         let (now, hasher) = (self.now(), self.keyspace().hasher());
         let sum = |entry: EntryView<'_>| {
-            let old = entry.string().integer().ok_or(StoreError::NotInteger)?;
+            let old = entry.string()?.integer().ok_or(StoreError::NotInteger)?;
             old.checked_add(delta).ok_or(StoreError::Overflow)
         };
         let replaced = self.replace_by_integer(db, key, sum)?;
@@ -124,6 +124,7 @@ impl Unit<'_> {
             shard
                 .view(db, key)
                 .map(|entry| (entry.word().kind(), entry.string()))
+                .and_then(|(kind, string)| Some((kind, string.ok()?)))
         } else {
             None
         };

@@ -12,12 +12,13 @@ use crate::entry::{EntryView, Payload};
 use crate::hash::Key;
 use crate::keyspace::Keyspace;
 use crate::log::{EffectGroup, TicketRange};
-use crate::shard::{Found, Shard, payload_of};
+use crate::shard::{Edited, Found, Shard, payload_of};
 use crate::shard_lock::Guard;
 use crate::slot_word::Kind;
 use crate::state::State;
 use crate::time::UnixMillis;
-use crate::value::{NewValue, StringRef};
+use crate::typed::{CollectionEdit, CollectionRef, Content};
+use crate::value::{NewValue, StringRef, ValueType};
 use crate::watch::WatchFlag;
 use crate::{DbIndex, StoreError};
 
@@ -105,6 +106,17 @@ pub struct Tally {
     pub dirty: u64,
     /// Keys that expired in this unit.
     pub expired: u64,
+}
+
+/// What came of [`Unit::edit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EditOutcome<R> {
+    /// What the change returned.
+    pub result: R,
+    /// How many changes it counted.
+    pub changes: u64,
+    /// Whether the key was there and has gone with its last element.
+    pub is_gone: bool,
 }
 
 /// A shard that a unit holds.
@@ -535,7 +547,9 @@ impl<'e> Unit<'e> {
         db: DbIndex,
         key: &Key<'_>,
     ) -> Result<Option<StringRef<'_>>, StoreError> {
-        Ok(self.find_to_change(db, key).map(|entry| entry.string()))
+        self.find_to_change(db, key)
+            .map(|entry| entry.string())
+            .transpose()
     }
 
     /// The word of the live entry of `key`, found with one walk of the table.
@@ -570,7 +584,108 @@ impl<'e> Unit<'e> {
         db: DbIndex,
         key: &Key<'_>,
     ) -> Result<Option<StringRef<'_>>, StoreError> {
-        Ok(self.find(db, key).map(|entry| entry.string()))
+        self.find(db, key).map(|entry| entry.string()).transpose()
+    }
+
+    /// The live collection of type `wanted` at `key`.
+    ///
+    /// # Errors
+    /// `WrongType` when `key` holds something else.
+    #[inline]
+    pub fn collection(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        wanted: ValueType,
+    ) -> Result<Option<CollectionRef<'_>>, StoreError> {
+        self.find(db, key)
+            .map(|entry| collection_of(&entry, wanted))
+            .transpose()
+    }
+
+    /// As [`Unit::collection`], looked up in order to change it: counts the access but no hit or miss.
+    ///
+    /// # Errors
+    /// `WrongType` when `key` holds something else.
+    #[inline]
+    pub fn collection_to_change(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        wanted: ValueType,
+    ) -> Result<Option<CollectionRef<'_>>, StoreError> {
+        self.find_to_change(db, key)
+            .map(|entry| collection_of(&entry, wanted))
+            .transpose()
+    }
+
+    /// Lets `change` edit the collection of type `wanted` at `key`, an empty one if there is none. What it counts as
+    /// changes is the unit's; without any nothing is stored. A collection that ends up without elements goes with its
+    /// key. Counts an access to the key, but no hit or miss.
+    ///
+    /// # Errors
+    /// `WrongType` when `key` holds something else; `change` is not called then.
+    pub fn edit<R>(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        wanted: ValueType,
+        change: impl FnOnce(&mut CollectionEdit<'_>) -> R,
+    ) -> Result<EditOutcome<R>, StoreError> {
+        self.hold_to_write(key);
+        let found = self.lookup(db, key);
+        let (now, hasher) = (self.now, self.keyspace.hasher());
+        let shard = self.shard_mut(key.hash.shard);
+        // SAFETY: nothing has happened in the shard since the lookup: the unit holds it exclusively.
+        let edited = unsafe { shard.edit(found, db, key, wanted, now, hasher, change) }?;
+        let Edited {
+            result,
+            changes,
+            is_gone,
+            is_new,
+        } = edited;
+        if is_new {
+            self.created(db, key);
+        }
+        if changes > 0 {
+            self.tally.dirty += changes;
+            self.spoil_watches(db, key);
+        }
+        Ok(EditOutcome {
+            result,
+            changes,
+            is_gone,
+        })
+    }
+
+    /// Stores a collection at `key`, whatever was there; without elements it only removes the key. The expire time goes.
+    /// Whether there is something at `key` afterwards.
+    pub fn set_collection(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        mut content: Content<'static>,
+    ) -> bool {
+        self.hold_to_write(key);
+        if content.is_empty() {
+            self.delete(db, key);
+            return false;
+        }
+        let existed = self.live(db, key);
+        let (now, hasher) = (self.now, self.keyspace.hasher());
+        self.shard_mut(key.hash.shard).set(
+            db,
+            key,
+            content.payload(),
+            NewExpiry::None,
+            now,
+            hasher,
+        );
+        if !existed {
+            self.created(db, key);
+        }
+        self.changed(db, key);
+        true
     }
 
     /// Whether `key` is there and alive; an expired one is removed, or noted for removal.
@@ -704,6 +819,17 @@ impl<'e> Unit<'e> {
         shard.set_stale();
         is_there
     }
+}
+
+#[inline]
+fn collection_of<'a>(
+    entry: &EntryView<'a>,
+    wanted: ValueType,
+) -> Result<CollectionRef<'a>, StoreError> {
+    entry
+        .collection()
+        .filter(|collection| collection.value_type() == wanted)
+        .ok_or(StoreError::WrongType)
 }
 
 #[inline]

@@ -1,6 +1,7 @@
 //! Values as commands see them.
 
 use crate::big_string::BigString;
+use crate::typed::CollectionRef;
 
 /// Strings of at least this many bytes are refcounted chunk arrays ([`BigString`]) outside the entry.
 pub const BIG_STRING_MIN_BYTES: usize = 8 * 1024 + 1;
@@ -10,6 +11,36 @@ pub const BIG_STRING_MIN_BYTES: usize = 8 * 1024 + 1;
 pub enum ValueType {
     /// A string, whatever its encoding.
     String,
+    /// A list.
+    List,
+    /// A set.
+    Set,
+    /// A sorted set.
+    SortedSet,
+    /// A hash.
+    Hash,
+}
+
+impl ValueType {
+    /// What `TYPE` answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            ValueType::String => "string",
+            ValueType::List => "list",
+            ValueType::Set => "set",
+            ValueType::SortedSet => "zset",
+            ValueType::Hash => "hash",
+        }
+    }
+}
+
+/// A stored value, borrowed under the shard's lock.
+#[derive(Clone, Copy)]
+pub enum ValueRef<'v> {
+    /// A string.
+    String(StringRef<'v>),
+    /// Anything else.
+    Collection(CollectionRef<'v>),
 }
 
 /// A value about to be stored.

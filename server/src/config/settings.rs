@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use storage::typed::Limits;
+
 use super::table;
 use super::types::{
     KeyspaceEvents, LogFormat, LogLevel, OutputBufferLimits, Permission, SavePoint, ShutdownOptions,
@@ -68,6 +70,8 @@ pub struct Config {
     pub slowlog_max_len: usize,
     /// `latency-monitor-threshold`: milliseconds; 0 turns the monitor off.
     pub latency_monitor_threshold_ms: i64,
+    /// `hash-max-listpack-entries` and its like: how long collections stay small.
+    pub limits: Limits,
     /// `latency-tracking`: whether latency histograms per command are kept.
     pub latency_tracking: bool,
     /// `latency-tracking-info-percentiles`: percentiles in `INFO latencystats`, 0 to 100.
@@ -129,6 +133,7 @@ impl Config {
             notify_keyspace_events: KeyspaceEvents::default(),
             slowlog_log_slower_than_us: 0,
             slowlog_max_len: 0,
+            limits: Limits::default(),
             latency_monitor_threshold_ms: 0,
             latency_tracking: false,
             latency_tracking_info_percentiles: Vec::new(),

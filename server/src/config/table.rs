@@ -28,10 +28,10 @@ use super::value::{Kind, Kind::*, Value};
 
 /// The field of [`Config`] that holds a row's value.
 macro_rules! field {
-    ($name:ident) => {
+    ($($name:ident).+) => {
         Place::Field {
-            read: |config| config.$name.to_value(),
-            write: |config, value| config.$name = Setting::from_value(value),
+            read: |config| config.$($name).+.to_value(),
+            write: |config, value| config.$($name).+ = Setting::from_value(value),
         }
     };
 }
@@ -387,27 +387,77 @@ pub(super) static TABLE: &[Directive] = &[
     ),
     // Scripts and functions.
     kept("busy-reply-threshold", LARGE, "5000").alias("lua-time-limit"),
-    // Encodings. Storage chooses its own; the names stay settable because tools set them.
-    kept("hash-max-listpack-entries", LARGE, "512").alias("hash-max-ziplist-entries"),
-    kept("hash-max-listpack-value", BYTES, "64").alias("hash-max-ziplist-value"),
-    kept(
+    // Encodings.
+    live(
+        "hash-max-listpack-entries",
+        LARGE,
+        "512",
+        field!(limits.hash.entries),
+    )
+    .alias("hash-max-ziplist-entries"),
+    live(
+        "hash-max-listpack-value",
+        BYTES,
+        "64",
+        field!(limits.hash.value_bytes),
+    )
+    .alias("hash-max-ziplist-value"),
+    live(
         "list-max-listpack-size",
         Integer {
             min: INT_MIN,
             max: INT_MAX,
         },
         "-2",
+        field!(limits.list_node),
     )
     .alias("list-max-ziplist-size"),
     kept("list-compress-depth", NUMBER, "0"),
-    kept("set-max-intset-entries", LARGE, "512"),
-    kept("set-max-listpack-entries", LARGE, "128"),
-    kept("set-max-listpack-value", BYTES, "64"),
-    kept("zset-max-listpack-entries", LARGE, "128").alias("zset-max-ziplist-entries"),
-    kept("zset-max-listpack-value", BYTES, "64").alias("zset-max-ziplist-value"),
+    live(
+        "set-max-intset-entries",
+        LARGE,
+        "512",
+        field!(limits.intset_entries),
+    ),
+    live(
+        "set-max-listpack-entries",
+        LARGE,
+        "128",
+        field!(limits.set.entries),
+    ),
+    live(
+        "set-max-listpack-value",
+        BYTES,
+        "64",
+        field!(limits.set.value_bytes),
+    ),
+    live(
+        "zset-max-listpack-entries",
+        LARGE,
+        "128",
+        field!(limits.sorted_set.entries),
+    )
+    .alias("zset-max-ziplist-entries"),
+    live(
+        "zset-max-listpack-value",
+        BYTES,
+        "64",
+        field!(limits.sorted_set.value_bytes),
+    )
+    .alias("zset-max-ziplist-value"),
     kept("hll-sparse-max-bytes", BYTES, "3000"),
-    kept("stream-node-max-bytes", BYTES, "4096"),
-    kept("stream-node-max-entries", LARGE, "100"),
+    live(
+        "stream-node-max-bytes",
+        BYTES,
+        "4096",
+        field!(limits.stream_node_bytes),
+    ),
+    live(
+        "stream-node-max-entries",
+        LARGE,
+        "100",
+        field!(limits.stream_node_entries),
+    ),
     // Snapshots.
     live("save", Save, "", field!(save)).warns("there are no snapshots yet"),
     kept("dbfilename", Text(rdb_name), "dump.rdb").protected(),

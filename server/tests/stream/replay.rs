@@ -29,7 +29,7 @@ pub(crate) fn image_of(server: &TestServer, mut snapshot: Snapshot) -> Image {
     let keyspace = server.running().keyspace();
     while snapshot.step(keyspace, &mut |db, entry| {
         digest.add(db, &entry);
-        let value = (entry.string().to_vec(), entry.expire_at());
+        let value = (entry.string().unwrap().to_vec(), entry.expire_at());
         let twice = keys.insert((db, entry.key().to_vec()), value);
         assert!(twice.is_none(), "the snapshot has a key twice");
     }) {}

@@ -8,6 +8,7 @@ mod records;
 mod room;
 
 use crate::tree::Remains;
+use crate::value::ValueType;
 
 use fields::{FieldTree, Fields};
 use list::{ListNode, ListTree};
@@ -27,6 +28,25 @@ pub enum Collection {
 }
 
 impl Collection {
+    /// Its type.
+    pub fn value_type(&self) -> ValueType {
+        match self {
+            Collection::Set(_) => ValueType::Set,
+            Collection::Hash(_) => ValueType::Hash,
+            Collection::SortedSet(_) => ValueType::SortedSet,
+            Collection::List(_) => ValueType::List,
+        }
+    }
+
+    /// What `OBJECT ENCODING` answers.
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Collection::Set(_) | Collection::Hash(_) => "hashtable",
+            Collection::SortedSet(_) => "skiplist",
+            Collection::List(_) => "quicklist",
+        }
+    }
+
     /// How many elements there are.
     pub fn len(&self) -> u64 {
         match self {

@@ -57,19 +57,11 @@ impl Shard {
                 census.count(word);
             }
         }
-        for (db, _) in &self.graveyard.dbs {
-            db.table
-                .audit(hasher)
-                .into_iter()
-                .chain(db.pre_images.words())
-                .for_each(|word| census.count(word));
-        }
-        census.outside_bytes += self
-            .graveyard
-            .strings
-            .iter()
-            .map(outside_bytes)
-            .sum::<usize>();
+        self.graveyard
+            .audit_words(hasher)
+            .into_iter()
+            .for_each(|word| census.count(word));
+        census.outside_bytes += self.graveyard.value_bytes();
         assert_eq!(
             census.block_bytes,
             self.slab.live_bytes() + self.slab.large_bytes(),

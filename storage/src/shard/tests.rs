@@ -2,6 +2,7 @@
 //! shards; and the single cases in which figures or bounds once were wrong.
 
 use super::*;
+use crate::NewValue;
 use crate::snapshot::Snapshot;
 use crate::{Keyspace, KeyspaceOptions, LockPlan, Unit, WatchFlag};
 use std::sync::Arc;
@@ -490,7 +491,7 @@ fn flushing_without_pause_leaves_little_that_is_dead() {
     let buried: usize = keyspace
         .shards
         .iter()
-        .map(|shard| shard.lock.read().graveyard.dbs.len())
+        .map(|shard| shard.lock.read().graveyard.dead_dbs())
         .sum();
     assert!(buried <= 16, "{buried} databases wait to be torn down");
     assert!(most < 2 << 20, "{most} bytes were used");

@@ -143,7 +143,7 @@ fn blocks_move_while_a_snapshot_holds_old_ones() {
     let mut shown = HashMap::new();
     loop {
         let more = snapshot.step(&keyspace, &mut |_, entry| {
-            shown.insert(entry.key().to_vec(), entry.string().to_vec());
+            shown.insert(entry.key().to_vec(), entry.string().unwrap().to_vec());
         });
         maintain(&keyspace, NOW);
         if !more {

@@ -306,7 +306,10 @@ fn apply(data: &mut Plain, selected: &mut usize, words: &[Vec<u8>]) {
 }
 
 fn collect(into: &mut Plain, db: u32, entry: &EntryView<'_>) {
-    let value = (entry.string().to_vec(), entry.expire_at().map(|at| at.0));
+    let value = (
+        entry.string().unwrap().to_vec(),
+        entry.expire_at().map(|at| at.0),
+    );
     let doubled = into[db as usize].insert(entry.key().to_vec(), value);
     assert_eq!(doubled, None, "a snapshot shows each key once");
 }

@@ -88,7 +88,9 @@ impl Readers {
                 let Some(snapshot) = &mut self.snapshot else {
                     return;
                 };
-                let more = snapshot.step(&self.keyspace, &mut |_, entry| pin(pins, entry.string()));
+                let more = snapshot.step(&self.keyspace, &mut |_, entry| {
+                    pin(pins, entry.string().unwrap())
+                });
                 if !more || self.random.below(30) == 0 {
                     self.snapshot = None;
                 }
@@ -101,7 +103,7 @@ impl Readers {
         let (name, db) = (self.name(), self.random.below(2) as u32);
         let mut unit = exclusive(&self.keyspace, NOW);
         if let Some(entry) = unit.find(db, &self.keyspace.key(&name)) {
-            pin(&mut self.pins, entry.string());
+            pin(&mut self.pins, entry.string().unwrap());
         }
     }
 }

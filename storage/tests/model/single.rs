@@ -209,8 +209,12 @@ impl Pair {
                 let expected = self.live(db, &key).cloned();
                 let mut unit = self.all();
                 let found = unit.find(db, &self.keyspace.key(&key));
-                let found =
-                    found.map(|entry| (entry.string().to_vec(), entry.expire_at().map(|at| at.0)));
+                let found = found.map(|entry| {
+                    (
+                        entry.string().unwrap().to_vec(),
+                        entry.expire_at().map(|at| at.0),
+                    )
+                });
                 drop(unit);
                 assert_eq!(found, expected);
             }
@@ -402,7 +406,10 @@ impl Pair {
             return;
         };
         let more = snapshot.step(&self.keyspace, &mut |db, entry| {
-            let value = (entry.string().to_vec(), entry.expire_at().map(|at| at.0));
+            let value = (
+                entry.string().unwrap().to_vec(),
+                entry.expire_at().map(|at| at.0),
+            );
             let doubled = shown[db as usize].insert(entry.key().to_vec(), value);
             assert_eq!(doubled, None, "a key is shown once");
         });
@@ -436,7 +443,10 @@ impl Pair {
             let mut cursor = 0;
             loop {
                 cursor = unit.scan(db, cursor, 3, &mut |entry| {
-                    let value = (entry.string().to_vec(), entry.expire_at().map(|at| at.0));
+                    let value = (
+                        entry.string().unwrap().to_vec(),
+                        entry.expire_at().map(|at| at.0),
+                    );
                     assert_eq!(
                         found[db as usize].insert(entry.key().to_vec(), value),
                         None,

@@ -116,7 +116,7 @@ impl<'a> Sources<'a> {
                 None => ctx
                     .unit
                     .peek(ctx.session.db, key)
-                    .map(|entry| entry.string()),
+                    .and_then(|entry| entry.string().ok()),
             };
             match value {
                 Some(StringRef::Raw(bytes)) => combiner.add(bytes),

@@ -1,6 +1,7 @@
 //! `DEBUG OBJECT` and others about one value.
 
-use storage::StringRef;
+use storage::typed::CollectionRef;
+use storage::{StringRef, ValueRef};
 
 use crate::command::{Args, CommandError, CommandResult, Context};
 
@@ -24,7 +25,7 @@ pub(super) fn describe(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResu
         entry.encoding()
     );
     if args.len() == 3 {
-        line += &format!(" serializedlength:{}", serialized_bytes(entry.string()));
+        line += &format!(" serializedlength:{}", serialized_bytes(entry.value()));
     }
     let lru = (now.0 / 1_000 - idle_seconds) & LRU_CLOCK_MASK;
     line += &format!(" lru:{lru} lru_seconds_idle:{idle_seconds}");
@@ -32,23 +33,43 @@ pub(super) fn describe(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResu
     Ok(())
 }
 
-/// Bytes that the value takes in an RDB file, uncompressed: integers of up to 32 bits have a form of their own there.
-fn serialized_bytes(value: StringRef<'_>) -> usize {
+/// Bytes that the value takes in an RDB file, uncompressed: small collections as they stand, big ones element by element.
+fn serialized_bytes(value: ValueRef<'_>) -> usize {
+    match value {
+        ValueRef::String(string) => string_bytes(string),
+        ValueRef::Collection(CollectionRef::Packed(packed)) => with_length(packed.bytes.len()),
+        ValueRef::Collection(CollectionRef::Big(big)) => {
+            let mut bytes = with_length(big.len() as usize) - big.len() as usize;
+            CollectionRef::Big(big).each_record(&mut |parts| {
+                bytes += parts
+                    .iter()
+                    .map(|part| with_length(part.len()))
+                    .sum::<usize>();
+            });
+            bytes
+        }
+    }
+}
+
+/// Integers of up to 32 bits have a form of their own.
+fn string_bytes(value: StringRef<'_>) -> usize {
     match value {
         StringRef::Int(number) if i8::try_from(number).is_ok() => 2,
         StringRef::Int(number) if i16::try_from(number).is_ok() => 3,
         StringRef::Int(number) if i32::try_from(number).is_ok() => 5,
-        value => {
-            let len = value.len() as usize;
-            let header = match len {
-                0..0x40 => 1,
-                0x40..0x4000 => 2,
-                0x4000..=0xffff_ffff => 5,
-                _ => 9,
-            };
-            header + len
-        }
+        value => with_length(value.len() as usize),
     }
+}
+
+/// What `len` bytes take with their length in front.
+fn with_length(len: usize) -> usize {
+    let header = match len {
+        0..0x40 => 1,
+        0x40..0x4000 => 2,
+        0x4000..=0xffff_ffff => 5,
+        _ => 9,
+    };
+    header + len
 }
 
 /// `DEBUG LISTPACK key`: strings are none.
@@ -91,7 +112,7 @@ mod tests {
             (StringRef::Raw(&long), 0x4005),
         ];
         for (value, expected) in cases {
-            assert_eq!(serialized_bytes(value), expected, "{expected}");
+            assert_eq!(string_bytes(value), expected, "{expected}");
         }
     }
 }

@@ -126,11 +126,8 @@ fn touch(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 /// `TYPE key`: the type's name, `none` without a key.
 fn type_of(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let key = ctx.key(args, 1);
-    let name = if is_there(ctx, &key) {
-        "string"
-    } else {
-        "none"
-    };
+    let entry = ctx.unit.glance(ctx.session.db, &key);
+    let name = entry.map_or("none", |entry| entry.value_type().name());
     ctx.reply.simple(name);
     Ok(())
 }

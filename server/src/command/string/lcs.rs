@@ -138,7 +138,8 @@ fn copy(ctx: &mut Context<'_, '_>, args: Args<'_>, index: usize) -> Vec<u8> {
     let key = ctx.key(args, index);
     ctx.unit
         .peek(ctx.session.db, &key)
-        .map_or_else(Vec::new, |entry| entry.string().to_vec())
+        .and_then(|entry| entry.string().ok())
+        .map_or_else(Vec::new, |string| string.to_vec())
 }
 
 /// A long computation, off the keyspace.

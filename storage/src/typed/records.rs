@@ -1,0 +1,79 @@
+//! Elements as plain runs of bytes, however the collection is kept: for digests and comparisons.
+
+use crate::collection::Collection;
+use crate::listpack::{Listpack, Value};
+
+use super::{CollectionRef, Packing};
+
+impl CollectionRef<'_> {
+    /// Shows `visit` every element as its parts: a member or list element alone; a field with its value and, if it has
+    /// one, its expire time in 8 bytes; a member with the 8 bytes of its score. Lists come in order, the others in any.
+    pub fn each_record(&self, visit: &mut dyn FnMut(&[&[u8]])) {
+        match self {
+            CollectionRef::Packed(packed) => match (packed.listpack(), packed.intset()) {
+                (Some(listpack), _) => packed_records(packed.packing, listpack, visit),
+                (_, Some(intset)) => intset.iter().for_each(|member| {
+                    visit(&[itoa::Buffer::new().format(member).as_bytes()]);
+                }),
+                _ => unreachable!("packed as one of both"),
+            },
+            CollectionRef::Big(collection) => big_records(collection, visit),
+        }
+    }
+}
+
+fn packed_records(packing: Packing, listpack: Listpack<'_>, visit: &mut dyn FnMut(&[&[u8]])) {
+    let mut elements = listpack.iter().map(bytes_of);
+    match packing {
+        Packing::List | Packing::Set | Packing::Intset => {
+            elements.for_each(|element| visit(&[&element]));
+        }
+        Packing::Hash => {
+            while let (Some(field), Some(value)) = (elements.next(), elements.next()) {
+                visit(&[&field, &value]);
+            }
+        }
+        Packing::SortedSet => {
+            let mut values = listpack.iter();
+            while let (Some(member), Some(score)) = (values.next(), values.next()) {
+                visit(&[&bytes_of(member), &score_of(score).to_le_bytes()]);
+            }
+        }
+    }
+}
+
+fn big_records(collection: &Collection, visit: &mut dyn FnMut(&[&[u8]])) {
+    match collection {
+        Collection::Set(set) => set.iter().for_each(|element| visit(&[element.name])),
+        Collection::Hash(hash) => hash.iter().for_each(|element| {
+            let expire_at = element.expire_at.map(|at| at.0.to_le_bytes());
+            match &expire_at {
+                Some(expire_at) => visit(&[element.name, element.value, expire_at]),
+                None => visit(&[element.name, element.value]),
+            }
+        }),
+        Collection::SortedSet(set) => set
+            .iter_from(0)
+            .for_each(|(score, member)| visit(&[member, &score.to_le_bytes()])),
+        Collection::List(list) => list
+            .iter_from(0)
+            .for_each(|element| visit(&[&bytes_of(element)])),
+    }
+}
+
+fn bytes_of(value: Value<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    value.write_to(&mut bytes);
+    bytes
+}
+
+/// The score that stands behind a member in a small sorted set.
+pub(crate) fn score_of(value: Value<'_>) -> f64 {
+    match value {
+        Value::Int(score) => score as f64,
+        Value::Bytes(text) => std::str::from_utf8(text)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .expect("scores are written by ourselves or checked when they are loaded"),
+    }
+}
