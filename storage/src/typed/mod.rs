@@ -15,6 +15,7 @@ use crate::value::ValueType;
 
 mod limits;
 mod records;
+pub mod sorted_set;
 
 pub use limits::{Limits, PackedLimit};
 

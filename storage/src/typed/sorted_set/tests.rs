@@ -1,0 +1,1 @@
+//! Sorted sets against a plain model.
