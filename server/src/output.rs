@@ -8,6 +8,7 @@ use std::ops::{Deref, DerefMut};
 use protocol::{Deferred, Reply, Version};
 use storage::StringRef;
 use storage::big_string::BigString;
+use storage::listpack::Value;
 
 /// What one turn of a session writes. A worker owns one for the turn that runs, and one per stage, where what a turn
 /// wrote waits to be sent (without long strings: those wait in the session).
@@ -162,6 +163,15 @@ impl Output<'_> {
             StringRef::Raw(bytes) => self.reply.bulk(bytes),
             StringRef::Int(integer) => self.reply.bulk_integer(integer),
             StringRef::Big(value) => self.big_string(value.clone()),
+        }
+    }
+
+    /// An element of a collection as a bulk string.
+    #[inline]
+    pub(crate) fn value(&mut self, value: Value<'_>) {
+        match value {
+            Value::Bytes(bytes) => self.reply.bulk(bytes),
+            Value::Int(integer) => self.reply.bulk_integer(integer),
         }
     }
 

@@ -190,9 +190,15 @@ impl<'c, 'e> Context<'c, 'e> {
     /// of the same command, instead of the command as the client sent it.
     #[inline]
     pub(crate) fn effect(&mut self, parts: &[&[u8]]) {
+        self.effect_in(self.session.db, parts);
+    }
+
+    /// Like [`Context::effect`], for another database than the selected one.
+    #[inline]
+    pub(crate) fn effect_in(&mut self, db: DbIndex, parts: &[&[u8]]) {
         self.server.faults.step();
         self.settle_notes();
-        self.effects.push(self.session.db, parts, self.unit.state());
+        self.effects.push(db, parts, self.unit.state());
     }
 
     /// Says that the log shall carry this command as sent, even if storage counted no change.
