@@ -8,6 +8,7 @@ use std::ops::{Deref, DerefMut};
 use protocol::{Deferred, Reply, Version};
 use storage::StringRef;
 use storage::big_string::BigString;
+use storage::listpack::Value;
 
 /// What one turn of a session writes. A worker owns one for the turn that runs, and one per stage, where what a turn
 /// wrote waits to be sent (without long strings: those wait in the session).
@@ -37,7 +38,7 @@ enum Spliced {
 
 /// The rest of a long reply: elements that are written piece by piece, as the client takes them, from a pinned
 /// collection.
-pub(crate) trait ReplySource: Debug {
+pub(crate) trait ReplySource: Debug + Send {
     /// Writes the next elements, each whole, until they are `bytes` bytes or more; whether some are left.
     fn write_some(&mut self, reply: &mut Reply<'_>, bytes: usize) -> bool;
 }
@@ -162,6 +163,15 @@ impl Output<'_> {
             StringRef::Raw(bytes) => self.reply.bulk(bytes),
             StringRef::Int(integer) => self.reply.bulk_integer(integer),
             StringRef::Big(value) => self.big_string(value.clone()),
+        }
+    }
+
+    /// An element of a collection as a bulk string.
+    #[inline]
+    pub(crate) fn value(&mut self, value: Value<'_>) {
+        match value {
+            Value::Bytes(bytes) => self.reply.bulk(bytes),
+            Value::Int(integer) => self.reply.bulk_integer(integer),
         }
     }
 

@@ -25,6 +25,7 @@ mod info;
 mod key;
 mod keyspace;
 mod latency;
+pub(crate) mod list;
 mod lolwut;
 mod memory;
 mod monitor;

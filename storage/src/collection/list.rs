@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::listpack::{self, Listpack, ListpackBuf, Value};
 use crate::tree::{Leaf, Spot, Tree};
 
+mod packed;
 #[cfg(test)]
 mod tests;
 

@@ -14,10 +14,12 @@ use crate::listpack::{Listpack, ListpackBuf};
 use crate::value::ValueType;
 
 mod limits;
+mod list;
 mod records;
 pub mod sorted_set;
 
 pub use limits::{Limits, PackedLimit};
+pub use list::{End, ListEdit, ListRef, ListSpan};
 
 /// How a small collection is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

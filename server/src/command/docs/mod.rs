@@ -7,6 +7,7 @@ mod argument;
 mod bitmap;
 mod connection;
 mod generic;
+mod list;
 mod pubsub;
 mod server;
 mod string;
@@ -105,6 +106,7 @@ impl Doc {
 const GROUPS: &[&[Doc]] = &[
     string::DOCS,
     bitmap::DOCS,
+    list::DOCS,
     generic::DOCS,
     pubsub::DOCS,
     transactions::DOCS,
