@@ -60,9 +60,9 @@ pub enum Added {
     NotANumber,
 }
 
-/// One end of a sorted set.
+/// An end of a sorted set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum Extreme {
     /// The lowest scores.
     Lowest,
     /// The highest scores.
@@ -200,18 +200,18 @@ impl<'e, 'a> SortedSetEdit<'e, 'a> {
         count
     }
 
-    /// Removes up to `count` members from one end, after it has shown each to `visit`, from that end on; how many.
-    pub fn pop(&mut self, end: End, count: u64, visit: &mut dyn FnMut(Pair<'_>)) -> u64 {
+    /// Removes up to `count` members at one end, after it has shown each to `visit`, from that end on; how many.
+    pub fn pop(&mut self, from: Extreme, count: u64, visit: &mut dyn FnMut(Pair<'_>)) -> u64 {
         let set = self.set();
         let len = set.len();
         let count = count.min(len);
-        let ranks = match end {
-            End::Lowest => 0..count,
-            End::Highest => len - count..len,
+        let ranks = match from {
+            Extreme::Lowest => 0..count,
+            Extreme::Highest => len - count..len,
         };
-        match end {
-            End::Lowest => set.iter(ranks.clone()).for_each(visit),
-            End::Highest => set.iter_back(ranks.clone()).for_each(visit),
+        match from {
+            Extreme::Lowest => set.iter(ranks.clone()).for_each(visit),
+            Extreme::Highest => set.iter_back(ranks.clone()).for_each(visit),
         }
         self.remove_ranks(ranks)
     }

@@ -28,7 +28,7 @@ use super::{CollectionRef, PackedLimit};
 pub use algebra::{
     Aggregate, Operand, Weighted, difference, intersection, intersection_len, union,
 };
-pub use edit::{Added, Adding, End, SortedSetEdit, Towards, Which, sorted_set_of};
+pub use edit::{Added, Adding, Extreme, SortedSetEdit, Towards, Which, sorted_set_of};
 pub use random::{below, distinct_ranks};
 pub use range::{LexBound, LexRange, ScoreRange};
 pub(crate) use score::score_of;
@@ -44,7 +44,8 @@ pub struct SortedSetRef<'a> {
 #[derive(Clone, Copy)]
 enum Form<'a> {
     Packed(Listpack<'a>),
-    Big(&'a RankedTree),
+    /// The tree, and the collection that it is.
+    Big(&'a RankedTree, &'a Collection),
 }
 
 /// A member, in a form that may be an integer, and its score.
@@ -58,7 +59,10 @@ impl<'a> SortedSetRef<'a> {
             CollectionRef::Packed(packed) if packed.packing == super::Packing::SortedSet => {
                 Form::Packed(packed.listpack()?)
             }
-            CollectionRef::Big(Collection::SortedSet(tree)) => Form::Big(tree),
+            CollectionRef::Big(big) => match big {
+                Collection::SortedSet(tree) => Form::Big(tree, big),
+                _ => return None,
+            },
             _ => return None,
         };
         Some(Self { form, hasher })
@@ -69,7 +73,7 @@ impl<'a> SortedSetRef<'a> {
     pub fn len(&self) -> u64 {
         match self.form {
             Form::Packed(set) => packed::len(set),
-            Form::Big(tree) => tree.len(),
+            Form::Big(tree, _) => tree.len(),
         }
     }
 
@@ -78,9 +82,17 @@ impl<'a> SortedSetRef<'a> {
         self.len() == 0
     }
 
-    /// Whether it is a big one.
-    pub fn is_big(&self) -> bool {
-        matches!(self.form, Form::Big(_))
+    /// The collection that a big one is.
+    pub fn big(&self) -> Option<&'a Collection> {
+        match self.form {
+            Form::Packed(_) => None,
+            Form::Big(_, collection) => Some(collection),
+        }
+    }
+
+    /// How members are hashed.
+    pub fn hasher(&self) -> ElementHasher {
+        self.hasher
     }
 
     /// The score of a member.
@@ -88,7 +100,7 @@ impl<'a> SortedSetRef<'a> {
     pub fn score(&self, member: &[u8]) -> Option<f64> {
         match self.form {
             Form::Packed(set) => packed::find(set, member).map(|(_, score)| score),
-            Form::Big(tree) => tree.score(self.hasher.hash(member), member),
+            Form::Big(tree, _) => tree.score(self.hasher.hash(member), member),
         }
     }
 
@@ -97,7 +109,7 @@ impl<'a> SortedSetRef<'a> {
     pub fn rank(&self, member: &[u8]) -> Option<(u64, f64)> {
         match self.form {
             Form::Packed(set) => packed::rank(set, member),
-            Form::Big(tree) => {
+            Form::Big(tree, _) => {
                 let score = tree.score(self.hasher.hash(member), member)?;
                 Some((tree.rank(score, member)?, score))
             }
@@ -117,7 +129,7 @@ impl<'a> SortedSetRef<'a> {
                 let inside = |&(_, score): &Pair<'_>| scores.ends_behind(score);
                 packed_ranks(set, begin, inside)
             }
-            Form::Big(tree) => {
+            Form::Big(tree, _) => {
                 let start = tree.count_while_score(|score| scores.begins_behind(score));
                 let end = tree.count_while_score(|score| scores.ends_behind(score));
                 start..end.max(start)
@@ -133,7 +145,7 @@ impl<'a> SortedSetRef<'a> {
                 let inside = |&(member, _): &Pair<'_>| members.ends_behind(member);
                 packed_ranks(set, begin, inside)
             }
-            Form::Big(tree) => {
+            Form::Big(tree, _) => {
                 let start =
                     tree.count_while_member(|member| members.begins_behind(Value::Bytes(member)));
                 let end =
@@ -147,7 +159,7 @@ impl<'a> SortedSetRef<'a> {
     pub fn iter(&self, ranks: Range<u64>) -> impl Iterator<Item = Pair<'a>> + use<'a> {
         match self.form {
             Form::Packed(set) => Either::One(packed::pairs_in(set, ranks)),
-            Form::Big(tree) => {
+            Form::Big(tree, _) => {
                 let count = ranks.end.saturating_sub(ranks.start);
                 Either::Other(
                     tree.iter_from(ranks.start)
@@ -162,7 +174,7 @@ impl<'a> SortedSetRef<'a> {
     pub fn iter_back(&self, ranks: Range<u64>) -> impl Iterator<Item = Pair<'a>> + use<'a> {
         match self.form {
             Form::Packed(set) => Either::One(packed::pairs_in(set, ranks).rev()),
-            Form::Big(tree) => {
+            Form::Big(tree, _) => {
                 let end = ranks.end.min(tree.len());
                 let count = end.saturating_sub(ranks.start);
                 Either::Other(

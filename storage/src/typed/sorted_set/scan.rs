@@ -14,7 +14,7 @@ impl<'a> SortedSetRef<'a> {
                 packed::pairs(set).for_each(visit);
                 0
             }
-            Form::Big(tree) => {
+            Form::Big(tree, _) => {
                 let Ok(cursor) = ElementHash::try_from(cursor) else {
                     return 0;
                 };
