@@ -139,6 +139,26 @@ impl ListpackBuf {
         }
     }
 
+    /// Removes the elements for which `stays` says no; the bytes of the others move once.
+    pub fn retain(&mut self, mut stays: impl FnMut(Value<'_>) -> bool) {
+        let (mut from, mut to, mut removed) = (HEADER_BYTES, HEADER_BYTES, 0);
+        let len = self.as_listpack().len();
+        while from < self.end() {
+            let (value, size) = self.as_listpack().read(from);
+            if stays(value) {
+                if to < from {
+                    self.bytes.copy_within(from..from + size, to);
+                }
+                to += size;
+            } else {
+                removed += 1;
+            }
+            from += size;
+        }
+        self.resize_hole(to, from - to, 0);
+        self.set_len(len - removed);
+    }
+
     /// Adds all elements of `other` behind the last one.
     pub fn append(&mut self, other: Listpack<'_>) {
         let len = self.as_listpack().len() + other.len();

@@ -224,6 +224,17 @@ impl<L: Leaf> Tree<L> {
         Some(path)
     }
 
+    /// The first leaf itself.
+    pub fn first(&self) -> Option<&L> {
+        self.root.as_ref().map(|root| root.edge_leaf(|_| 0))
+    }
+
+    /// The last leaf itself.
+    pub fn last(&self) -> Option<&L> {
+        let last = |inner: &Inner<L>| inner.nodes().len() - 1;
+        self.root.as_ref().map(|root| root.edge_leaf(last))
+    }
+
     /// The leaf behind the one at `path`.
     pub fn next_leaf(&self, path: &Path) -> Option<Path> {
         self.neighbour(
