@@ -15,6 +15,7 @@ pub mod glob;
 mod hash;
 #[cfg(test)]
 mod hexadecimal;
+pub mod hyperloglog;
 pub mod intset;
 mod keys;
 mod keyspace;
