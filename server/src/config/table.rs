@@ -405,7 +405,12 @@ pub(super) static TABLE: &[Directive] = &[
     kept("set-max-listpack-value", BYTES, "64"),
     kept("zset-max-listpack-entries", LARGE, "128").alias("zset-max-ziplist-entries"),
     kept("zset-max-listpack-value", BYTES, "64").alias("zset-max-ziplist-value"),
-    kept("hll-sparse-max-bytes", BYTES, "3000"),
+    live(
+        "hll-sparse-max-bytes",
+        BYTES,
+        "3000",
+        field!(hll_sparse_max_bytes),
+    ),
     kept("stream-node-max-bytes", BYTES, "4096"),
     kept("stream-node-max-entries", LARGE, "100"),
     // Snapshots.

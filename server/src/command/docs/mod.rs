@@ -7,6 +7,7 @@ mod argument;
 mod bitmap;
 mod connection;
 mod generic;
+mod hyperloglog;
 mod pubsub;
 mod server;
 mod string;
@@ -105,6 +106,7 @@ impl Doc {
 const GROUPS: &[&[Doc]] = &[
     string::DOCS,
     bitmap::DOCS,
+    hyperloglog::DOCS,
     generic::DOCS,
     pubsub::DOCS,
     transactions::DOCS,
