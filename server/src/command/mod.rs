@@ -21,6 +21,7 @@ mod connection;
 mod debug;
 mod docs;
 mod help;
+mod hyperloglog;
 mod info;
 mod key;
 mod keyspace;
