@@ -11,6 +11,7 @@ mod hyperloglog;
 mod list;
 mod pubsub;
 mod server;
+mod sorted_set;
 mod string;
 mod transactions;
 
@@ -106,6 +107,7 @@ impl Doc {
 
 const GROUPS: &[&[Doc]] = &[
     string::DOCS,
+    sorted_set::DOCS,
     bitmap::DOCS,
     list::DOCS,
     hyperloglog::DOCS,

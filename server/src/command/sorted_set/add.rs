@@ -13,8 +13,7 @@ const CONFLICT: CommandError =
     CommandError::Line("ERR GT, LT, and/or NX options at the same time are not compatible");
 const INCR_OF_MANY: CommandError =
     CommandError::Line("ERR INCR option supports a single increment-element pair");
-const NOT_A_NUMBER: CommandError =
-    CommandError::Line("ERR resulting score is not a number (NaN)");
+const NOT_A_NUMBER: CommandError = CommandError::Line("ERR resulting score is not a number (NaN)");
 
 /// The options of `ZADD`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

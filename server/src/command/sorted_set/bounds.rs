@@ -53,7 +53,13 @@ fn lex_bound(text: &[u8]) -> Result<LexBound<'_>, CommandError> {
 /// The ranks from `start` to `end`, both included and negative ones counted from the end, that a set of `len` members has.
 pub(super) fn rank_range(start: i64, end: i64, len: u64) -> Range<u64> {
     let len = i64::try_from(len).unwrap_or(i64::MAX);
-    let from_end = |rank: i64| if rank < 0 { rank.saturating_add(len) } else { rank };
+    let from_end = |rank: i64| {
+        if rank < 0 {
+            rank.saturating_add(len)
+        } else {
+            rank
+        }
+    };
     let (start, end) = (from_end(start).max(0), from_end(end).min(len - 1));
     if start > end {
         return 0..0;

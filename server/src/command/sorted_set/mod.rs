@@ -4,9 +4,9 @@ mod add;
 mod algebra;
 mod bounds;
 mod count;
-mod mpop;
+pub(crate) mod mpop;
 mod operands;
-mod pop;
+pub(crate) mod pop;
 mod query;
 mod random;
 mod range;
@@ -19,9 +19,6 @@ mod store;
 use super::Arity::{AtLeast, Exactly};
 use super::KeySpec::{All, NumKeys, One};
 use super::{Command, CommandError, Flags, KeyAccess, KeySpec};
-
-pub(crate) use pop::{PopReply, pop};
-pub(crate) use reply::write_pair;
 
 const READ: Flags = Flags::READ;
 const FAST_READ: Flags = Flags::READ.and(Flags::FAST);

@@ -36,8 +36,8 @@ fn pop_and_reply(ctx: &mut Context<'_, '_>, args: Args<'_>, from: Extreme) -> Co
 }
 
 fn count_of(text: &[u8]) -> Result<u64, CommandError> {
-    let count = super::integer(text)?;
-    u64::try_from(count).map_err(|_| CommandError::NotPositive)
+    let count = protocol::parse_i64(text).and_then(|count| u64::try_from(count).ok());
+    count.ok_or(CommandError::NotPositive)
 }
 
 /// How members that were popped are answered.
@@ -48,6 +48,7 @@ pub(crate) enum PopReply {
     /// `[[member, score], ...]`.
     Nested,
     /// `[key, member, score]`, for one member.
+    #[expect(dead_code, reason = "commands that wait for a member answer so")]
     FlatWithKey,
     /// `[key, [[member, score], ...]]`.
     NestedWithKey,

@@ -90,7 +90,11 @@ impl<'a> Query<'a> {
             return Err(SCORES_BY_LEX);
         }
         let (first, second) = (args.at(form.key + 1), args.at(form.key + 2));
-        let (min, max) = if is_reversed { (second, first) } else { (first, second) };
+        let (min, max) = if is_reversed {
+            (second, first)
+        } else {
+            (first, second)
+        };
         let range = match by {
             By::Rank => Selected::Ranks(integer(first)?, integer(second)?),
             By::Score => Selected::Scores(score_range(min, max)?),

@@ -70,7 +70,8 @@ pub(super) fn zrangestore(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandR
     let limit = ctx.config.limits.sorted_set;
     let hasher = ctx.server.keyspace.hasher().elements();
     let set = ctx.unit.sorted_set(ctx.session.db, &source)?;
-    let pairs: Vec<Pair<'_>> = set.map_or_else(Vec::new, |set| set.iter(query.ranks(set)).collect());
+    let pairs: Vec<Pair<'_>> =
+        set.map_or_else(Vec::new, |set| set.iter(query.ranks(set)).collect());
     let count = pairs.len() as u64;
     let content = sorted_set_of(pairs.iter().copied(), limit, hasher);
     drop(pairs);

@@ -63,7 +63,11 @@ fn rank(
     let set = ctx.unit.sorted_set(ctx.session.db, &key)?;
     let found = set.and_then(|set| {
         let (rank, score) = set.rank(args.at(2))?;
-        let rank = if from_highest { set.len() - 1 - rank } else { rank };
+        let rank = if from_highest {
+            set.len() - 1 - rank
+        } else {
+            rank
+        };
         Some((rank, score))
     });
     match found {

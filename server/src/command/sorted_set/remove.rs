@@ -16,7 +16,13 @@ pub(super) fn zrem(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let removed = ctx.unit.edit_sorted_set(db, &key, limit, |edit| {
         args.from(2).filter(|member| edit.remove(member)).count()
     })?;
-    finish(ctx, key.bytes, removed.result as u64, removed.is_gone, "zrem");
+    finish(
+        ctx,
+        key.bytes,
+        removed.result as u64,
+        removed.is_gone,
+        "zrem",
+    );
     Ok(())
 }
 
@@ -61,13 +67,7 @@ fn remove_range(
 }
 
 /// Announces and answers how many members were removed.
-fn finish(
-    ctx: &mut Context<'_, '_>,
-    key: &[u8],
-    removed: u64,
-    is_gone: bool,
-    event: &'static str,
-) {
+fn finish(ctx: &mut Context<'_, '_>, key: &[u8], removed: u64, is_gone: bool, event: &'static str) {
     if removed > 0 {
         ctx.notify(EventClass::SORTED_SET, event, key);
     }

@@ -13,7 +13,7 @@ use crate::output::{Output, ReplySource};
 use crate::server::Server;
 
 /// Longer replies about big sets are written from a pin, once the locks are gone.
-const LONG_REPLY: u64 = 1024;
+pub(super) const LONG_REPLY: u64 = 1024;
 
 /// The header of an array of `count` members, with or without scores.
 pub(super) fn begin_pairs(reply: &mut Reply<'_>, count: u64, with_scores: bool) {
