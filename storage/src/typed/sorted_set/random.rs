@@ -21,5 +21,5 @@ pub fn distinct_ranks(len: u64, count: u64, mut random: impl FnMut() -> u64) -> 
 
 /// A number below `len`, which is not 0, out of 64 random bits.
 pub fn below(len: u64, random: u64) -> u64 {
-    (u128::from(random) * u128::from(len) >> 64) as u64
+    ((u128::from(random) * u128::from(len)) >> 64) as u64
 }
