@@ -1,10 +1,13 @@
 //! Commands that read lists.
 
-use storage::typed::{End, ListRef};
+use protocol::Reply;
+use storage::collection::Collection;
+use storage::typed::{CollectionRef, End, ListRef};
 
 use super::{index_of, integer, selected};
 use crate::command::{Args, CommandError, CommandResult, Context};
-use crate::output::Output;
+use crate::long_reply;
+use crate::output::write_value;
 
 /// `LLEN key`: how many elements there are.
 pub(super) fn llen(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
@@ -41,13 +44,20 @@ pub(super) fn lrange(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
     };
     let (first, count) = selected(start, stop, list.len());
     ctx.reply.array(count as usize);
-    write_range(&mut ctx.reply, list, first, count);
+    match list {
+        ListRef::Big(big) if count > long_reply::ELEMENTS_MIN => {
+            let pin = Collection::List(big.clone());
+            let pin = ctx.server.keyspace.pin_clone(pin);
+            ctx.reply.elements_of(pin, first, count, write_elements);
+        }
+        list => list.each(first, count, |element| ctx.reply.value(element)),
+    }
     Ok(())
 }
 
-/// Writes `count` elements from number `first` on.
-fn write_range(reply: &mut Output<'_>, list: ListRef<'_>, first: u64, count: u64) {
-    list.each(first, count, |element| reply.value(element));
+/// Writes `count` elements of a pinned list from number `first` on.
+fn write_elements(pin: &Collection, reply: &mut Reply<'_>, first: u64, count: u64) {
+    ListRef::of(CollectionRef::Big(pin)).each(first, count, |element| write_value(reply, element));
 }
 
 /// What `LPOS` looks for beside the element.
