@@ -8,7 +8,7 @@ use crate::keys::KeyOrder;
 use crate::scenario::{
     compare::CompareArgs, empty::EmptyArgs, expiry::ExpiryArgs, fragmentation::FragmentationArgs,
     latency::LatencyArgs, memory::MemoryArgs, one_tag::OneTagArgs, run::RunArgs,
-    scaling::ScalingArgs, scan::ScanArgs,
+    scaling::ScalingArgs, scan::ScanArgs, types::TypesArgs,
 };
 use crate::servers::ServerProgram;
 
@@ -30,6 +30,8 @@ pub(crate) enum Scenario {
     Run(RunArgs),
     /// CPU time per command and throughput against peers, in every cell of the budget.
     Compare(CompareArgs),
+    /// CPU time per command of the data types against peers.
+    Types(TypesArgs),
     /// Latency at half of saturation.
     Latency(LatencyArgs),
     /// Memory per key, and per idle connection.

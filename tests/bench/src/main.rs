@@ -14,6 +14,8 @@
 //!
 //! $B compare $S                    # CPU per command and throughput, all cells: about 40 minutes
 //! $B compare $S --keys 100000 --data-sizes 64 --rounds 3 --seconds 1     # a first look: 3 minutes
+//! $B types $S                      # CPU per command of the data types: about 15 minutes
+//! $B types $S --commands zadd,xread --size small --rounds 3 --seconds 0.5    # some of them
 //! $B latency $S                    # p50, p99, p99.9 at half of saturation
 //! $B memory $S                     # bytes per key, and per idle connection
 //! $B empty $S                      # an empty server's memory, time until it answers
@@ -38,7 +40,9 @@
 //! ([`scenario::compare`]).
 
 mod args;
+mod batch;
 mod client;
+mod collections;
 mod commands;
 mod error;
 mod fill;
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
     let outcome = interrupt::watch().and_then(|()| match &line.scenario {
         Scenario::Run(args) => scenario::run::run(args, &mut report),
         Scenario::Compare(args) => scenario::compare::run(args, &mut report),
+        Scenario::Types(args) => scenario::types::run(args, &mut report),
         Scenario::Latency(args) => scenario::latency::run(args, &mut report),
         Scenario::Memory(args) => scenario::memory::run(args, &mut report),
         Scenario::Empty(args) => scenario::empty::run(args, &mut report),

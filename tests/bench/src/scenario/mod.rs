@@ -12,6 +12,8 @@ pub(crate) mod one_tag;
 pub(crate) mod run;
 pub(crate) mod scaling;
 pub(crate) mod scan;
+pub(crate) mod types;
+mod workloads;
 
 use std::time::Duration;
 
