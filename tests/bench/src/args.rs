@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::keys::KeyOrder;
 use crate::scenario::{
     compare::CompareArgs, empty::EmptyArgs, expiry::ExpiryArgs, fragmentation::FragmentationArgs,
-    latency::LatencyArgs, memory::MemoryArgs, one_tag::OneTagArgs, run::RunArgs,
-    scaling::ScalingArgs, scan::ScanArgs, types::TypesArgs,
+    latency::LatencyArgs, memory::MemoryArgs, memory_types::MemoryTypesArgs, one_tag::OneTagArgs,
+    run::RunArgs, scaling::ScalingArgs, scan::ScanArgs, types::TypesArgs,
 };
 use crate::servers::ServerProgram;
 
@@ -36,6 +36,8 @@ pub(crate) enum Scenario {
     Latency(LatencyArgs),
     /// Memory per key, and per idle connection.
     Memory(MemoryArgs),
+    /// Memory per element of big collections, and per small hash.
+    MemoryTypes(MemoryTypesArgs),
     /// Memory of an empty server, and how soon it answers.
     Empty(EmptyArgs),
     /// CPU time of SCAN.

@@ -4,6 +4,8 @@
 //! and server; requests name them with `member:__rand:N:9__`. Scores and places are scattered, so that
 //! no index is built in its own order, which would pack it better than use does.
 
+use std::ops::Range;
+
 use crate::batch::Batch;
 use crate::error::{BenchError, Result};
 use crate::keys::KeySpace;
@@ -27,9 +29,11 @@ pub(crate) enum CollectionType {
     Set,
     /// Fields with values of this many bytes.
     Hash(usize),
+    /// The fields `field0`, `field1` … with values of eight bytes: a short record.
+    Record,
     /// Members with scattered scores.
     SortedSet,
-    /// Entries `1-0`, `2-0` … with two fields each.
+    /// Entries `1-0` (of number 0), `2-0` … with two fields each.
     Stream,
     /// Members that are counted.
     HyperLogLog,
@@ -38,13 +42,18 @@ pub(crate) enum CollectionType {
 }
 
 impl CollectionType {
-    /// Adds elements `0..elements` to each of `keys` and checks that they are there.
+    /// Adds the elements of these numbers to each of `keys` and checks that they are there.
     ///
     /// # Errors
     /// `BenchError`, also when the server counts other elements than were added.
-    pub(crate) fn build(self, batch: &mut Batch, keys: &KeySpace, elements: u64) -> Result<()> {
-        for number in 0..keys.count {
-            self.add(batch, &keys.name(number), elements)?;
+    pub(crate) fn build(
+        self,
+        batch: &mut Batch,
+        keys: &KeySpace,
+        numbers: Range<u64>,
+    ) -> Result<()> {
+        for key in 0..keys.count {
+            self.add(batch, &keys.name(key), numbers.clone())?;
         }
         batch.flush()?;
         let last = keys.name(keys.count.saturating_sub(1));
@@ -54,6 +63,7 @@ impl CollectionType {
             String::from_utf8_lossy(&last)
         );
         let counted = batch.client().integer(&count)?;
+        let elements = numbers.end - numbers.start;
         // A HyperLogLog estimates, with a standard error of 0.81 %; ten times that is a fault.
         let tolerance = if self == CollectionType::HyperLogLog {
             elements / 12 + 1
@@ -69,14 +79,14 @@ impl CollectionType {
         Ok(())
     }
 
-    /// Adds elements `0..elements` to `key`; the last of them may still wait in `batch`.
-    fn add(self, batch: &mut Batch, key: &[u8], elements: u64) -> Result<()> {
+    /// Adds elements to `key`; the last of them may still wait in `batch`.
+    fn add(self, batch: &mut Batch, key: &[u8], numbers: Range<u64>) -> Result<()> {
         if self == CollectionType::Stream {
-            return add_entries(batch, key, elements);
+            return add_entries(batch, key, numbers);
         }
-        for first in (0..elements).step_by(ELEMENTS_PER_COMMAND as usize) {
+        for first in numbers.clone().step_by(ELEMENTS_PER_COMMAND as usize) {
             let mut added = Vec::new();
-            for number in first..elements.min(first + ELEMENTS_PER_COMMAND) {
+            for number in first..numbers.end.min(first + ELEMENTS_PER_COMMAND) {
                 self.push_element(&mut added, number);
             }
             let mut arguments = vec![self.add_command().as_bytes(), key];
@@ -91,6 +101,9 @@ impl CollectionType {
         match self {
             CollectionType::Hash(value_bytes) => {
                 arguments.extend([member(number), scatter.letters(value_bytes)]);
+            }
+            CollectionType::Record => {
+                arguments.extend([format!("field{number}").into_bytes(), scatter.letters(8)]);
             }
             CollectionType::SortedSet => {
                 let score = scatter.below(SCORES).to_string().into_bytes();
@@ -111,7 +124,7 @@ impl CollectionType {
         match self {
             CollectionType::List => "RPUSH",
             CollectionType::Set => "SADD",
-            CollectionType::Hash(_) => "HSET",
+            CollectionType::Hash(_) | CollectionType::Record => "HSET",
             CollectionType::SortedSet => "ZADD",
             CollectionType::Stream => "XADD",
             CollectionType::HyperLogLog => "PFADD",
@@ -123,7 +136,7 @@ impl CollectionType {
         match self {
             CollectionType::List => "LLEN",
             CollectionType::Set => "SCARD",
-            CollectionType::Hash(_) => "HLEN",
+            CollectionType::Hash(_) | CollectionType::Record => "HLEN",
             CollectionType::SortedSet | CollectionType::Geo => "ZCARD",
             CollectionType::Stream => "XLEN",
             CollectionType::HyperLogLog => "PFCOUNT",
@@ -131,8 +144,8 @@ impl CollectionType {
     }
 }
 
-fn add_entries(batch: &mut Batch, key: &[u8], entries: u64) -> Result<()> {
-    for number in 0..entries {
+fn add_entries(batch: &mut Batch, key: &[u8], numbers: Range<u64>) -> Result<()> {
+    for number in numbers {
         let id = format!("{}-0", number + 1).into_bytes();
         let value = member(number);
         batch.push(&[b"XADD", key, &id, b"field1", &value, b"field2", &value])?;
@@ -165,6 +178,8 @@ mod tests {
         assert_eq!(elements(CollectionType::Set, 7..8), ["member:000000007"]);
         let hash = elements(CollectionType::Hash(8), 7..8);
         assert_eq!((hash[0].len(), hash[1].len()), (16, 8));
+        let record = elements(CollectionType::Record, 7..8);
+        assert_eq!((record[0].as_str(), record[1].len()), ("field7", 8));
         let sorted = elements(CollectionType::SortedSet, 0..2);
         assert!(sorted[0].parse::<u64>().unwrap() < SCORES && sorted[1].len() == 16);
         let geo = elements(CollectionType::Geo, 7..8);

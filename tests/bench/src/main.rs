@@ -18,6 +18,7 @@
 //! $B types $S --commands zadd,xread --size small --rounds 3 --seconds 0.5    # some of them
 //! $B latency $S                    # p50, p99, p99.9 at half of saturation
 //! $B memory $S                     # bytes per key, and per idle connection
+//! $B memory-types $S               # bytes per element of big collections, per small hash
 //! $B empty $S                      # an empty server's memory, time until it answers
 //! $B scan $S                       # CPU time of SCAN
 //! $B expiry $S                     # delay of `expired` events; expired memory coming back
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
         Scenario::Types(args) => scenario::types::run(args, &mut report),
         Scenario::Latency(args) => scenario::latency::run(args, &mut report),
         Scenario::Memory(args) => scenario::memory::run(args, &mut report),
+        Scenario::MemoryTypes(args) => scenario::memory_types::run(args, &mut report),
         Scenario::Empty(args) => scenario::empty::run(args, &mut report),
         Scenario::Scan(args) => scenario::scan::run(args, &mut report),
         Scenario::Expiry(args) => scenario::expiry::run(args, &mut report),

@@ -8,6 +8,7 @@ pub(crate) mod expiry;
 pub(crate) mod fragmentation;
 pub(crate) mod latency;
 pub(crate) mod memory;
+pub(crate) mod memory_types;
 pub(crate) mod one_tag;
 pub(crate) mod run;
 pub(crate) mod scaling;

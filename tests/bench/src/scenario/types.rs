@@ -214,7 +214,7 @@ fn build(server: &Server, cell: &TypesCell) -> Result<()> {
     batch.client().command("FLUSHALL")?;
     let filled = cell.workload.filled(cell.size);
     let keys = keys(cell)?;
-    filled.of.build(&mut batch, &keys, filled.elements)
+    filled.of.build(&mut batch, &keys, 0..filled.elements)
 }
 
 /// Sends one request and looks at its answer.
