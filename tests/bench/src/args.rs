@@ -7,8 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::keys::KeyOrder;
 use crate::scenario::{
     compare::CompareArgs, empty::EmptyArgs, expiry::ExpiryArgs, fragmentation::FragmentationArgs,
-    latency::LatencyArgs, memory::MemoryArgs, memory_types::MemoryTypesArgs, one_tag::OneTagArgs,
-    run::RunArgs, scaling::ScalingArgs, scan::ScanArgs, types::TypesArgs,
+    latency::LatencyArgs, memory::MemoryArgs, memory_types::MemoryTypesArgs,
+    neighbours::NeighboursArgs, one_tag::OneTagArgs, run::RunArgs, scaling::ScalingArgs,
+    scan::ScanArgs, types::TypesArgs,
 };
 use crate::servers::ServerProgram;
 
@@ -34,6 +35,8 @@ pub(crate) enum Scenario {
     Types(TypesArgs),
     /// Latency at half of saturation.
     Latency(LatencyArgs),
+    /// Latency of small keys beside operations on collections of a million elements.
+    Neighbours(NeighboursArgs),
     /// Memory per key, and per idle connection.
     Memory(MemoryArgs),
     /// Memory per element of big collections, and per small hash.

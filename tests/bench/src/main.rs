@@ -17,6 +17,8 @@
 //! $B types $S                      # CPU per command of the data types: about 15 minutes
 //! $B types $S --commands zadd,xread --size small --rounds 3 --seconds 0.5    # some of them
 //! $B latency $S                    # p50, p99, p99.9 at half of saturation
+//! $B neighbours $S                 # latency beside operations on 1 M elements: about 20 minutes
+//! $B neighbours $S --commands none,del,zrange --rounds 1     # some of them
 //! $B memory $S                     # bytes per key, and per idle connection
 //! $B memory-types $S               # bytes per element of big collections, per small hash
 //! $B empty $S                      # an empty server's memory, time until it answers
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         Scenario::Compare(args) => scenario::compare::run(args, &mut report),
         Scenario::Types(args) => scenario::types::run(args, &mut report),
         Scenario::Latency(args) => scenario::latency::run(args, &mut report),
+        Scenario::Neighbours(args) => scenario::neighbours::run(args, &mut report),
         Scenario::Memory(args) => scenario::memory::run(args, &mut report),
         Scenario::MemoryTypes(args) => scenario::memory_types::run(args, &mut report),
         Scenario::Empty(args) => scenario::empty::run(args, &mut report),

@@ -9,6 +9,8 @@ pub(crate) mod fragmentation;
 pub(crate) mod latency;
 pub(crate) mod memory;
 pub(crate) mod memory_types;
+pub(crate) mod neighbours;
+mod neighbours_cases;
 pub(crate) mod one_tag;
 pub(crate) mod run;
 pub(crate) mod scaling;
