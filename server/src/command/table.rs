@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
-use super::{Args, Command, admin, bitmap, connection, key, keyspace, pubsub, string, transaction};
+use super::{
+    Args, Command, admin, bitmap, connection, hyperloglog, key, keyspace, list, pubsub, string,
+    transaction,
+};
 
 /// A group of commands, as `COMMAND DOCS` and ACL categories know it.
 pub(crate) struct Group {
@@ -21,6 +24,14 @@ pub(crate) const GROUPS: &[Group] = &[
     Group {
         name: "bitmap",
         commands: bitmap::COMMANDS,
+    },
+    Group {
+        name: "list",
+        commands: list::COMMANDS,
+    },
+    Group {
+        name: "hyperloglog",
+        commands: hyperloglog::COMMANDS,
     },
     Group {
         name: "generic",

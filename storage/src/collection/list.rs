@@ -10,6 +10,7 @@ use super::{CollectionRemains, assert_fits};
 
 mod ends;
 mod node;
+mod packed;
 mod search;
 #[cfg(test)]
 mod tests;

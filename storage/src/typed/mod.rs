@@ -14,9 +14,11 @@ use crate::listpack::{Listpack, ListpackBuf};
 use crate::value::ValueType;
 
 mod limits;
+mod list;
 mod records;
 
 pub use limits::{Limits, PackedLimit};
+pub use list::{End, ListEdit, ListRef, ListSpan};
 
 /// How a small collection is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,8 @@ mod argument;
 mod bitmap;
 mod connection;
 mod generic;
+mod hyperloglog;
+mod list;
 mod pubsub;
 mod server;
 mod string;
@@ -105,6 +107,8 @@ impl Doc {
 const GROUPS: &[&[Doc]] = &[
     string::DOCS,
     bitmap::DOCS,
+    list::DOCS,
+    hyperloglog::DOCS,
     generic::DOCS,
     pubsub::DOCS,
     transactions::DOCS,

@@ -70,6 +70,15 @@ impl Default for Content {
 }
 
 impl ListNode {
+    /// A node of what is in `pack`.
+    pub(super) fn of_pack(pack: ListpackBuf, limit: NodeLimit) -> Self {
+        Self {
+            content: Content::Packed(pack),
+            limit,
+            latest: usize::MAX,
+        }
+    }
+
     /// The elements, unless it is a single large one.
     pub(super) fn packed(&self) -> Option<Listpack<'_>> {
         match &self.content {
