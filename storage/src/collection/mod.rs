@@ -6,6 +6,7 @@ pub mod list;
 pub mod ranked;
 mod records;
 mod room;
+pub mod stream;
 
 use crate::tree::Remains;
 use crate::value::ValueType;
@@ -13,6 +14,7 @@ use crate::value::ValueType;
 use fields::{FieldTree, Fields};
 use list::{ListNode, ListTree};
 use ranked::{Ranked, RankedTree, Scores};
+use stream::{Stream, StreamRemains};
 
 /// A big collection of any type. A clone is a pin; see [`crate::tree`].
 #[derive(Clone)]
@@ -25,6 +27,8 @@ pub enum Collection {
     SortedSet(RankedTree),
     /// Elements in the order of the commands.
     List(ListTree),
+    /// Entries with IDs, and groups of consumers.
+    Stream(Box<Stream>),
 }
 
 impl Collection {
@@ -53,10 +57,11 @@ impl Collection {
             Collection::Set(fields) | Collection::Hash(fields) => fields.len(),
             Collection::SortedSet(ranked) => ranked.len(),
             Collection::List(list) => list.len(),
+            Collection::Stream(stream) => stream.len(),
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are none. Only a stream is still a value then.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -67,6 +72,7 @@ impl Collection {
             Collection::Set(fields) | Collection::Hash(fields) => fields.memory_bytes(),
             Collection::SortedSet(ranked) => ranked.memory_bytes(),
             Collection::List(list) => list.memory_bytes(),
+            Collection::Stream(stream) => stream.memory_bytes(),
         }
     }
 
@@ -81,6 +87,7 @@ impl Collection {
                 CollectionRemains::Ranked(Remains::of(ranked), Remains::of(scores))
             }
             Collection::List(list) => CollectionRemains::List(Remains::of(list.into_tree())),
+            Collection::Stream(stream) => CollectionRemains::Stream(StreamRemains::of(stream)),
         }
     }
 }
@@ -93,6 +100,8 @@ pub enum CollectionRemains {
     Ranked(Remains<Ranked>, Remains<Scores>),
     /// Of a list, or what was cut out of one.
     List(Remains<ListNode>),
+    /// Of a stream, or what was cut out of one.
+    Stream(StreamRemains),
 }
 
 impl CollectionRemains {
@@ -104,6 +113,7 @@ impl CollectionRemains {
                 ranked.memory_bytes() + scores.memory_bytes()
             }
             CollectionRemains::List(list) => list.memory_bytes(),
+            CollectionRemains::Stream(stream) => stream.memory_bytes(),
         }
     }
 
@@ -116,6 +126,7 @@ impl CollectionRemains {
                 freed + scores.free_some(nodes - freed)
             }
             CollectionRemains::List(list) => list.free_some(nodes),
+            CollectionRemains::Stream(stream) => stream.free_some(nodes),
         }
     }
 
