@@ -39,6 +39,7 @@ impl Collection {
             Collection::Hash(_) => ValueType::Hash,
             Collection::SortedSet(_) => ValueType::SortedSet,
             Collection::List(_) => ValueType::List,
+            Collection::Stream(_) => ValueType::Stream,
         }
     }
 
@@ -48,6 +49,7 @@ impl Collection {
             Collection::Set(_) | Collection::Hash(_) => "hashtable",
             Collection::SortedSet(_) => "skiplist",
             Collection::List(_) => "quicklist",
+            Collection::Stream(_) => "stream",
         }
     }
 

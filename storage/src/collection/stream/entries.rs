@@ -106,6 +106,11 @@ impl Entries {
         self.added
     }
 
+    /// All entries.
+    pub fn iter(&self) -> Range<'_> {
+        self.range(StreamId::MIN, StreamId::MAX)
+    }
+
     /// The entries from `first` to `last`.
     pub fn range(&self, first: StreamId, last: StreamId) -> Range<'_> {
         Range::new(&self.tree, self.node_of(first), first, last)
