@@ -345,5 +345,6 @@ pub(crate) fn nothing_of(value_type: ValueType) -> Result<Content<'static>, Stor
         ValueType::Set => Content::Packed(Packed::Intset(IntsetBuf::new())),
         ValueType::Hash => Content::Packed(Packed::Hash(ListpackBuf::new())),
         ValueType::SortedSet => Content::Packed(Packed::SortedSet(ListpackBuf::new())),
+        ValueType::Stream => Collection::Stream(Box::default()).into(),
     })
 }
