@@ -2,6 +2,7 @@
 
 import os
 import random
+import select
 import signal
 import socket
 import subprocess
@@ -22,11 +23,18 @@ def nuthatch_binary():
 
 
 def reference_binary():
-    """The Redis server of Debian's redis-tools.
+    """What `NUTHATCH_REFERENCE` names, else what `reference 7.2` has put into target/conformance, else the Redis server
+    of Debian's redis-tools.
 
     The package redis-server adds only a service and a link to redis-check-rdb, which is the server when it is called
     by that name.
     """
+    objects = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
+    newer = os.path.join(objects, "conformance", "reference-7.2", "redis-server-7.2")
+    if binary := os.environ.get("NUTHATCH_REFERENCE"):
+        return binary
+    if os.access(newer, os.X_OK):
+        return newer
     for folder in os.environ.get("PATH", "/usr/bin").split(os.pathsep):
         for name in ("redis-server", "redis-check-rdb"):
             path = os.path.join(folder, name)
@@ -50,7 +58,13 @@ class Server:
             command += ["--enable-protected-configs", "yes", *options]
             with open(self.log_path, "wb") as log:
                 self.process = subprocess.Popen(
-                    command, executable=binary, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                    command,
+                    executable=binary,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    # SORT ALPHA goes by the language.
+                    env={**os.environ, "LC_ALL": "C"},
                 )
             if self._is_ready():
                 return
@@ -132,6 +146,16 @@ class Connection:
     def call(self, *arguments):
         self.send(request(arguments))
         return self.read()
+
+    def calls(self, requests):
+        """Many at once."""
+        requests = [list(arguments) for arguments in requests]
+        self.send(b"".join(request(arguments) for arguments in requests))
+        return [self.read() for _ in requests]
+
+    def has_input(self, seconds=0):
+        """Whether something is to be read, the end included, or comes in time."""
+        return self.closed or self.position < len(self.input) or bool(select.select([self.socket], [], [], seconds)[0])
 
     def send(self, data):
         try:
