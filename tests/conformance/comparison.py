@@ -25,9 +25,12 @@ WHOLE_VALUE = {
 class Differences:
     """differences.toml: where a reference of some version and Nuthatch mean to differ."""
 
-    def __init__(self, version):
-        with open(os.path.join(FOLDER, "differences.toml"), "rb") as file:
-            tables = tomllib.load(file)
+    def __init__(self, version, *more):
+        tables = {"known": [], "avoided": [], "ignored": []}
+        for path in (os.path.join(FOLDER, "differences.toml"), *more):
+            with open(path, "rb") as file:
+                for name, rows in tomllib.load(file).items():
+                    tables[name] += rows
         self.known = [Known(table) for table in tables["known"] if applies(table, version)]
         self.avoided = [pattern(table["request"]) for table in tables["avoided"] if applies(table, version)]
         self.ignored = [pattern(table["event"]) for table in tables["ignored"] if applies(table, version)]

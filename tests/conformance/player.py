@@ -32,11 +32,11 @@ class Difference(Exception):
 
 
 class Player:
-    def __init__(self, reference, ours, version, trace=False):
+    def __init__(self, reference, ours, version, *more_differences, trace=False):
         self.servers = (reference, ours)
         self.reference_version = reference.version()
         self.version = min(version, self.reference_version)
-        self.differences = Differences(self.reference_version)
+        self.differences = Differences(self.reference_version, *more_differences)
         self.trace = trace
         self.admin = [Connection(server.port) for server in self.servers]
         for admin in self.admin:
