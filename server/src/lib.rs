@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 mod apply;
+mod blocking;
 pub mod cli;
 mod clock;
 mod command;

@@ -38,7 +38,7 @@ enum Spliced {
 
 /// The rest of a long reply: elements that are written piece by piece, as the client takes them, from a pinned
 /// collection.
-pub(crate) trait ReplySource: Debug {
+pub(crate) trait ReplySource: Debug + Send {
     /// Writes the next elements, each whole, until they are `bytes` bytes or more; whether some are left.
     fn write_some(&mut self, reply: &mut Reply<'_>, bytes: usize) -> bool;
 }

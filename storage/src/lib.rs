@@ -7,6 +7,7 @@
 pub mod big_string;
 pub mod bitfield;
 pub mod bits;
+pub mod blocking;
 pub mod collection;
 mod digest;
 mod entry;

@@ -6,6 +6,7 @@ use storage::big_string::BigString;
 use storage::collection::Collection;
 use storage::{BIG_STRING_MIN_BYTES, DbIndex, Key, NewValue, PinnedCollection, Unit, UnixMillis};
 
+use crate::blocking::Wait;
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::notify::{EventClass, Events};
@@ -72,6 +73,8 @@ pub(crate) struct After {
     pub(crate) actions: Vec<Action>,
     /// A long command's remaining work, see [`Slices`].
     pub(crate) slices: Option<Box<dyn Slices>>,
+    /// The command waits, until this moment at the latest (Unix milliseconds); see [`Context::block`].
+    pub(crate) wait: Option<(Wait, Option<i64>)>,
 }
 
 /// A long command's work, cut into slices of at most about 100 µs each, run without any unit held
