@@ -4,6 +4,8 @@
 //! before it is added and without what the listpack keeps beside it, as Redis does. It goes back into one when what takes
 //! elements away has left a single node, half full at most.
 
+use std::ops::ControlFlow;
+
 use crate::collection::Collection;
 use crate::collection::list::{ListTree, NodeLimit};
 use crate::hash::Key;
@@ -73,6 +75,14 @@ impl<'a> ListRef<'a> {
         }
     }
 
+    /// Another handle on a big one, to be pinned.
+    pub fn to_collection(self) -> Option<Collection> {
+        match self {
+            ListRef::Packed(_) => None,
+            ListRef::Big(list) => Some(Collection::List(list.clone())),
+        }
+    }
+
     /// Shows `visit` up to `count` elements from number `from` on.
     #[inline]
     pub fn each(self, from: u64, count: u64, visit: impl FnMut(Value<'a>)) {
@@ -99,6 +109,43 @@ impl<'a> ListRef<'a> {
             }
             ListRef::Big(list) => list.iter_back_from(from).take(count).for_each(visit),
         }
+    }
+
+    /// Shows `visit` up to `count` elements from number `from` on, or backwards if they are told from the right, until it
+    /// says that it has enough.
+    pub fn each_while(
+        self,
+        from: u64,
+        direction: End,
+        count: u64,
+        mut visit: impl FnMut(Value<'a>) -> bool,
+    ) {
+        let visit = |element| {
+            if visit(element) {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        };
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let _ = match (self, direction) {
+            (ListRef::Packed(pack), End::Left) => {
+                let first = usize::try_from(from).ok().and_then(|from| pack.seek(from));
+                let elements = first.map(|first| pack.iter_from(first));
+                elements.into_iter().flatten().take(count).try_for_each(visit)
+            }
+            (ListRef::Packed(pack), End::Right) => {
+                let behind = (pack.len() as u64).saturating_sub(from.saturating_add(1));
+                let mut elements = pack.iter().rev().skip(behind as usize).take(count);
+                elements.try_for_each(visit)
+            }
+            (ListRef::Big(list), End::Left) => {
+                list.iter_from(from).take(count).try_for_each(visit)
+            }
+            (ListRef::Big(list), End::Right) => {
+                list.iter_back_from(from).take(count).try_for_each(visit)
+            }
+        };
     }
 
     /// The numbers of elements that equal `element`, from the left, or from the right with the last number first. Looks
@@ -140,6 +187,16 @@ pub struct ListSpan<'a> {
 }
 
 impl<'a> ListSpan<'a> {
+    /// The list as it still is.
+    pub fn list(&self) -> ListRef<'a> {
+        self.list
+    }
+
+    /// The end at which they are.
+    pub fn end(&self) -> End {
+        self.end
+    }
+
     /// How many there are.
     pub fn len(&self) -> u64 {
         self.count

@@ -1,6 +1,7 @@
 //! List commands.
 
 mod change;
+mod elements;
 mod ends;
 mod mpop;
 mod read;
