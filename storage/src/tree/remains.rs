@@ -12,13 +12,27 @@ pub struct Remains<L: Leaf> {
     memory_bytes: usize,
 }
 
+impl<L: Leaf> Default for Remains<L> {
+    fn default() -> Self {
+        Self {
+            nodes: Vec::new(),
+            memory_bytes: 0,
+        }
+    }
+}
+
 impl<L: Leaf> Remains<L> {
     /// Those of `tree`.
     pub fn of(tree: Tree<L>) -> Self {
-        Self {
-            memory_bytes: tree.memory_bytes(),
-            nodes: tree.root.into_iter().collect(),
-        }
+        let mut remains = Self::default();
+        remains.add(tree);
+        remains
+    }
+
+    /// Adds those of another tree.
+    pub fn add(&mut self, tree: Tree<L>) {
+        self.memory_bytes += tree.memory_bytes();
+        self.nodes.extend(tree.root);
     }
 
     /// What is left of [`Tree::memory_bytes`].

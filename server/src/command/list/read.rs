@@ -2,8 +2,8 @@
 
 use storage::typed::{End, ListRef};
 
-use super::{index_of, integer, selected};
 use super::elements::Elements;
+use super::{index_of, integer, selected};
 use crate::command::{Args, CommandError, CommandResult, Context};
 
 /// `LLEN key`: how many elements there are.
