@@ -292,6 +292,23 @@ impl<'e, 'a> ListEdit<'e, 'a> {
         self.shrink();
     }
 
+    /// Moves the element at one end to the same end or the other, and returns it; `None` if there is none.
+    fn rotate(&mut self, from: End, to: End) -> Option<Vec<u8>> {
+        let list = self.list();
+        if list.is_empty() {
+            return None;
+        }
+        let first = match from {
+            End::Left => 0,
+            End::Right => list.len() - 1,
+        };
+        let element = self.span(from, 1).to_vec();
+        self.remove(first, 1);
+        self.push(to, std::iter::once(&element[..]));
+        self.shrink();
+        Some(element)
+    }
+
     /// Puts `element` in the place of number `index`, which is there.
     pub fn set(&mut self, index: u64, element: &[u8]) {
         self.grow(std::iter::once(element));
@@ -518,28 +535,34 @@ impl Unit<'_> {
         }))
     }
 
-    /// Moves the element at one end of the list at `key` to the same end or the other, and returns it. `None`: there is
-    /// no list.
+    /// Moves the element at the end `from` of one list to the end `to` of another, or of the same; returns it and whether
+    /// the first list has gone with it. `None`: there is no list to take it from. It counts as one change.
     ///
     /// # Errors
-    /// `WrongType` when `key` holds something else.
-    pub fn rotate_list(
+    /// `WrongType` when one of both keys holds something else; nothing has happened then.
+    pub fn move_element(
         &mut self,
         db: DbIndex,
-        key: &Key<'_>,
-        from: End,
-        to: End,
+        (source, from): (&Key<'_>, End),
+        (destination, to): (&Key<'_>, End),
         limits: &Limits,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        let outcome = self.edit_list(db, key, limits, |list| {
-            if list.list().is_empty() {
-                return None;
-            }
-            let element = list.span(from, 1).to_vec();
-            list.pop(from, 1);
-            list.push(to, std::iter::once(&element[..]));
-            Some(element)
-        })?;
-        Ok(outcome.result)
+    ) -> Result<Option<(Vec<u8>, bool)>, StoreError> {
+        if source.bytes == destination.bytes {
+            let moved = self.edit_list(db, source, limits, |list| list.rotate(from, to))?;
+            return Ok(moved.result.map(|element| (element, false)));
+        }
+        if let Err(error) = self.list_to_change(db, destination).map(|_| ()) {
+            // Without a source the destination does not matter.
+            let source = self.list_to_change(db, source)?;
+            return source.map_or(Ok(None), |_| Err(error));
+        }
+        let popped = self.pop_list(db, source, from, 1, limits, |span| span.to_vec())?;
+        let Some(popped) = popped else {
+            return Ok(None);
+        };
+        let element = std::iter::once(&popped.result[..]);
+        self.push_list(db, destination, to, element, true, limits)?;
+        self.tally.dirty -= 1;
+        Ok(Some((popped.result, popped.is_gone)))
     }
 }
