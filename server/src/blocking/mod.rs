@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use protocol::Version;
 use storage::blocking::Blocked;
 use storage::waiters::{Serve, Waiter};
-use storage::{DbIndex, Key, Unit};
+use storage::{DbIndex, Key, Unit, ValueType};
 
 use crate::command::{CommandResult, Context};
 use crate::output::Output;
@@ -35,6 +35,25 @@ pub(crate) trait Operation: Debug + Send + Sync {
     /// The reply when time is up.
     fn time_out(&self, reply: &mut Output<'_>) {
         reply.null_array();
+    }
+
+    /// The reply inside `EXEC`, where nothing waits.
+    fn no_wait(&self, reply: &mut Output<'_>) {
+        self.time_out(reply);
+    }
+}
+
+/// What a key of type `wanted` says to [`Operation::can_serve`].
+pub(crate) fn serve_type(
+    unit: &mut Unit<'_>,
+    db: DbIndex,
+    key: &Key<'_>,
+    wanted: ValueType,
+) -> Serve {
+    match unit.peek(db, key) {
+        None => Serve::Nobody,
+        Some(entry) if entry.value_type() == wanted => Serve::Now,
+        Some(_) => Serve::NotThisOne,
     }
 }
 
@@ -86,6 +105,36 @@ pub(crate) fn unblock(wait: &Waiter<Blocked>, how: Unblock) -> bool {
 }
 
 impl Context<'_, '_> {
+    /// Does `operation` with the first of `keys` that is there; if none is, the client waits until one comes, as in
+    /// [`Context::block`].
+    ///
+    /// # Errors
+    /// `WrongType` if a key ahead of the first one of type `wanted` holds something else, and what the operation
+    /// refuses.
+    pub(crate) fn serve_or_wait(
+        &mut self,
+        keys: &[Key<'_>],
+        also_locked: &[Key<'_>],
+        deadline_ms: Option<i64>,
+        wanted: ValueType,
+        operation: impl Operation + 'static,
+    ) -> CommandResult {
+        let db = self.session.db;
+        for key in keys {
+            let found = self.unit.collection_to_change(db, key, wanted)?.is_some();
+            // What is promised to another is not there.
+            if found && !self.unit.is_promised(db, key) {
+                return operation.serve(self, key);
+            }
+        }
+        if self.in_exec {
+            operation.no_wait(&mut self.reply);
+        } else {
+            self.block(keys, also_locked, deadline_ms, operation);
+        }
+        Ok(())
+    }
+
     /// Has the client wait until `operation` can be done with one of `keys`, or until `deadline_ms` (Unix milliseconds;
     /// `None`: for ever). The command writes no reply then. `also_locked` are keys that serving needs beside the one that
     /// became ready. Not inside `EXEC`, where nothing waits.

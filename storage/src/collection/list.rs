@@ -6,7 +6,7 @@
 use crate::listpack::Value;
 use crate::tree::{Leaf, Remains, Spot, Tree};
 
-use super::CollectionRemains;
+use super::{CollectionRemains, assert_fits};
 
 mod ends;
 mod node;
@@ -63,7 +63,7 @@ impl ListTree {
     /// Adds an element with `index` others before it.
     ///
     /// # Panics
-    /// If there are fewer.
+    /// If there are fewer, or the element is longer than [`super::PART_BYTES_MAX`].
     pub fn insert(&mut self, index: u64, element: &[u8]) {
         assert!(index <= self.len(), "elements stand side by side");
         if !self.limit.is_large(element)
@@ -97,9 +97,10 @@ impl ListTree {
     /// Puts another element in the place of one that is there.
     ///
     /// # Panics
-    /// If there is none.
+    /// If there is none, or the other is longer than [`super::PART_BYTES_MAX`].
     pub fn replace(&mut self, index: u64, element: &[u8]) {
         assert!(index < self.len(), "there is an element to replace");
+        assert_fits(element);
         let spot = self.tree.spot(index).expect("there is one");
         if self.tree.leaf(&spot.path).takes(element) {
             self.tree

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use crate::tree::{First, Leaf, Path, Spot, Tree};
 
+use super::assert_fits;
 use super::fields::ElementHash;
 
 mod build;
@@ -68,9 +69,10 @@ impl RankedTree {
     /// a zero keeps its sign, as in Redis.
     ///
     /// # Panics
-    /// If the score is NaN.
+    /// If the score is NaN, or the member longer than [`super::PART_BYTES_MAX`].
     pub fn set(&mut self, hash: ElementHash, member: &[u8], score: f64) -> Option<f64> {
         assert!(!score.is_nan(), "scores have an order");
+        assert_fits(member);
         let Some((known, spot)) = self.look_up(hash, member) else {
             scores::add(&mut self.scores, hash, score);
             self.add(member, score);

@@ -67,6 +67,11 @@ impl ListpackBuf {
         self.bytes.shrink_to_fit();
     }
 
+    /// Gives back room, if there is more than for `bytes` bytes in all.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        self.bytes.shrink_to(bytes);
+    }
+
     /// Removes all elements and keeps the room.
     pub fn clear(&mut self) {
         self.replace_all(&EMPTY);

@@ -21,7 +21,7 @@ use smallvec::SmallVec;
 
 pub use node::First;
 use node::{Inner, Node};
-pub use remains::Remains;
+pub use remains::{PIECE_BYTES, Remains};
 
 /// A run of neighbouring elements.
 pub trait Leaf: Clone + Default {
@@ -54,6 +54,12 @@ pub trait Leaf: Clone + Default {
 
     /// Moves out the elements from number `at` on; neither part is empty.
     fn split_off(&mut self, at: usize) -> Self;
+
+    /// Frees one of the elements that are allocated each on its own, if there are any; whether there was one. Nothing but
+    /// [`Leaf::memory_bytes`] is asked of the leaf afterwards.
+    fn free_large(&mut self) -> bool {
+        false
+    }
 
     /// Whether it has become so small that its elements should lie with a neighbour's.
     fn is_sparse(&self) -> bool;

@@ -1,12 +1,71 @@
 //! List commands.
 
 use super::Doc;
-use super::argument::{Argument, integer, key, one_of, string, token};
+use super::argument::{Argument, double, integer, key, one_of, string, token};
 
 const SIDES: &[Argument] = &[token("left", "LEFT"), token("right", "RIGHT")];
 const ELEMENT: Argument = string("element");
 
+/// How long a command waits.
+const TIMEOUT: Argument = double("timeout");
+
 pub(super) const DOCS: &[Doc] = &[
+    Doc::new(
+        "blmove",
+        "6.2.0",
+        "O(1)",
+        "Moves an element from one list to another and returns it. Waits for an element if there is none. Deletes the list if it was its last one.",
+    )
+    .categories(&["@list"])
+    .arguments(&[
+        key("source", 0),
+        key("destination", 1),
+        one_of("wherefrom", SIDES),
+        one_of("whereto", SIDES),
+        TIMEOUT,
+    ]),
+    Doc::new(
+        "blmpop",
+        "7.0.0",
+        "O(N+M) where N is the number of keys and M the number of elements returned",
+        "Removes elements from the first of several lists and returns them. Waits for a list if there is none.",
+    )
+    .categories(&["@list"])
+    .arguments(&[
+        TIMEOUT,
+        integer("numkeys"),
+        key("key", 0).multiple(),
+        one_of("where", SIDES),
+        integer("count").after("COUNT").optional(),
+    ]),
+    Doc::new(
+        "blpop",
+        "2.0.0",
+        "O(N) where N is the number of keys",
+        "Removes the first element of a list and returns it. Waits for an element if there is none. Deletes the list if it was its last one.",
+    )
+    .categories(&["@list"])
+    .history(&[("6.0.0", "The timeout may be a fraction of a second.")])
+    .arguments(&[key("key", 0).multiple(), TIMEOUT]),
+    Doc::new(
+        "brpop",
+        "2.0.0",
+        "O(N) where N is the number of keys",
+        "Removes the last element of a list and returns it. Waits for an element if there is none. Deletes the list if it was its last one.",
+    )
+    .categories(&["@list"])
+    .history(&[("6.0.0", "The timeout may be a fraction of a second.")])
+    .arguments(&[key("key", 0).multiple(), TIMEOUT]),
+    Doc::new(
+        "brpoplpush",
+        "2.2.0",
+        "O(1)",
+        "Moves the last element of a list to the front of another one and returns it. Waits for an element if there is none.",
+    )
+    .categories(&["@list"])
+    .history(&[("6.0.0", "The timeout may be a fraction of a second.")])
+    .deprecated("6.2.0", "`BLMOVE` with the `RIGHT` and `LEFT` arguments")
+    .arguments(&[key("source", 0), key("destination", 1), TIMEOUT]),
     Doc::new(
         "lindex",
         "1.0.0",

@@ -1,5 +1,6 @@
 //! List commands.
 
+mod blocking;
 mod change;
 mod elements;
 mod ends;
@@ -10,7 +11,7 @@ mod relocate;
 use storage::typed::End;
 
 use super::Arity::{AtLeast, Exactly};
-use super::KeySpec::{All, NumKeys, One};
+use super::KeySpec::{All, NumKeys, One, Range};
 use super::{Args, Command, CommandError, Flags, KeyAccess, KeySpec};
 
 const READ: Flags = Flags::READ;
@@ -27,8 +28,49 @@ const INSERT: KeyAccess = KeyAccess(&["RW", "insert"]);
 const DELETE: KeyAccess = KeyAccess(&["RW", "delete"]);
 
 const FROM_TO: KeySpec = All(&[One(1), One(2)]);
+/// The keys of commands whose last argument is a timeout.
+const ALL_BUT_LAST: KeySpec = Range {
+    first: 1,
+    last: -2,
+    step: 1,
+};
+
+/// They wait for a list.
+const WAIT: Flags = Flags::WRITE.and(Flags::BLOCKING);
 
 pub(crate) const COMMANDS: &[Command] = &[
+    Command::new(
+        "BLMOVE",
+        Exactly(6),
+        FROM_TO,
+        WAIT.and(PUSH),
+        blocking::blmove,
+    )
+    .with_access(&[KeyAccess::TAKEN, INSERT]),
+    Command::new(
+        "BLMPOP",
+        AtLeast(5),
+        NumKeys {
+            at: 2,
+            first: 3,
+            step: 1,
+        },
+        WAIT.and(Flags::MOVABLE_KEYS),
+        blocking::blmpop,
+    )
+    .with_access(&[KeyAccess::TAKEN]),
+    Command::new("BLPOP", AtLeast(3), ALL_BUT_LAST, WAIT, blocking::blpop)
+        .with_access(&[KeyAccess::TAKEN]),
+    Command::new("BRPOP", AtLeast(3), ALL_BUT_LAST, WAIT, blocking::brpop)
+        .with_access(&[KeyAccess::TAKEN]),
+    Command::new(
+        "BRPOPLPUSH",
+        Exactly(4),
+        FROM_TO,
+        WAIT.and(PUSH),
+        blocking::brpoplpush,
+    )
+    .with_access(&[KeyAccess::TAKEN, INSERT]),
     Command::new("LINDEX", Exactly(3), One(1), READ, read::lindex),
     Command::new("LINSERT", Exactly(5), One(1), PUSH, change::linsert).with_access(&[INSERT]),
     Command::new("LLEN", Exactly(2), One(1), FAST_READ, read::llen)

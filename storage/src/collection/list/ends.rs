@@ -7,6 +7,9 @@ use super::{ListNode, ListTree};
 
 impl ListTree {
     /// Adds an element behind the last one.
+    ///
+    /// # Panics
+    /// If it is longer than [`PART_BYTES_MAX`](crate::collection::PART_BYTES_MAX).
     pub fn push_back(&mut self, element: &[u8]) {
         if !self.limit.is_large(element) && self.tree.last().is_some_and(ListNode::is_packed) {
             self.tree.update_last(|node| node.push_back(element));
@@ -16,6 +19,9 @@ impl ListTree {
     }
 
     /// Adds an element before the first one.
+    ///
+    /// # Panics
+    /// If it is longer than [`PART_BYTES_MAX`](crate::collection::PART_BYTES_MAX).
     pub fn push_front(&mut self, element: &[u8]) {
         if !self.limit.is_large(element) && self.tree.first().is_some_and(ListNode::is_packed) {
             self.tree.update_first(|node| node.insert(0, element));

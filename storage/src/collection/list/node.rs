@@ -5,6 +5,9 @@ use std::sync::Arc;
 use crate::listpack::{self, Listpack, ListpackBuf, Value};
 use crate::tree::Leaf;
 
+use super::super::assert_fits;
+use super::super::room::room_to_keep;
+
 /// Most bytes of a node whose setting is a number of elements.
 const BYTES_MAX: usize = 8 * 1024;
 /// Most elements of a node: a listpack knows how many it has.
@@ -67,6 +70,15 @@ impl Default for Content {
 }
 
 impl ListNode {
+    /// A node of what is in `pack`.
+    pub(super) fn of_pack(pack: ListpackBuf, limit: NodeLimit) -> Self {
+        Self {
+            content: Content::Packed(pack),
+            limit,
+            latest: usize::MAX,
+        }
+    }
+
     /// The elements, unless it is a single large one.
     pub(super) fn packed(&self) -> Option<Listpack<'_>> {
         match &self.content {
@@ -97,7 +109,11 @@ impl ListNode {
     }
 
     /// A node of one element.
+    ///
+    /// # Panics
+    /// If the element is longer than [`PART_BYTES_MAX`](crate::collection::PART_BYTES_MAX).
     pub(super) fn of(element: &[u8], limit: NodeLimit) -> Self {
+        assert_fits(element);
         let content = if limit.is_large(element) {
             Content::Large(element.into())
         } else {
@@ -150,6 +166,7 @@ impl ListNode {
             }
             Content::Large(_) => self.content = Content::default(),
         }
+        self.give_back_room();
     }
 
     /// The last element.
@@ -169,6 +186,7 @@ impl ListNode {
             Content::Packed(pack) => pack.remove_range(at, count),
             Content::Large(_) => self.content = Content::default(),
         }
+        self.give_back_room();
     }
 
     /// Puts another element in the place of one. Only if both are large, or neither is: see [`ListNode::takes`].
@@ -177,6 +195,7 @@ impl ListNode {
             Content::Packed(pack) => {
                 let position = pack.as_listpack().seek(at);
                 pack.replace(position.expect("there is an element to replace"), element);
+                self.give_back_room();
                 // Should this be too much, both halves have room.
                 self.latest = usize::MAX;
             }
@@ -221,6 +240,7 @@ impl ListNode {
                     going -= usize::from(goes);
                     !goes
                 });
+                self.give_back_room();
                 removed
             }
             Content::Large(element) => {
@@ -230,6 +250,14 @@ impl ListNode {
                 }
                 removed
             }
+        }
+    }
+
+    fn give_back_room(&mut self) {
+        if let Content::Packed(pack) = &mut self.content
+            && let Some(room) = room_to_keep(pack.as_listpack().byte_len(), pack.capacity())
+        {
+            pack.shrink_to(room);
         }
     }
 

@@ -286,6 +286,29 @@ fn what_is_trimmed_comes_back_to_be_freed() {
 }
 
 #[test]
+fn a_node_gives_back_its_room() {
+    for front in [false, true] {
+        let mut list = ListTree::default();
+        (0..400).for_each(|n| list.push_back(format!("element:{n:08}").as_bytes()));
+        assert_eq!(list.tree.leaves().count(), 1);
+        for left in (1..400).rev() {
+            let popped = if front {
+                list.pop_front(|_| ())
+            } else {
+                list.pop_back(|_| ())
+            };
+            assert!(popped.is_some());
+            let bound = 400 + left * 18 * 2;
+            assert!(
+                list.memory_bytes() < bound,
+                "{left}: {}",
+                list.memory_bytes()
+            );
+        }
+    }
+}
+
+#[test]
 fn removing_none_removes_none() {
     let mut list = ListTree::default();
     list.insert(0, &[b'x'; 10_000]);

@@ -3,18 +3,21 @@
 use crate::tree::{Leaf, Tree};
 
 use super::leaf::{Ranked, by_score};
-use super::{ElementHash, RankedTree, scores};
+use super::{ElementHash, RankedTree, assert_fits, scores};
 
 impl<'a> FromIterator<(ElementHash, &'a [u8], f64)> for RankedTree {
     /// A sorted set of members in any order, each with its hash and score; of several that are the same member the last
     /// one is kept. They are sorted first, which takes 32 bytes for each meanwhile.
     ///
     /// # Panics
-    /// If a score is NaN.
+    /// If a score is NaN, or a member longer than [`PART_BYTES_MAX`](crate::collection::PART_BYTES_MAX).
     fn from_iter<I: IntoIterator<Item = (ElementHash, &'a [u8], f64)>>(members: I) -> Self {
         let mut members: Vec<_> = members.into_iter().collect();
         let is_number = |member: &(ElementHash, &[u8], f64)| !member.2.is_nan();
         assert!(members.iter().all(is_number), "scores have an order");
+        members
+            .iter()
+            .for_each(|(_, member, _)| assert_fits(member));
         keep_last_of_same(&mut members);
         let scores = scores::built(members.iter().map(|&(hash, _, score)| (hash, score)));
         members.sort_unstable_by(|a, b| by_score(a.2, b.2).then_with(|| a.1.cmp(b.1)));

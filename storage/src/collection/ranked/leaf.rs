@@ -6,8 +6,8 @@ use std::ops::Range;
 use crate::tree::Leaf;
 
 use super::super::length;
-use super::super::records::{Place, Records};
-use super::super::room::make_room;
+use super::super::records::{Place, Records, middle};
+use super::super::room::{give_back_room, make_room};
 
 /// Most members of a leaf.
 const MEMBERS_MAX: usize = 128;
@@ -15,6 +15,9 @@ const MEMBERS_MAX: usize = 128;
 const RECORDS_BYTES_MAX: usize = 4096;
 /// A leaf with fewer members is sparse, if they take less than an eighth of what they may.
 const MEMBERS_MIN: usize = 16;
+
+/// What a leaf keeps of a member beside its record.
+const SLOT_BYTES: usize = size_of::<f64>() + size_of::<Place>();
 
 /// A leaf: members with their scores, by score and then by member.
 #[derive(Clone, Default)]
@@ -125,6 +128,8 @@ impl Ranked {
         let bytes = record_bytes(self.member(at).1);
         self.scores.remove(at);
         self.records.forget(self.places.remove(at), bytes);
+        give_back_room(&mut self.scores);
+        give_back_room(&mut self.places);
         if self.records.wants_clearing() {
             *self = self.copy_of(0..self.scores.len());
         }
@@ -140,6 +145,16 @@ impl Ranked {
             self.places[at..=to].rotate_left(1);
         }
         self.scores[to] = score;
+    }
+
+    /// What a member adds to the bytes that a copy of the leaf would copy.
+    fn weight(&self, at: usize) -> usize {
+        let record = if self.places[at].is_large() {
+            0
+        } else {
+            record_bytes(self.member(at).1)
+        };
+        SLOT_BYTES + record
     }
 
     /// Whether it has as many members as a leaf should.
@@ -158,8 +173,12 @@ impl Ranked {
         let mut copy = Self::default();
         copy.scores.reserve_exact(range.len());
         copy.places.reserve_exact(range.len());
-        let share = self.records.live_bytes() * range.len() / self.scores.len().max(1);
-        copy.records.reserve(share);
+        if range.len() == self.scores.len() {
+            copy.records.reserve(self.records.live_bytes());
+        } else {
+            let bytes = |at| self.weight(at) - SLOT_BYTES;
+            copy.records.reserve(range.clone().map(bytes).sum());
+        }
         range.for_each(|at| copy.push_from(self, at));
         copy
     }
@@ -204,7 +223,7 @@ impl Leaf for Ranked {
     fn split(&mut self) -> Option<Self> {
         let len = self.scores.len();
         let is_full = len > MEMBERS_MAX || len > 1 && self.records.live_bytes() > RECORDS_BYTES_MAX;
-        is_full.then(|| self.split_off(len / 2))
+        is_full.then(|| self.split_off(middle((0..len).map(|at| self.weight(at)))))
     }
 
     fn split_off(&mut self, at: usize) -> Self {
@@ -215,6 +234,10 @@ impl Leaf for Ranked {
 
     fn is_sparse(&self) -> bool {
         self.scores.len() < MEMBERS_MIN && self.records.live_bytes() < RECORDS_BYTES_MAX / 8
+    }
+
+    fn free_large(&mut self) -> bool {
+        self.records.free_large()
     }
 
     fn has_room_for(&self, next: &Self) -> bool {

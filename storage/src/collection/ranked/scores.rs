@@ -3,7 +3,7 @@
 use crate::tree::{Leaf, Path, Tree};
 
 use super::super::fields::ElementHash;
-use super::super::room::make_room;
+use super::super::room::{give_back_room, make_room};
 
 /// Most scores of a leaf.
 const SCORES_MAX: usize = 256;
@@ -124,6 +124,7 @@ pub(super) fn remove_at(tree: &mut Tree<Scores>, spot: &ScoreSpot) {
     tree.update(&spot.path, |leaf| {
         leaf.hashes.remove(spot.at);
         leaf.scores.remove(spot.at);
+        leaf.give_back_room();
     });
 }
 
@@ -179,6 +180,12 @@ impl Scores {
         debug_assert!(found.iter().all(|&found| found), "all were there");
         self.hashes.truncate(kept);
         self.scores.truncate(kept);
+        self.give_back_room();
+    }
+
+    fn give_back_room(&mut self) {
+        give_back_room(&mut self.hashes);
+        give_back_room(&mut self.scores);
     }
 }
 
