@@ -12,6 +12,7 @@ use harness::{Block, Dialect, RawClient, Reply, Step, TestServer, Transcript, Va
 const TRANSCRIPTS: &[(&str, &str)] = &[
     ("strings", include_str!("commands/strings.txt")),
     ("bitmaps", include_str!("commands/bitmaps.txt")),
+    ("lists", include_str!("commands/lists.txt")),
     ("keys", include_str!("commands/keys.txt")),
     ("pubsub", include_str!("commands/pubsub.txt")),
     ("transactions", include_str!("commands/transactions.txt")),

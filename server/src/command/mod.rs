@@ -6,6 +6,7 @@
 
 pub(crate) mod args;
 pub(crate) mod context;
+pub(crate) mod cursor;
 pub(crate) mod error;
 pub(crate) mod flags;
 pub(crate) mod keys;
@@ -21,6 +22,7 @@ mod connection;
 mod debug;
 mod docs;
 mod help;
+mod hyperloglog;
 mod info;
 mod key;
 mod keyspace;

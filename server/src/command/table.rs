@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use super::{
-    Args, Command, admin, bitmap, connection, key, keyspace, list, pubsub, string, transaction,
+    Args, Command, admin, bitmap, connection, hyperloglog, key, keyspace, list, pubsub, string,
+    transaction,
 };
 
 /// A group of commands, as `COMMAND DOCS` and ACL categories know it.
@@ -27,6 +28,10 @@ pub(crate) const GROUPS: &[Group] = &[
     Group {
         name: "list",
         commands: list::COMMANDS,
+    },
+    Group {
+        name: "hyperloglog",
+        commands: hyperloglog::COMMANDS,
     },
     Group {
         name: "generic",

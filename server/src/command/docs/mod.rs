@@ -7,6 +7,7 @@ mod argument;
 mod bitmap;
 mod connection;
 mod generic;
+mod hyperloglog;
 mod list;
 mod pubsub;
 mod server;
@@ -107,6 +108,7 @@ const GROUPS: &[&[Doc]] = &[
     string::DOCS,
     bitmap::DOCS,
     list::DOCS,
+    hyperloglog::DOCS,
     generic::DOCS,
     pubsub::DOCS,
     transactions::DOCS,

@@ -5,10 +5,8 @@ use storage::listpack::Value;
 use storage::typed::{CollectionRef, End, ListRef, ListSpan};
 use storage::{Keyspace, PinnedCollection};
 
+use crate::long_reply::ELEMENTS_MIN;
 use crate::output::{Output, ReplySource, write_value};
-
-/// More elements than this of a big list are written as the client takes them, after the locks are gone.
-const AT_ONCE_MAX: u64 = 1024;
 
 /// Elements of a list that are yet to be written.
 #[derive(Clone, Copy, Debug)]
@@ -40,8 +38,8 @@ impl Elements {
     pub(super) fn reply(self, reply: &mut Output<'_>, list: ListRef<'_>, keyspace: &Keyspace) {
         reply.array(self.count as usize);
         match list.to_collection() {
-            Some(collection) if self.count > AT_ONCE_MAX => reply.rest_from(Box::new(Rest {
-                list: keyspace.pin(&collection),
+            Some(collection) if self.count > ELEMENTS_MIN => reply.rest_from(Box::new(Rest {
+                list: keyspace.pin_clone(collection),
                 elements: self,
             })),
             _ => self.each(list, |element| reply.value(element)),
