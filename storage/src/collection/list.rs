@@ -162,6 +162,7 @@ impl ListNode {
 
 impl Leaf for ListNode {
     type Bound = ();
+    type Summary = ();
 
     fn len(&self) -> usize {
         self.packed().map_or(1, Listpack::len)
@@ -175,6 +176,8 @@ impl Leaf for ListNode {
     }
 
     fn bound(&self) {}
+
+    fn summary(&self) {}
 
     fn split(&mut self) -> Option<Self> {
         if !self.is_full() {

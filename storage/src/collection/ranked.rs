@@ -150,6 +150,7 @@ fn record_bytes(member: &[u8]) -> usize {
 
 impl Leaf for Ranked {
     type Bound = RankedBound;
+    type Summary = ();
 
     fn len(&self) -> usize {
         self.scores.len()
@@ -165,6 +166,8 @@ impl Leaf for Ranked {
         let (score, member) = self.member(0);
         RankedBound::new(score, member)
     }
+
+    fn summary(&self) {}
 
     fn split(&mut self) -> Option<Self> {
         let len = self.scores.len();

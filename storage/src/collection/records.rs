@@ -16,30 +16,19 @@ pub(super) struct Place(u32);
 
 impl Place {
     const LARGE: u32 = 1 << 31;
-    const FLAG: u32 = 1 << 30;
 
     fn new(at: usize, is_large: bool) -> Self {
         let at = u32::try_from(at).expect("a leaf is small");
-        debug_assert!(at < Self::FLAG);
+        debug_assert!(at < Self::LARGE);
         Self(if is_large { at | Self::LARGE } else { at })
     }
 
     fn at(self) -> usize {
-        (self.0 & !(Self::LARGE | Self::FLAG)) as usize
+        (self.0 & !Self::LARGE) as usize
     }
 
     fn is_large(self) -> bool {
         self.0 & Self::LARGE != 0
-    }
-
-    /// A bit for the owner's use.
-    pub(super) fn flag(self) -> bool {
-        self.0 & Self::FLAG != 0
-    }
-
-    /// The same place with that bit set or not.
-    pub(super) fn flagged(self, flag: bool) -> Self {
-        Self(self.0 & !Self::FLAG | if flag { Self::FLAG } else { 0 })
     }
 }
 
@@ -112,20 +101,25 @@ impl Records {
 
     /// Takes over a record of `bytes` bytes from `other`.
     pub(super) fn take_over(&mut self, other: &Self, place: Place, bytes: usize) -> Place {
-        let new = if place.is_large() {
+        if place.is_large() {
             let record = other.large[place.at()]
                 .as_ref()
                 .expect("the record is there");
             self.put_large(Arc::clone(record))
         } else {
             self.put(bytes, |out| out.write_all(&other.read(place)[..bytes]))
-        };
-        new.flagged(place.flag())
+        }
     }
 
     /// Makes room for so many bytes of records.
     pub(super) fn reserve(&mut self, bytes: usize) {
         self.inline.reserve_exact(bytes);
+    }
+
+    /// Gives back what room is left.
+    pub(super) fn shrink_to_fit(&mut self) {
+        self.inline.shrink_to_fit();
+        self.large.shrink_to_fit();
     }
 
     /// Whether so much is dead that all records should be taken over by new ones.

@@ -28,6 +28,9 @@ pub trait Leaf: Clone + Default {
     /// What inner nodes keep of a child's first element, to find elements by their order.
     type Bound: Copy;
 
+    /// What inner nodes know of all elements below a child, beside their number and bytes; `()` if nothing.
+    type Summary: Summary;
+
     /// How many elements it has.
     fn len(&self) -> usize;
 
@@ -41,6 +44,9 @@ pub trait Leaf: Clone + Default {
 
     /// What its first element is found by; it is not empty.
     fn bound(&self) -> Self::Bound;
+
+    /// The summary of its elements.
+    fn summary(&self) -> Self::Summary;
 
     /// If there are too many elements for one leaf, keeps some of the first ones and moves the others out; either part may
     /// be too much for one leaf again.
@@ -57,6 +63,16 @@ pub trait Leaf: Clone + Default {
 
     /// Appends the elements of `next`, for which there is room.
     fn absorb(&mut self, next: &Self);
+}
+
+/// What is known of some elements together, as a count or the least of something; the default is that of no elements.
+pub trait Summary: Copy + Default + PartialEq {
+    /// Adds what is known of other elements.
+    fn add(&mut self, other: Self);
+}
+
+impl Summary for () {
+    fn add(&mut self, (): ()) {}
 }
 
 /// The way from the root to a leaf: the number of a child in each inner node. It holds until the tree is changed.
@@ -111,6 +127,27 @@ impl<L: Leaf> Tree<L> {
     /// Allocated bytes, as if this were the only handle: what it shares with pins counts in each of them.
     pub fn memory_bytes(&self) -> usize {
         self.root.as_ref().map_or(0, |root| root.sum().bytes)
+    }
+
+    /// The summary of all elements.
+    pub fn summary(&self) -> L::Summary {
+        self.root.as_ref().map(Node::summary).unwrap_or_default()
+    }
+
+    /// The first leaf whose summary is one that `is_one` says; it says so of elements together if it does of some of them,
+    /// and only then.
+    pub fn leaf_where(&self, is_one: impl Fn(L::Summary) -> bool) -> Option<Path> {
+        let mut path = Path::default();
+        let mut node = self.root.as_ref()?;
+        if !is_one(node.summary()) {
+            return None;
+        }
+        while let Node::Inner(inner) = node {
+            let child = inner.child_where(&is_one)?;
+            path.0.push(child as u8);
+            node = &inner.nodes()[child];
+        }
+        Some(path)
     }
 
     /// The element with `number` elements before it.

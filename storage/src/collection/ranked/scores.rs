@@ -17,6 +17,7 @@ pub struct Scores {
 
 impl Leaf for Scores {
     type Bound = ElementHash;
+    type Summary = ();
 
     fn len(&self) -> usize {
         self.hashes.len()
@@ -30,6 +31,8 @@ impl Leaf for Scores {
     fn bound(&self) -> ElementHash {
         self.hashes[0]
     }
+
+    fn summary(&self) {}
 
     fn split(&mut self) -> Option<Self> {
         let len = self.hashes.len();
