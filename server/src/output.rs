@@ -1,6 +1,7 @@
 //! Replies on their way to the socket: bytes, and long strings spliced in without copying.
 
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::io::IoSlice;
 use std::ops::{Deref, DerefMut};
 
@@ -18,11 +19,41 @@ pub(crate) struct Outbox {
     pub(crate) splices: Vec<Splice>,
 }
 
-/// A long string that belongs in front of `bytes[at]`.
+/// Something long that belongs in front of `bytes[at]`.
 #[derive(Debug)]
 pub(crate) struct Splice {
     at: usize,
-    value: BigString,
+    value: Spliced,
+}
+
+/// What is too long to be copied into the outbox.
+#[derive(Debug)]
+enum Spliced {
+    /// A string, sent from where it lies.
+    Long(BigString),
+    /// Elements, written piece by piece.
+    Rest(Rest),
+}
+
+/// The rest of a long reply: elements that are written piece by piece, as the client takes them, from a pinned
+/// collection.
+pub(crate) trait ReplySource: Debug {
+    /// Writes the next elements, each whole, until they are `bytes` bytes or more; whether some are left.
+    fn write_some(&mut self, reply: &mut Reply<'_>, bytes: usize) -> bool;
+}
+
+#[derive(Debug)]
+struct Rest {
+    source: Box<dyn ReplySource>,
+    version: Version,
+}
+
+impl Rest {
+    /// What it counts for among the bytes that wait: as much as is written of it at a time, so that a client that asks
+    /// for many long replies and reads none is stopped.
+    const NOMINAL_BYTES: usize = 64 * 1024;
+    /// Bytes written at a time.
+    const PIECE_BYTES: usize = 32 * 1024;
 }
 
 /// An outbox above this size gives its memory back after the turn. A hundred values of 1 KiB fit: when their outbox had
@@ -37,7 +68,10 @@ impl Outbox {
             + self
                 .splices
                 .iter()
-                .map(|splice| splice.value.len())
+                .map(|splice| match &splice.value {
+                    Spliced::Long(value) => value.len(),
+                    Spliced::Rest(_) => Rest::NOMINAL_BYTES,
+                })
                 .sum::<usize>()
     }
 
@@ -137,9 +171,18 @@ impl Output<'_> {
         self.reply.bulk_header(value.len());
         self.splices.push(Splice {
             at: self.reply.position(),
-            value,
+            value: Spliced::Long(value),
         });
         self.reply.crlf();
+    }
+
+    /// The elements of a collection whose header has been written, from `source` as the client takes them.
+    pub(crate) fn rest_from(&mut self, source: Box<dyn ReplySource>) {
+        let version = self.reply.version();
+        self.splices.push(Splice {
+            at: self.reply.position(),
+            value: Spliced::Rest(Rest { source, version }),
+        });
     }
 
     /// Like [`Reply::begin_deferred`].
@@ -177,6 +220,7 @@ pub(crate) struct PendingOutput {
 enum Segment {
     Bytes(Vec<u8>),
     Long(BigString),
+    Rest(Rest),
 }
 
 /// A new segment begins when the last one is longer than this, so that sent bytes are freed soon.
@@ -223,8 +267,16 @@ impl PendingOutput {
         for splice in outbox.splices.drain(..) {
             self.push(&outbox.bytes[from..splice.at]);
             from = splice.at;
-            self.len += splice.value.len();
-            self.segments.push_back(Segment::Long(splice.value));
+            match splice.value {
+                Spliced::Long(value) => {
+                    self.len += value.len();
+                    self.segments.push_back(Segment::Long(value));
+                }
+                Spliced::Rest(rest) => {
+                    self.len += Rest::NOMINAL_BYTES;
+                    self.segments.push_back(Segment::Rest(rest));
+                }
+            }
         }
         self.push(&outbox.bytes[from..]);
         outbox.clear();
@@ -244,7 +296,25 @@ impl PendingOutput {
             .push_front(Segment::Bytes(std::mem::take(&mut outbox.bytes)));
     }
 
-    /// Fills `slices` with what comes next and returns how many were used.
+    /// Writes a piece of the long reply that comes next, if it is one's turn; whether it was.
+    pub(crate) fn write_ahead(&mut self) -> bool {
+        let Some(Segment::Rest(rest)) = self.segments.front_mut() else {
+            return false;
+        };
+        let mut piece = Vec::with_capacity(Rest::PIECE_BYTES + Rest::PIECE_BYTES / 8);
+        let mut reply = Reply::new(&mut piece, rest.version);
+        if !rest.source.write_some(&mut reply, Rest::PIECE_BYTES) {
+            self.segments.pop_front();
+            self.len -= Rest::NOMINAL_BYTES;
+        }
+        self.len += piece.len();
+        if !piece.is_empty() {
+            self.segments.push_front(Segment::Bytes(piece));
+        }
+        true
+    }
+
+    /// Fills `slices` with what comes next, up to the rest of a long reply, and returns how many were used.
     pub(crate) fn slices<'s>(&'s self, slices: &mut [IoSlice<'s>; SLICES_MAX]) -> usize {
         let mut used = 0;
         let mut skip = self.sent;
@@ -271,6 +341,7 @@ impl PendingOutput {
                         }
                     }
                 }
+                Segment::Rest(_) => break,
             }
         }
         used
@@ -284,6 +355,7 @@ impl PendingOutput {
             let len = match first {
                 Segment::Bytes(bytes) => bytes.len(),
                 Segment::Long(value) => value.len(),
+                Segment::Rest(_) => return,
             };
             if self.sent < len {
                 return;
@@ -336,6 +408,57 @@ mod tests {
             assert!(outbox.is_empty());
             assert_eq!(pending.len(), expected.len());
             assert!(drain(&mut pending, step) == expected, "step {step}");
+            assert_eq!(pending.segments(), 0);
+        }
+    }
+
+    /// Counts down.
+    #[derive(Debug)]
+    struct Countdown(usize);
+
+    impl ReplySource for Countdown {
+        fn write_some(&mut self, reply: &mut Reply<'_>, bytes: usize) -> bool {
+            let begin = reply.position();
+            while self.0 > 0 && reply.position() < begin + bytes {
+                self.0 -= 1;
+                reply.integer(self.0 as i64);
+            }
+            self.0 > 0
+        }
+    }
+
+    #[test]
+    fn long_replies_are_written_as_the_socket_takes_them() {
+        let mut expected = b"*30001\r\n".to_vec();
+        for number in (0..30_000).rev() {
+            expected.extend_from_slice(format!(":{number}\r\n").as_bytes());
+        }
+        expected.extend_from_slice(b":7\r\n+next\r\n");
+        for step in [1_000, 65_536, 70_001, usize::MAX] {
+            let (mut outbox, mut pending) = (Outbox::default(), PendingOutput::default());
+            let mut reply = outbox.reply(Version::Resp2);
+            let header = reply.begin_deferred();
+            reply.rest_from(Box::new(Countdown(30_000)));
+            reply.integer(7);
+            reply.end_deferred_array(header, 30_001);
+            pending.take(&mut outbox, 0);
+            pending.push(b"+next\r\n");
+            assert!(!pending.is_empty() && pending.len() < 100_000);
+            let (mut all, mut pieces) = (Vec::new(), 0);
+            while !pending.is_empty() {
+                pieces += usize::from(pending.write_ahead());
+                let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+                let used = pending.slices(&mut slices);
+                let flat: Vec<u8> = slices[..used]
+                    .iter()
+                    .flat_map(|slice| slice.to_vec())
+                    .collect();
+                let count = flat.len().min(step);
+                all.extend_from_slice(&flat[..count]);
+                pending.advance(count);
+            }
+            assert!(all == expected, "step {step}");
+            assert!(pieces > 3, "{pieces} pieces");
             assert_eq!(pending.segments(), 0);
         }
     }

@@ -131,11 +131,12 @@ impl Unit<'_> {
         let shard = self.shard_mut(shard);
         let unread = keyspace.sweep_abandoned(shard);
         let dead = shard.dig();
+        let pinned = keyspace.ended_pins().free_some();
         let sparse = shard.compact(COMPACT_BLOCKS, hasher);
         let doubled = shard.compact_wheels(EXPIRE_RECORDS, hasher);
         let merging = shard.merge_segments(hasher);
         shard.set_stale();
-        unread || dead || sparse || doubled || merging
+        unread || dead || pinned || sparse || doubled || merging
     }
 
     /// Removes keys of `shard` that are due, a bounded number of them; whether some are left.

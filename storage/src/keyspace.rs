@@ -10,6 +10,7 @@ use crate::DbIndex;
 use crate::hash::{Key, KeyHash, KeyHasher};
 use crate::log::{Log, Ticket};
 use crate::memory::Memory;
+use crate::pins::EndedPins;
 use crate::shard::Shard;
 use crate::shard_lock::{ReaderTable, ShardLock, WriteGuard};
 use crate::snapshot::{Snapshot, SnapshotProgress};
@@ -52,6 +53,7 @@ pub struct Keyspace {
     log: Log,
     databases: u32,
     snapshot: Arc<SnapshotProgress>,
+    ended_pins: Arc<EndedPins>,
 }
 
 impl Keyspace {
@@ -79,6 +81,7 @@ impl Keyspace {
             log: Log::new(),
             databases: options.databases,
             snapshot: Arc::default(),
+            ended_pins: Arc::default(),
         }
     }
 
@@ -118,6 +121,11 @@ impl Keyspace {
             .iter()
             .map(|cell| of(&cell.lock.read()) as u64)
             .sum()
+    }
+
+    /// Pins that have ended and are yet to be freed.
+    pub(crate) fn ended_pins(&self) -> &Arc<EndedPins> {
+        &self.ended_pins
     }
 
     /// The ordered log of effects.
@@ -193,6 +201,7 @@ impl Keyspace {
             .chores
             .load(Ordering::Relaxed)
             || self.snapshot.is_abandoned()
+            || self.ended_pins.any()
     }
 
     /// Publishes what others may know of a shard without its lock.

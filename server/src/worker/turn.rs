@@ -34,6 +34,9 @@ const PENDING_BYTES_MAX: usize = 1024 * 1024;
 /// Most `writev` calls of one turn.
 const WRITES_MAX: usize = 16;
 
+/// Most pieces of long replies that are written in one turn.
+const PIECES_MAX: u32 = 2;
+
 /// How a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -458,7 +461,11 @@ impl Worker {
     #[cold]
     fn send_pending(&mut self, session: &mut Session, stream: &mut Stream) -> io::Result<()> {
         let stats = self.server.stats.worker(self.state.index);
+        let mut written_ahead = 0;
         for _ in 0..WRITES_MAX {
+            if written_ahead < PIECES_MAX && session.pending.write_ahead() {
+                written_ahead += 1;
+            }
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
             let used = session.pending.slices(&mut slices);
             if used == 0 {

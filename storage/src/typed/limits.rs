@@ -16,7 +16,7 @@ pub struct Limits {
     /// `stream-node-max-bytes`; 0 for no bound.
     pub stream_node_bytes: u64,
     /// `stream-node-max-entries`; 0 for no bound.
-    pub stream_node_entries: u64,
+    pub stream_node_entries: usize,
 }
 
 impl Default for Limits {
