@@ -20,6 +20,7 @@ mod config;
 mod connection;
 mod debug;
 mod docs;
+mod hash;
 mod help;
 mod info;
 mod key;

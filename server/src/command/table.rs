@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use super::{Args, Command, admin, bitmap, connection, key, keyspace, pubsub, string, transaction};
+use super::{
+    Args, Command, admin, bitmap, connection, hash, key, keyspace, pubsub, string, transaction,
+};
 
 /// A group of commands, as `COMMAND DOCS` and ACL categories know it.
 pub(crate) struct Group {
@@ -21,6 +23,10 @@ pub(crate) const GROUPS: &[Group] = &[
     Group {
         name: "bitmap",
         commands: bitmap::COMMANDS,
+    },
+    Group {
+        name: "hash",
+        commands: hash::COMMANDS,
     },
     Group {
         name: "generic",

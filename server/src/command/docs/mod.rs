@@ -7,6 +7,7 @@ mod argument;
 mod bitmap;
 mod connection;
 mod generic;
+mod hash;
 mod pubsub;
 mod server;
 mod string;
@@ -106,6 +107,7 @@ const GROUPS: &[&[Doc]] = &[
     string::DOCS,
     bitmap::DOCS,
     generic::DOCS,
+    hash::DOCS,
     pubsub::DOCS,
     transactions::DOCS,
     connection::DOCS,

@@ -48,7 +48,8 @@ impl<'a> Filter<'a> {
     }
 }
 
-fn parse_count(digits: &[u8]) -> Result<usize, CommandError> {
+/// The value of a `COUNT` option.
+pub(in crate::command) fn parse_count(digits: &[u8]) -> Result<usize, CommandError> {
     let count = protocol::parse_i64(digits).ok_or(CommandError::NotInteger)?;
     if count < 1 {
         Err(CommandError::Syntax)
@@ -77,7 +78,7 @@ pub(super) fn scan(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 }
 
 /// A cursor is any unsigned 64-bit number in decimal.
-fn parse_cursor(digits: &[u8]) -> Option<u64> {
+pub(in crate::command) fn parse_cursor(digits: &[u8]) -> Option<u64> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
