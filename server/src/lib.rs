@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 mod apply;
+mod blocking;
 pub mod cli;
 mod clock;
 mod command;
@@ -20,6 +21,7 @@ mod info;
 mod latency;
 mod listen;
 pub mod logging;
+mod long_reply;
 mod monitor;
 mod notify;
 mod os;

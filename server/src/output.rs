@@ -8,6 +8,7 @@ use std::ops::{Deref, DerefMut};
 use protocol::{Deferred, Reply, Version};
 use storage::StringRef;
 use storage::big_string::BigString;
+use storage::listpack::Value;
 
 /// What one turn of a session writes. A worker owns one for the turn that runs, and one per stage, where what a turn
 /// wrote waits to be sent (without long strings: those wait in the session).
@@ -37,7 +38,7 @@ enum Spliced {
 
 /// The rest of a long reply: elements that are written piece by piece, as the client takes them, from a pinned
 /// collection.
-pub(crate) trait ReplySource: Debug {
+pub(crate) trait ReplySource: Debug + Send {
     /// Writes the next elements, each whole, until they are `bytes` bytes or more; whether some are left.
     fn write_some(&mut self, reply: &mut Reply<'_>, bytes: usize) -> bool;
 }
@@ -165,6 +166,12 @@ impl Output<'_> {
         }
     }
 
+    /// An element of a collection as a bulk string.
+    #[inline]
+    pub(crate) fn value(&mut self, value: Value<'_>) {
+        write_value(&mut self.reply, value);
+    }
+
     /// A long string as a bulk string, sent from where it lies.
     #[cold]
     pub(crate) fn big_string(&mut self, value: BigString) {
@@ -203,6 +210,15 @@ impl Output<'_> {
         for splice in &mut self.splices[from..] {
             splice.at += shift;
         }
+    }
+}
+
+/// Writes an element of a collection as a bulk string.
+#[inline]
+pub(crate) fn write_value(reply: &mut Reply<'_>, value: Value<'_>) {
+    match value {
+        Value::Bytes(bytes) => reply.bulk(bytes),
+        Value::Int(integer) => reply.bulk_integer(integer),
     }
 }
 

@@ -181,6 +181,13 @@ impl Server {
         events
     }
 
+    /// Counts an error reply by its first word.
+    pub(crate) fn count_error(&self, worker: usize, line: &[u8]) {
+        let prefix = line.split(|&byte| byte == b' ').next().unwrap_or(line);
+        let prefix = String::from_utf8_lossy(prefix);
+        self.stats.worker(worker).errors.lock().count(&prefix);
+    }
+
     /// Whether some worker has so many messages waiting that publishers must wait.
     #[inline]
     pub(crate) fn inbox_is_full(&self) -> bool {

@@ -96,6 +96,8 @@ impl Unit<'_> {
                 shard.watches.changed_where(db, there);
             }
             shard.dbs.swap(a as usize, b as usize);
+            self.mark_all_ready(index, a);
+            self.mark_all_ready(index, b);
         }
     }
 
@@ -112,6 +114,7 @@ impl Unit<'_> {
                 shard.watches.changed_where(db, there);
                 keys += shard.detach(db);
             }
+            dbs.clone().for_each(|db| self.mark_all_ready(index, db));
         }
         self.tally.dirty += keys;
         keys
@@ -157,6 +160,9 @@ impl Unit<'_> {
                     kind: NoteKind::Expired,
                 });
             });
+        }
+        for note in &removed {
+            self.mark_ready(shard, note.db, &note.key);
         }
         self.tally.expired += removed.len() as u64;
         self.note_all(removed);

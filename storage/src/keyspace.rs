@@ -17,6 +17,7 @@ use crate::snapshot::{Snapshot, SnapshotProgress};
 use crate::state::State;
 use crate::table::Table;
 use crate::time::UnixMillis;
+use crate::waiters::Arrivals;
 use crate::watch::WatchFlag;
 
 /// How to lay out a keyspace; fixed for its life.
@@ -54,6 +55,7 @@ pub struct Keyspace {
     databases: u32,
     snapshot: Arc<SnapshotProgress>,
     ended_pins: Arc<EndedPins>,
+    arrivals: Arc<Arrivals>,
 }
 
 impl Keyspace {
@@ -64,8 +66,9 @@ impl Keyspace {
         let memory = Memory::default();
         memory.set_limit(options.maxmemory_bytes);
         let readers = Arc::new(ReaderTable::new());
+        let arrivals: Arc<Arrivals> = Arc::default();
         let cell = |index: usize| {
-            let shard = Shard::new(index as u16, options.databases);
+            let shard = Shard::new(index as u16, options.databases, Arc::clone(&arrivals));
             CachePadded::new(ShardCell {
                 lock: ShardLock::new(&readers, index as u16, shard),
                 next_due: AtomicI64::new(i64::MAX),
@@ -82,6 +85,7 @@ impl Keyspace {
             databases: options.databases,
             snapshot: Arc::default(),
             ended_pins: Arc::default(),
+            arrivals: Arc::clone(&arrivals),
         }
     }
 
@@ -243,6 +247,11 @@ impl Keyspace {
             shard.set_stale();
             self.publish(&mut shard);
         }
+    }
+
+    /// Numbers arrivals of blocked clients.
+    pub(crate) fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
     }
 
     /// **The cut**: no unit is running while `with` runs, and all see its outcome together. Takes the gate

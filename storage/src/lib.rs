@@ -7,6 +7,7 @@
 pub mod big_string;
 pub mod bitfield;
 pub mod bits;
+pub mod blocking;
 pub mod collection;
 mod digest;
 mod entry;
@@ -15,6 +16,7 @@ pub mod glob;
 mod hash;
 #[cfg(test)]
 mod hexadecimal;
+pub mod hyperloglog;
 pub mod intset;
 mod keys;
 mod keyspace;

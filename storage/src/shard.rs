@@ -12,10 +12,12 @@
 
 use std::mem::offset_of;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::DbIndex;
 use crate::big_string::BigString;
+use crate::blocking::Blocked;
 use crate::entry::{
     EntryMut, EntryPtr, EntryView, Payload, big_string_bytes, entry_bytes, stamp_of,
 };
@@ -28,6 +30,7 @@ use crate::slot_word::{SlotWord, Word};
 use crate::table::Table;
 use crate::time::UnixMillis;
 use crate::unit::NewExpiry;
+use crate::waiters::{Arrivals, WaitTable};
 use crate::watch::WatchTable;
 use crate::wheel::{Record40, Wheel};
 use walk::Walk;
@@ -124,6 +127,8 @@ pub(crate) struct Shard {
     published: Published,
     outside_bytes: usize,
     pub(crate) watches: WatchTable,
+    /// Who is blocked on which key.
+    pub(crate) waits: WaitTable<Blocked>,
     pub(crate) slab: Slab,
     /// Databases flushed while a snapshot still had to walk them.
     #[expect(
@@ -143,7 +148,7 @@ const _: () = assert!(ShardLock::<Shard>::HEADER_BYTES + offset_of!(Shard, publi
 const PREFETCHED_BYTES_MAX: usize = 18 * prefetch::LINE;
 
 impl Shard {
-    pub(crate) fn new(index: u16, databases: u32) -> Self {
+    pub(crate) fn new(index: u16, databases: u32, arrivals: Arc<Arrivals>) -> Self {
         Self {
             dbs: (0..databases).map(|_| None).collect(),
             clock: AtomicI64::new(0),
@@ -153,6 +158,7 @@ impl Shard {
             published: Published::default(),
             outside_bytes: 0,
             watches: WatchTable::default(),
+            waits: WaitTable::new(index, arrivals),
             slab: Slab::new(),
             detached: Vec::new(),
             walk: None,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
 use smallvec::SmallVec;
 
+use crate::blocking::Blocked;
 use crate::entry::{EntryView, Payload};
 use crate::hash::Key;
 use crate::keyspace::Keyspace;
@@ -19,6 +20,7 @@ use crate::state::State;
 use crate::time::UnixMillis;
 use crate::typed::{CollectionEdit, CollectionRef, Content};
 use crate::value::{NewValue, StringRef, ValueType};
+use crate::waiters::WaitTable;
 use crate::watch::WatchFlag;
 use crate::{DbIndex, StoreError};
 
@@ -149,6 +151,8 @@ pub struct Unit<'e> {
     mode: Mode,
     /// See [`Unit::leave_expiry_to_primary`].
     primary_expires: bool,
+    /// Somebody waits for a key that has changed.
+    has_ready: bool,
     /// See [`Unit::note_more`].
     notes_misses: bool,
     notes_creations: bool,
@@ -189,6 +193,7 @@ impl<'e> Unit<'e> {
             one,
             mode: Mode::Declared,
             primary_expires: false,
+            has_ready: false,
             notes_misses: false,
             notes_creations: false,
             state: State::default(),
@@ -707,7 +712,11 @@ impl<'e> Unit<'e> {
     }
 
     fn remove_expired(&mut self, db: DbIndex, key: &Key<'_>) {
-        self.shard(key.hash.shard).watches.expired(db, key.bytes);
+        let shard = self.shard_mut(key.hash.shard);
+        shard.watches.expired(db, key.bytes);
+        if shard.waits.mark_ready(db, key.bytes) {
+            self.has_ready = true;
+        }
         self.remove(db, key);
         self.tally.expired += 1;
         self.note(db, key, NoteKind::Expired);
@@ -745,7 +754,53 @@ impl<'e> Unit<'e> {
     /// Notes one more key of a change that has been counted.
     #[inline]
     pub(crate) fn spoil_watches(&mut self, db: DbIndex, key: &Key<'_>) {
-        self.shard(key.hash.shard).watches.changed(db, key.bytes);
+        let shard = self.shard_mut(key.hash.shard);
+        shard.watches.changed(db, key.bytes);
+        if shard.waits.mark_ready(db, key.bytes) {
+            self.has_ready = true;
+        }
+    }
+
+    /// Notes that a key of `shard` has changed, for those who wait for it.
+    pub(crate) fn mark_ready(&mut self, shard: u16, db: DbIndex, key: &[u8]) {
+        if self.shard_mut(shard).waits.mark_ready(db, key) {
+            self.has_ready = true;
+        }
+    }
+
+    /// Notes that a whole database has been exchanged or emptied in `shard`, for those who wait for its keys.
+    pub(crate) fn mark_all_ready(&mut self, shard: u16, db: DbIndex) {
+        if self.shard_mut(shard).waits.mark_all_ready(db) {
+            self.has_ready = true;
+        }
+    }
+
+    /// Whether somebody waits for a key that this unit has changed; see [`crate::waiters::ReadyList::serve`].
+    #[inline]
+    pub fn has_ready(&self) -> bool {
+        self.has_ready
+    }
+
+    /// As [`Unit::has_ready`], and forgets it: the caller serves them.
+    pub fn take_has_ready(&mut self) -> bool {
+        std::mem::take(&mut self.has_ready)
+    }
+
+    /// The clients that are blocked on keys of `shard`, if the unit holds it exclusively or may lock it.
+    pub fn waits(&mut self, shard: u16) -> Option<&mut WaitTable<Blocked>> {
+        if self.mode != Mode::Exclusive && !self.is_exclusive(shard) {
+            return None;
+        }
+        Some(&mut self.shard_mut(shard).waits)
+    }
+
+    /// The shards that the unit holds exclusively.
+    pub fn held_shards(&self) -> SmallVec<[u16; 8]> {
+        let many = self.rare.iter().flat_map(|rare| &rare.many);
+        let held = self.one.iter().chain(many);
+        held.filter(|held| held.is_exclusive())
+            .map(Guard::index)
+            .collect()
     }
 
     /// Stores `value` at `key`, whatever was there; whether a live key was overwritten.

@@ -18,6 +18,7 @@ mod serve;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::hash::Hash;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -71,6 +72,13 @@ pub struct WaitKey {
     pub shard: u16,
     /// The key.
     pub key: Box<[u8]>,
+}
+
+impl<T> fmt::Debug for Waiter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (arrival, state) = (self.arrival, self.state());
+        write!(f, "Waiter({arrival}, {state:?})")
+    }
 }
 
 impl<T> Waiter<T> {
@@ -243,18 +251,16 @@ impl<T> WaitTable<T> {
         }
     }
 
-    /// Notes that something was added to `key`, for the end of this unit. Costs one check while
+    /// Notes that `key` has changed, for the end of this unit; whether anybody waits for it. Costs one check while
     /// nobody waits in this shard.
     #[inline]
-    pub fn mark_ready(&mut self, database: u32, key: &[u8]) {
-        if !self.queues.is_empty() {
-            self.mark_waited_for(database, key);
-        }
+    pub fn mark_ready(&mut self, database: u32, key: &[u8]) -> bool {
+        !self.queues.is_empty() && self.mark_waited_for(database, key)
     }
 
     /// Marks every key of `database` that somebody waits for, those waited for longest first: its
-    /// content was exchanged as a whole.
-    pub fn mark_all_ready(&mut self, database: u32) {
+    /// content was exchanged as a whole. Whether there is any.
+    pub fn mark_all_ready(&mut self, database: u32) -> bool {
         let mut marked: Vec<_> = self
             .queues
             .iter()
@@ -262,9 +268,10 @@ impl<T> WaitTable<T> {
             .map(|(key, queue)| (queue.waiters.keys().next().copied(), key.key.clone()))
             .collect();
         marked.sort_unstable();
-        for (_, key) in marked {
-            self.mark_waited_for(database, &key);
+        for (_, key) in &marked {
+            self.mark_waited_for(database, key);
         }
+        !marked.is_empty()
     }
 
     /// Whether keys are marked, that is, whether the unit has to serve before it releases.
@@ -295,15 +302,20 @@ impl<T> WaitTable<T> {
         self.registrations
     }
 
+    /// How many keys somebody is registered on.
+    pub fn keys(&self) -> usize {
+        self.queues.len()
+    }
+
     /// Whether nobody is registered.
     pub fn is_empty(&self) -> bool {
         self.registrations == 0
     }
 
     #[cold]
-    fn mark_waited_for(&mut self, database: u32, key: &[u8]) {
+    fn mark_waited_for(&mut self, database: u32, key: &[u8]) -> bool {
         let Some(queue) = self.queues.get_mut(&DatabaseKeyRef { database, key }) else {
-            return;
+            return false;
         };
         if !std::mem::replace(&mut queue.marked, true) {
             let mark = self.arrivals.next();
@@ -314,6 +326,7 @@ impl<T> WaitTable<T> {
                 key: key.into(),
             });
         }
+        true
     }
 
     /// The marked keys, in order; they are marked no more.

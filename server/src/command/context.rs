@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use storage::big_string::BigString;
-use storage::collection::Collection;
-use storage::{BIG_STRING_MIN_BYTES, DbIndex, Key, NewValue, PinnedCollection, Unit, UnixMillis};
+use storage::{BIG_STRING_MIN_BYTES, DbIndex, Key, NewValue, Unit, UnixMillis};
 
+use crate::blocking::Wait;
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::notify::{EventClass, Events};
@@ -72,6 +72,8 @@ pub(crate) struct After {
     pub(crate) actions: Vec<Action>,
     /// A long command's remaining work, see [`Slices`].
     pub(crate) slices: Option<Box<dyn Slices>>,
+    /// The command waits, until this moment at the latest (Unix milliseconds); see [`Context::block`].
+    pub(crate) wait: Option<(Wait, Option<i64>)>,
 }
 
 /// A long command's work, cut into slices of at most about 100 µs each, run without any unit held
@@ -187,9 +189,15 @@ impl<'c, 'e> Context<'c, 'e> {
     /// of the same command, instead of the command as the client sent it.
     #[inline]
     pub(crate) fn effect(&mut self, parts: &[&[u8]]) {
+        self.effect_in(self.session.db, parts);
+    }
+
+    /// Like [`Context::effect`], for another database than the selected one.
+    #[inline]
+    pub(crate) fn effect_in(&mut self, db: DbIndex, parts: &[&[u8]]) {
         self.server.faults.step();
         self.settle_notes();
-        self.effects.push(self.session.db, parts, self.unit.state());
+        self.effects.push(db, parts, self.unit.state());
     }
 
     /// Says that the log shall carry this command as sent, even if storage counted no change.
@@ -234,11 +242,6 @@ impl<'c, 'e> Context<'c, 'e> {
     /// Has `action` run once the unit has released its locks and before the reply leaves.
     pub(crate) fn after_unit(&mut self, action: impl FnOnce(&Server) + 'static) {
         self.after.actions.push(Box::new(action));
-    }
-
-    /// Pins a big collection, so that a long reply is written after the locks are gone.
-    pub(crate) fn pin(&self, collection: &Collection) -> PinnedCollection {
-        self.server.keyspace.pin(collection)
     }
 
     /// Has the rest of the command done in slices; the command itself must write no reply then.

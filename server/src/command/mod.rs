@@ -6,6 +6,7 @@
 
 pub(crate) mod args;
 pub(crate) mod context;
+pub(crate) mod cursor;
 pub(crate) mod error;
 pub(crate) mod flags;
 pub(crate) mod keys;
@@ -22,10 +23,12 @@ mod debug;
 mod docs;
 mod hash;
 mod help;
+mod hyperloglog;
 mod info;
 mod key;
 mod keyspace;
 mod latency;
+pub(crate) mod list;
 mod lolwut;
 mod memory;
 mod monitor;

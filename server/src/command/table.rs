@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use super::{
-    Args, Command, admin, bitmap, connection, hash, key, keyspace, pubsub, string, transaction,
+    Args, Command, admin, bitmap, connection, hash, hyperloglog, key, keyspace, list, pubsub,
+    string, transaction,
 };
 
 /// A group of commands, as `COMMAND DOCS` and ACL categories know it.
@@ -27,6 +28,14 @@ pub(crate) const GROUPS: &[Group] = &[
     Group {
         name: "hash",
         commands: hash::COMMANDS,
+    },
+    Group {
+        name: "list",
+        commands: list::COMMANDS,
+    },
+    Group {
+        name: "hyperloglog",
+        commands: hyperloglog::COMMANDS,
     },
     Group {
         name: "generic",

@@ -282,7 +282,7 @@ impl<'e> Executor<'_, 'e> {
                 }
                 ParseEnd::Quoted { consumed, args } => {
                     if let Some(stopped) = self.run_quoted(&args) {
-                        let bytes = if stopped == Flow::Sliced {
+                        let bytes = if matches!(stopped, Flow::Sliced | Flow::Blocked) {
                             bytes + consumed
                         } else {
                             bytes
@@ -328,7 +328,7 @@ impl<'e> Executor<'_, 'e> {
             };
             match flow {
                 Flow::Next => bytes = request.end,
-                Flow::Sliced => {
+                Flow::Sliced | Flow::Blocked => {
                     return Consumed {
                         bytes: request.end,
                         stopped: true,

@@ -86,6 +86,9 @@ impl<'e> Executor<'_, 'e> {
         self.worker.note_plan(self.server, &plan, self.now);
         drop(stripes);
         drop(ending);
+        if self.tools.ready.has_deferred() {
+            self.serve_deferred();
+        }
         if !stale.is_empty() {
             self.expire_stale(hold, stale);
         }

@@ -10,6 +10,7 @@ mod unit;
 use storage::big_string::BigString;
 use storage::{Unit, UnixMillis};
 
+use crate::blocking::serve::Ready;
 use crate::clock::{Reading, Stopwatch};
 use crate::command::context::{Action, After, Park};
 use crate::config::Config;
@@ -49,6 +50,8 @@ pub(crate) struct Tools {
     pub(crate) reply_from: OutboxMark,
     /// A unit has appended to the log: wake its sequencer at the end of the turn.
     pub(crate) log_appended: bool,
+    /// Keys for which blocked clients wait and that have changed.
+    pub(crate) ready: Ready,
 }
 
 impl Tools {
@@ -88,6 +91,8 @@ pub(crate) enum Flow {
     Parked(Park),
     /// The request goes on in slices; those behind it wait.
     Sliced,
+    /// The request waits for a key; those behind it wait.
+    Blocked,
 }
 
 impl<'t, 'e> Executor<'t, 'e> {

@@ -5,6 +5,7 @@ use std::any::Any;
 
 use storage::{DbIndex, LockPlan, Unit};
 
+use crate::blocking::{serve, wait};
 use crate::command::table::{Lookup, Registered};
 use crate::command::{Args, CommandError, Flags};
 use crate::monitor;
@@ -36,6 +37,25 @@ impl<'e> Executor<'_, 'e> {
                 .publish(stripes, &self.server.inboxes, &mut self.worker.woken);
         }
         self.server.faults.step();
+        if unit.has_ready() {
+            self.serve_ready(unit, stripes);
+        }
+    }
+
+    /// Serves clients that wait for keys which the unit has changed.
+    #[cold]
+    fn serve_ready(&mut self, unit: &mut Unit<'e>, stripes: &mut HeldStripes<'e>) {
+        let (worker, tools) = (&mut *self.worker, &mut *self.tools);
+        serve::ready(self.server, self.config, worker, tools, unit, stripes);
+        serve::publish(self.server, worker, tools, unit, stripes);
+        self.server.faults.step();
+    }
+
+    /// Serves those whose unit had not all the locks they need; no lock is held.
+    #[cold]
+    pub(super) fn serve_deferred(&mut self) {
+        let (worker, tools) = (&mut *self.worker, &mut *self.tools);
+        serve::deferred(self.server, self.config, worker, tools, self.now);
     }
 
     /// Effects and events of what storage has noted: keys that it removed on its own, above all.
@@ -68,7 +88,8 @@ impl<'e> Executor<'_, 'e> {
     /// What commands put off until the locks are gone.
     #[inline]
     pub(super) fn follow_up(&mut self, hold: &mut Hold<'e>) -> Flow {
-        if self.tools.after.actions.is_empty() && self.tools.after.slices.is_none() {
+        let after = &self.tools.after;
+        if after.actions.is_empty() && after.slices.is_none() && after.wait.is_none() {
             return Flow::Next;
         }
         self.follow_up_now(hold)
@@ -83,6 +104,10 @@ impl<'e> Executor<'_, 'e> {
             self.tools.after.actions.remove(0)(self.server);
             self.server.faults.step();
         }
+        if let Some((wait, deadline_ms)) = self.tools.after.wait.take() {
+            wait::begin(self.worker, self.session, wait, deadline_ms);
+            return Flow::Blocked;
+        }
         match self.tools.after.slices.take() {
             Some(slices) => {
                 self.session.slices = Some(slices);
@@ -96,19 +121,7 @@ impl<'e> Executor<'_, 'e> {
     #[inline]
     pub(super) fn count_tally(&mut self, unit: &mut Unit<'e>) {
         let tally = std::mem::take(&mut unit.tally);
-        let stats = self.server.stats.worker(self.worker.index);
-        if tally.hits > 0 {
-            stats.hits.add(tally.hits);
-        }
-        if tally.misses > 0 {
-            stats.misses.add(tally.misses);
-        }
-        if tally.dirty > 0 {
-            stats.dirty.add(tally.dirty);
-        }
-        if tally.expired > 0 {
-            stats.expired.add(tally.expired);
-        }
+        self.server.stats.worker(self.worker.index).add_tally(tally);
     }
 
     /// Statistics of a command that ran, and whoever wants to hear of it.
@@ -219,11 +232,7 @@ impl<'e> Executor<'_, 'e> {
     pub(super) fn reply_error(&mut self, error: &CommandError) {
         let line = error.line();
         self.outbox.reply(self.session.version).error(&line);
-        let prefix_end = line
-            .iter()
-            .position(|&byte| byte == b' ')
-            .unwrap_or(line.len());
-        self.count_error(&String::from_utf8_lossy(&line[..prefix_end]));
+        self.server.count_error(self.worker.index, &line);
     }
 
     /// Counts an error reply by its prefix.
@@ -269,7 +278,7 @@ impl<'e> Executor<'_, 'e> {
     #[cold]
     pub(super) fn apply_reply_mode(&mut self, mark: OutboxMark, flow: Flow, is_confirmation: bool) {
         // A command that is tried again, or goes on in slices, has its reply yet to come.
-        if matches!(flow, Flow::Parked(_) | Flow::Sliced) {
+        if matches!(flow, Flow::Parked(_) | Flow::Sliced | Flow::Blocked) {
             return;
         }
         if self.session.drops_reply() && (!is_confirmation || self.session.in_transaction()) {

@@ -29,7 +29,7 @@ const HELD_NANOS_MAX: u64 = 50_000;
 /// What a command locks; the common cases without a [`LockPlan`]'s list.
 #[derive(Clone, Debug)]
 pub(super) enum Plan {
-    /// One shard; `exclusively` unless the command only reads.
+    /// One shard; `exclusively` unless the command does nothing but read.
     One { shard: u16, exclusively: bool },
     /// Anything else.
     Other(LockPlan),
@@ -42,7 +42,9 @@ pub(super) fn plan_of(command: &Registered, keys: &[KeyAt]) -> Plan {
     if let Some((first, rest)) = keys.split_first()
         && !flags.any(Flags::PUBSUB.and(Flags::UNDECLARED))
     {
-        let exclusively = !flags.has(Flags::READ);
+        // Whoever may block registers on its keys, and what may be logged may have changed something.
+        let exclusively =
+            !flags.has(Flags::READ) || flags.any(Flags::BLOCKING.and(Flags::MAY_REPLICATE));
         let shard = first.hash.shard;
         if rest.iter().all(|key| key.hash.shard == shard) {
             return Plan::One { shard, exclusively };
@@ -188,11 +190,15 @@ impl<'e> Executor<'_, 'e> {
             && held.commands < HELD_COMMANDS_MAX
             && !flags.has(Flags::BLOCKING)
             && self.stopwatch.nanos_since(held.since) < HELD_NANOS_MAX;
-        if !may_keep {
+        let has_deferred = self.tools.ready.has_deferred();
+        if !may_keep || has_deferred {
             self.release(hold);
             if let Plan::Other(plan) = &plan {
                 self.worker.note_plan(self.server, plan, self.now);
             }
+        }
+        if has_deferred {
+            self.serve_deferred();
         }
         self.account(command, args, nanos, result.is_err());
         if !stale.is_empty() {

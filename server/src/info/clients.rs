@@ -33,7 +33,7 @@ pub(super) fn write(text: &mut Text, server: &Server, _unit: &mut Unit<'_>) {
     text.field("watching_clients", watching);
     text.fields([
         ("clients_in_timeout_table", 0),
-        ("total_blocking_keys", 0),
+        ("total_blocking_keys", server.keyspace.blocking_keys()),
         ("total_blocking_keys_on_nokey", 0),
     ]);
 }

@@ -12,6 +12,7 @@ use hashbrown::HashSet;
 use protocol::{Limits, RequestParser, Version};
 use storage::DbIndex;
 
+use crate::blocking::wait::SessionWait;
 use crate::command::context::{Park, Slices};
 use crate::config::Config;
 use crate::output::PendingOutput;
@@ -70,6 +71,8 @@ pub(crate) struct Session {
     pub(crate) soft_limit_since_ms: Option<u64>,
     /// The rest of a long command.
     pub(crate) slices: Option<Box<dyn Slices>>,
+    /// What the last command waits for.
+    pub(crate) wait: Option<Box<SessionWait>>,
     /// Why the request at the front of `input` waits.
     pub(crate) parked: Option<Park>,
     /// Where it queues for a turn.
@@ -218,6 +221,7 @@ impl Session {
             pending: PendingOutput::default(),
             soft_limit_since_ms: None,
             slices: None,
+            wait: None,
             parked: None,
             ready,
             queued: Cell::new(false),
@@ -287,6 +291,7 @@ impl Session {
             && self.pending.is_empty()
             && !self.has_requests
             && self.slices.is_none()
+            && self.wait.is_none()
             && self.parked.is_none()
             && !self.is_killed()
     }
@@ -369,6 +374,7 @@ impl Session {
             || self.close != Close::No
             || !self.pending.is_empty()
             || self.parked.is_some()
+            || self.wait.is_some()
     }
 
     #[cold]
@@ -430,7 +436,8 @@ impl Session {
         flags.set(ClientFlags::CLOSE_NOW, self.close == Close::Now);
         flags.set(ClientFlags::NO_EVICT, self.no_evict);
         flags.set(ClientFlags::NO_TOUCH, self.no_touch);
-        flags.set(ClientFlags::BLOCKED, self.parked.is_some());
+        let waits = self.parked.is_some() || self.wait.is_some();
+        flags.set(ClientFlags::BLOCKED, waits);
         flags
     }
 }

@@ -12,6 +12,8 @@ use std::sync::atomic::{
 
 use parking_lot::Mutex;
 
+use crate::blocking::Wait;
+
 /// What other threads know of one connection.
 #[derive(Debug)]
 pub(crate) struct ClientEntry {
@@ -68,6 +70,8 @@ pub(crate) struct ClientEntry {
     /// Subscribed shard channels.
     pub(crate) shard_channels: AtomicUsize,
     names: Mutex<Option<Box<ClientNames>>>,
+    /// What it waits for, for `CLIENT UNBLOCK`.
+    wait: Mutex<Option<Wait>>,
 }
 
 /// What clients say about themselves.
@@ -127,6 +131,7 @@ impl ClientEntry {
             patterns: AtomicUsize::new(0),
             shard_channels: AtomicUsize::new(0),
             names: Mutex::new(None),
+            wait: Mutex::new(None),
         }
     }
 
@@ -141,6 +146,16 @@ impl ClientEntry {
         let mut boxed = names.take().unwrap_or_default();
         change(&mut boxed);
         *names = (*boxed != ClientNames::default()).then_some(boxed);
+    }
+
+    /// What it waits for.
+    pub(crate) fn wait(&self) -> Option<Wait> {
+        self.wait.lock().clone()
+    }
+
+    /// Notes what it waits for.
+    pub(crate) fn set_wait(&self, wait: Option<Wait>) {
+        *self.wait.lock() = wait;
     }
 
     /// Its flags.

@@ -9,6 +9,7 @@ pub(crate) use histogram::{Histogram, HistogramCounts};
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use storage::Tally;
 
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
@@ -130,6 +131,23 @@ impl CommandStats {
 }
 
 impl WorkerStats {
+    /// Adds what a unit has counted.
+    #[inline]
+    pub(crate) fn add_tally(&self, tally: Tally) {
+        if tally.hits > 0 {
+            self.hits.add(tally.hits);
+        }
+        if tally.misses > 0 {
+            self.misses.add(tally.misses);
+        }
+        if tally.dirty > 0 {
+            self.dirty.add(tally.dirty);
+        }
+        if tally.expired > 0 {
+            self.expired.add(tally.expired);
+        }
+    }
+
     /// Zeros, for a table of `commands` rows.
     pub(crate) fn new(commands: usize) -> Self {
         Self {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use storage::{LockPlan, Unit, UnixMillis};
 
+use crate::blocking::serve;
 use crate::effects::Effects;
 use crate::execute::Tools;
 use crate::notify::Events;
@@ -71,7 +72,22 @@ impl Worker {
         tools.log_appended |= appended;
         let expired = std::mem::take(&mut unit.tally).expired;
         server.stats.worker(self.state.index).expired.add(expired);
+        if unit.has_ready() {
+            self.serve_ready(server, unit, now);
+        }
         more
+    }
+
+    /// Tells clients that wait for a key which has expired: a consumer group has gone with it.
+    #[cold]
+    fn serve_ready<'e>(&mut self, server: &'e Server, mut unit: Unit<'e>, now: UnixMillis) {
+        let mut stripes = server.pubsub.lock_none();
+        let (worker, tools) = (&mut self.state, &mut self.tools);
+        let config = &self.settings;
+        serve::ready(server, config, worker, tools, &mut unit, &mut stripes);
+        serve::publish(server, worker, tools, &mut unit, &mut stripes);
+        drop((unit, stripes));
+        serve::deferred(server, config, worker, tools, now);
     }
 
     /// Whether the shard's background work is this worker's now.

@@ -164,8 +164,9 @@ impl Worker {
             pending_bytes += session.pending.len();
             limits::enforce_output_limit(&server, &settings, session);
             let idle_ms = (now_ms.max(0) as u64).saturating_sub(session.active_at_ms);
-            // Subscribers and monitors are silent by nature, and parked sessions wait for us.
-            let may_idle = session.is_subscriber() || session.monitor || session.parked.is_some();
+            // Subscribers and monitors are silent by nature, and sessions that wait do so for us.
+            let waits = session.parked.is_some() || session.wait.is_some();
+            let may_idle = session.is_subscriber() || session.monitor || waits;
             if timeout_ms > 0 && idle_ms > timeout_ms && !may_idle {
                 tracing::debug!("Closing idle client");
                 session.close = Close::Now;

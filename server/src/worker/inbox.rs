@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use super::Worker;
 use super::stream::NewConnection;
+use crate::output::Outbox;
 use crate::pubsub::Message;
 
 /// Most bytes of messages that wait for one worker; publishers park above it.
@@ -42,6 +43,17 @@ pub(crate) enum Event {
     Monitor(Arc<[u8]>),
     /// Look at the kill flag of this session; the second number is the client's id.
     Kill(u32, u64),
+    /// A blocked client has been served; see [`crate::blocking`].
+    Served {
+        /// The session.
+        session: u32,
+        /// Its client's id.
+        client: u64,
+        /// What it is to hear.
+        reply: Box<Outbox>,
+    },
+    /// `CLIENT UNBLOCK` has ended this session's wait; the second number is the client's id.
+    Unblocked(u32, u64),
     /// The configuration has changed.
     ConfigChanged,
     /// Parked sessions may try again.

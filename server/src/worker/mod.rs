@@ -19,6 +19,7 @@ pub(crate) mod set;
 pub(crate) mod stream;
 mod turn;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use protocol::Limits;
 use storage::UnixMillis;
 
+use crate::blocking::wait;
 use crate::clock::unix_now;
 use crate::config::{Config, ConfigView};
 use crate::execute::{Batch, Tools};
@@ -59,6 +61,8 @@ pub(crate) struct WorkerState {
     pub(crate) pending_bytes: usize,
     /// Until when keys that this worker has set expire soon, in Unix milliseconds; 0: none.
     pub(crate) soon_until_ms: i64,
+    /// When waits of its sessions end: Unix milliseconds, the session's place, the client's id.
+    pub(crate) deadlines: BTreeSet<(i64, u32, u64)>,
     random: u64,
 }
 
@@ -146,6 +150,7 @@ impl Worker {
                 slow_nanos: u64::MAX,
                 pending_bytes: 0,
                 soon_until_ms: 0,
+                deadlines: BTreeSet::new(),
                 random: seed,
             },
             sessions: Sessions::default(),
@@ -168,7 +173,7 @@ impl Worker {
     /// Waits until there is something to do, and does some of all there is; `false` when the worker is to end.
     fn step(&mut self, poller: &mut Poller, cron: &mut Cron) -> bool {
         let patience = if self.ready.is_empty() && !self.cron_woken {
-            cron.patience()
+            cron.patience().min(self.until_next_deadline())
         } else {
             Duration::ZERO
         };
@@ -180,6 +185,9 @@ impl Worker {
             return false;
         }
         self.contained("A round", Self::round);
+        if !self.state.deadlines.is_empty() {
+            self.contained("The end of a wait", Self::time_out_waits);
+        }
         self.housekeep(cron);
         true
     }
@@ -232,6 +240,12 @@ impl Worker {
                 deliver::one_line(server, &settings, state, sessions, &mut None, &line);
             }
             Event::Kill(session, id) => self.kill(session, id),
+            Event::Served {
+                session,
+                client,
+                reply,
+            } => self.served(session, client, *reply),
+            Event::Unblocked(session, client) => self.unblocked(session, client),
             Event::ConfigChanged => self.refresh_config(),
             Event::Unpark => self.unpark(),
             Event::Drain => self.drain(),
@@ -309,6 +323,7 @@ impl Worker {
         if let Some(watches) = session.watches.take() {
             server.unwatch(&watches);
         }
+        wait::forget(&server, &mut self.state, &mut session);
         if session.monitor {
             server.monitors.remove(self.state.index as u16);
         }
@@ -323,7 +338,28 @@ impl Worker {
         }
     }
 
-    fn now() -> UnixMillis {
+    /// What all workers share.
+    #[expect(clippy::redundant_allocation, reason = "see the field")]
+    pub(crate) fn server(&self) -> &Rc<Arc<Server>> {
+        &self.server
+    }
+
+    /// Its own state.
+    pub(crate) fn state(&self) -> &WorkerState {
+        &self.state
+    }
+
+    /// Its own state, to be changed.
+    pub(crate) fn state_mut(&mut self) -> &mut WorkerState {
+        &mut self.state
+    }
+
+    /// Its own state and its sessions.
+    pub(crate) fn state_and_sessions(&mut self) -> (&mut WorkerState, &mut Sessions) {
+        (&mut self.state, &mut self.sessions)
+    }
+
+    pub(crate) fn now() -> UnixMillis {
         unix_now()
     }
 }

@@ -154,6 +154,8 @@ impl Worker {
         self.refresh_config();
         let stopped = if session.slices.is_some() {
             self.run_slice(session)
+        } else if session.wait.is_some() {
+            false
         } else if session.has_requests {
             self.run_waiting(session)
         } else {
@@ -241,7 +243,7 @@ impl Worker {
         if session.close != Close::No {
             return Ok(Turn::Waits);
         }
-        if session.parked.is_some() {
+        if session.parked.is_some() || session.wait.is_some() {
             return self.listen_while_parked(session, stream);
         }
         if session.pending.len() > PENDING_BYTES_MAX {
@@ -258,7 +260,7 @@ impl Worker {
         })
     }
 
-    /// A parked session is not served, but when its client goes it ends, and what it waits to do is not done, as in
+    /// A parked or blocked session is not served, but when its client goes it ends, and what it waits to do is not done, as in
     /// Redis. Its client's end stands behind what it has sent before, which therefore has to be read.
     #[cold]
     fn listen_while_parked(

@@ -11,6 +11,8 @@
 use crate::time::UnixMillis;
 use crate::tree::{Leaf, Path, Spot, Tree};
 
+use super::assert_fits;
+
 mod build;
 mod leaf;
 #[cfg(test)]
@@ -31,6 +33,13 @@ pub struct Element<'a> {
     pub value: &'a [u8],
     /// The instant after which the field is gone. The last one that there is stands for none.
     pub expire_at: Option<UnixMillis>,
+}
+
+impl Element<'_> {
+    fn assert_fits(&self) {
+        assert_fits(self.name);
+        assert_fits(self.value);
+    }
 }
 
 /// The tree of a big set or hash.
@@ -82,7 +91,11 @@ impl FieldTree {
     }
 
     /// Adds an element, or replaces the one of its name; whether it was there.
+    ///
+    /// # Panics
+    /// If name or value is longer than [`super::PART_BYTES_MAX`].
     pub fn set(&mut self, hash: ElementHash, element: &Element<'_>) -> bool {
+        element.assert_fits();
         match self.leaf_of(hash) {
             Some(path) => self.tree.update(&path, |leaf| leaf.set(hash, element)),
             None => self.tree.update_last(|leaf| leaf.set(hash, element)),

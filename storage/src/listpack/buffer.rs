@@ -67,6 +67,11 @@ impl ListpackBuf {
         self.bytes.shrink_to_fit();
     }
 
+    /// Gives back room, if there is more than for `bytes` bytes in all.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        self.bytes.shrink_to(bytes);
+    }
+
     /// Removes all elements and keeps the room.
     pub fn clear(&mut self) {
         self.replace_all(&EMPTY);
@@ -137,6 +142,26 @@ impl ListpackBuf {
         if let Some(first) = self.as_listpack().seek(start) {
             self.remove_from(first, count);
         }
+    }
+
+    /// Removes the elements for which `stays` says no; the bytes of the others move once.
+    pub fn retain(&mut self, mut stays: impl FnMut(Value<'_>) -> bool) {
+        let (mut from, mut to, mut removed) = (HEADER_BYTES, HEADER_BYTES, 0);
+        let len = self.as_listpack().len();
+        while from < self.end() {
+            let (value, size) = self.as_listpack().read(from);
+            if stays(value) {
+                if to < from {
+                    self.bytes.copy_within(from..from + size, to);
+                }
+                to += size;
+            } else {
+                removed += 1;
+            }
+            from += size;
+        }
+        self.resize_hole(to, from - to, 0);
+        self.set_len(len - removed);
     }
 
     /// Adds all elements of `other` behind the last one.

@@ -21,7 +21,7 @@ use smallvec::SmallVec;
 
 pub use node::First;
 use node::{Inner, Node};
-pub use remains::Remains;
+pub use remains::{PIECE_BYTES, Remains};
 
 /// A run of neighbouring elements.
 pub trait Leaf: Clone + Default {
@@ -54,6 +54,12 @@ pub trait Leaf: Clone + Default {
 
     /// Moves out the elements from number `at` on; neither part is empty.
     fn split_off(&mut self, at: usize) -> Self;
+
+    /// Frees one of the elements that are allocated each on its own, if there are any; whether there was one. Nothing but
+    /// [`Leaf::memory_bytes`] is asked of the leaf afterwards.
+    fn free_large(&mut self) -> bool {
+        false
+    }
 
     /// Whether it has become so small that its elements should lie with a neighbour's.
     fn is_sparse(&self) -> bool;
@@ -222,6 +228,17 @@ impl<L: Leaf> Tree<L> {
         let mut path = Path::default();
         path.extend(self.root.as_ref()?, child_of);
         Some(path)
+    }
+
+    /// The first leaf itself.
+    pub fn first(&self) -> Option<&L> {
+        self.root.as_ref().map(|root| root.edge_leaf(|_| 0))
+    }
+
+    /// The last leaf itself.
+    pub fn last(&self) -> Option<&L> {
+        let last = |inner: &Inner<L>| inner.nodes().len() - 1;
+        self.root.as_ref().map(|root| root.edge_leaf(last))
     }
 
     /// The leaf behind the one at `path`.

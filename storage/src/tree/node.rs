@@ -107,6 +107,15 @@ impl<L: Leaf> Node<L> {
         }
     }
 
+    /// The leaf at or below it to which `child_of` leads.
+    pub(super) fn edge_leaf(&self, child_of: impl Fn(&Inner<L>) -> usize) -> &L {
+        let mut node = self;
+        while let Node::Inner(inner) = node {
+            node = &inner.nodes[child_of(inner)];
+        }
+        node.leaf()
+    }
+
     /// The inner node that it is.
     pub(super) fn inner(&self) -> &Inner<L> {
         match self {
@@ -320,11 +329,7 @@ pub struct First<'t, L: Leaf>(&'t Node<L>);
 impl<'t, L: Leaf> First<'t, L> {
     /// That leaf.
     pub fn leaf(&self) -> &'t L {
-        let mut node = self.0;
-        while let Node::Inner(inner) = node {
-            node = &inner.nodes()[0];
-        }
-        node.leaf()
+        self.0.edge_leaf(|_| 0)
     }
 }
 

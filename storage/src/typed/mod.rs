@@ -15,9 +15,11 @@ use crate::value::ValueType;
 
 pub mod hash;
 mod limits;
+mod list;
 mod records;
 
 pub use limits::{Limits, PackedLimit};
+pub use list::{End, ListEdit, ListRef, ListSpan};
 
 /// How a small collection is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

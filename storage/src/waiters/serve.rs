@@ -79,6 +79,11 @@ impl ReadyList {
         }
     }
 
+    /// Whether [`ReadyList::next_deferred`] has something.
+    pub fn has_deferred(&self) -> bool {
+        !self.deferred.is_empty()
+    }
+
     /// What is left for further units once the locks are released. The same worker runs them, each
     /// with the shards asked for, until there is none: [`ReadyList::resume`], then this again.
     pub fn next_deferred(&mut self) -> Option<Deferred> {

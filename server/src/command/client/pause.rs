@@ -6,7 +6,9 @@
 use protocol::parse_i64;
 use storage::Pause;
 
+use crate::blocking::{self, Unblock};
 use crate::command::{Args, CommandError, CommandResult, Context};
+use crate::worker::inbox::Event;
 
 /// `CLIENT PAUSE milliseconds [WRITE|ALL]`: of this and an earlier pause, the stronger mode and the
 /// later end count.
@@ -49,22 +51,33 @@ pub(super) fn unpause(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResu
     Ok(())
 }
 
-/// `CLIENT UNBLOCK id [TIMEOUT|ERROR]`: whether the client's wait was ended.
-///
-/// No command blocks yet, and those that a pause holds back do not count, so nobody's wait is ended.
+/// `CLIENT UNBLOCK id [TIMEOUT|ERROR]`: whether the client's wait was ended. Commands that a pause holds back do not
+/// count.
 pub(super) fn unblock(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    match args.len() {
-        3 => {}
-        4 if args.is(3, "TIMEOUT") || args.is(3, "ERROR") => {}
+    let how = match args.len() {
+        3 => Unblock::Timeout,
+        4 if args.is(3, "TIMEOUT") => Unblock::Timeout,
+        4 if args.is(3, "ERROR") => Unblock::Error,
         4 => {
             return Err(CommandError::Line(
                 "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
             ));
         }
         _ => return Err(CommandError::subcommand_syntax("CLIENT", &args[1])),
+    };
+    let id = parse_i64(&args[2]).ok_or(CommandError::NotInteger)?;
+    let client = u64::try_from(id)
+        .ok()
+        .and_then(|id| ctx.server.clients.get(id));
+    let unblocked = client.filter(|client| {
+        let wait = client.wait();
+        wait.is_some_and(|wait| blocking::unblock(&wait, how))
+    });
+    if let Some(client) = &unblocked {
+        let inbox = &ctx.server.inboxes[usize::from(client.worker)];
+        inbox.send(Event::Unblocked(client.session, client.id));
     }
-    parse_i64(&args[2]).ok_or(CommandError::NotInteger)?;
-    ctx.reply.integer(0);
+    ctx.reply.integer(unblocked.is_some().into());
     Ok(())
 }
 

@@ -8,6 +8,8 @@ mod bitmap;
 mod connection;
 mod generic;
 mod hash;
+mod hyperloglog;
+mod list;
 mod pubsub;
 mod server;
 mod string;
@@ -106,6 +108,8 @@ impl Doc {
 const GROUPS: &[&[Doc]] = &[
     string::DOCS,
     bitmap::DOCS,
+    list::DOCS,
+    hyperloglog::DOCS,
     generic::DOCS,
     hash::DOCS,
     pubsub::DOCS,

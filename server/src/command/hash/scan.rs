@@ -4,7 +4,8 @@ use storage::glob::glob_match;
 use storage::listpack::Value;
 
 use super::read::Parts;
-use crate::command::key::scan::{parse_count, parse_cursor};
+use crate::command::cursor::parse_cursor;
+use crate::command::key::scan::parse_count;
 use crate::command::{Args, CommandError, CommandResult, Context};
 
 /// Fields that are visited per call unless told otherwise.

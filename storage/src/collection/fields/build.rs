@@ -16,8 +16,10 @@ impl FieldTreeBuilder {
     /// Adds an element, or replaces the one of its name; whether it was there.
     ///
     /// # Panics
-    /// If an element with a higher hash came before.
+    /// If an element with a higher hash came before, or name or value is longer than
+    /// [`PART_BYTES_MAX`](crate::collection::PART_BYTES_MAX).
     pub fn push(&mut self, hash: ElementHash, element: &Element<'_>) -> bool {
+        element.assert_fits();
         let last = self.leaf.len().checked_sub(1).map(|at| self.leaf.hash(at));
         if last == Some(hash) {
             return self.leaf.set(hash, element);

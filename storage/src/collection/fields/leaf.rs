@@ -7,8 +7,8 @@ use crate::time::UnixMillis;
 use crate::tree::{Leaf, Summary};
 
 use super::super::length;
-use super::super::records::{Place, Records};
-use super::super::room::make_room;
+use super::super::records::{Place, Records, middle};
+use super::super::room::{give_back_room, make_room};
 use super::{Element, ElementHash};
 
 /// Most elements of a leaf.
@@ -156,8 +156,10 @@ impl Fields {
         self.set_expiry(at, None);
         let bytes = record_bytes(&self.element(at));
         self.records.forget(self.slots.remove(at).place, bytes);
+        give_back_room(&mut self.slots);
         if !self.expire_at.is_empty() {
             self.expire_at.remove(at);
+            give_back_room(&mut self.expire_at);
         }
         self.clear_dead();
     }
@@ -225,11 +227,15 @@ impl Fields {
     }
 
     /// A leaf of its own for `len` elements.
-    fn copy_of(&self, numbers: impl Iterator<Item = usize>, len: usize) -> Self {
+    fn copy_of(&self, numbers: impl Iterator<Item = usize> + Clone, len: usize) -> Self {
         let mut copy = Self::default();
         copy.slots.reserve_exact(len);
-        let share = self.records.live_bytes() * len / self.slots.len().max(1);
-        copy.records.reserve(share);
+        if len == self.slots.len() {
+            copy.records.reserve(self.records.live_bytes());
+        } else {
+            let bytes = |at| self.weight(at) - size_of::<Slot>();
+            copy.records.reserve(numbers.clone().map(bytes).sum());
+        }
         numbers.for_each(|at| copy.push_from(self, at));
         copy
     }
@@ -246,6 +252,17 @@ impl Fields {
             self.expire_at.push(NEVER);
         }
         self.set_expiry(self.slots.len() - 1, other.expiry(at));
+    }
+
+    /// What an element adds to the bytes that a copy of the leaf would copy.
+    fn weight(&self, at: usize) -> usize {
+        let place = self.slots[at].place;
+        let record = if place.is_large() {
+            0
+        } else {
+            record_bytes(&self.element(at))
+        };
+        size_of::<Slot>() + record
     }
 
     /// Whether it has as many elements as a leaf should.
@@ -304,14 +321,17 @@ impl Leaf for Fields {
             return None;
         }
         // A leaf is looked for by its first hash, so elements of one hash stay together.
-        let half = self.slots.len() / 2;
+        let half = middle((0..self.slots.len()).map(|at| self.weight(at)));
         let begins = |at: &usize| self.slots[at - 1].hash != self.slots[*at].hash;
         let behind = (half..self.slots.len()).find(begins);
         let at = behind.or_else(|| (1..half).rev().find(begins))?;
         Some(self.split_off(at))
     }
 
+    /// Elements of one hash have to stay together, or they are not found any more: a tree of fields may be split where a
+    /// hash begins, as [`Fields::split`] does, but not be cut at any number.
     fn split_off(&mut self, at: usize) -> Self {
+        debug_assert!(self.slots[at - 1].hash < self.slots[at].hash);
         let rest = self.copy_of_range(at..self.slots.len());
         *self = self.copy_of_range(0..at);
         rest
@@ -319,6 +339,10 @@ impl Leaf for Fields {
 
     fn is_sparse(&self) -> bool {
         self.slots.len() < ELEMENTS_MIN && self.records.live_bytes() < RECORDS_BYTES_MAX / 8
+    }
+
+    fn free_large(&mut self) -> bool {
+        self.records.free_large()
     }
 
     fn has_room_for(&self, next: &Self) -> bool {

@@ -276,6 +276,60 @@ fn an_expire_time_is_changed_in_place() {
 }
 
 #[test]
+fn a_leaf_is_split_by_bytes() {
+    let mut tree = FieldTree::default();
+    // The first eighth of the hashes has nearly all the bytes.
+    for n in 0..256u32 {
+        let name = n.to_be_bytes();
+        let value = vec![0; if n < 32 { 500 } else { 1 }];
+        tree.set(n, &element(&name, &(value, None)));
+    }
+    let leaves: Vec<_> = tree.tree.leaves().map(Leaf::len).collect();
+    assert!(leaves[..4].iter().all(|&len| len <= 9), "{leaves:?}");
+    assert!(leaves.len() <= 12, "{leaves:?}");
+}
+
+#[test]
+fn large_values_are_freed_a_few_at_a_time() {
+    let mut tree = FieldTree::default();
+    for n in 0..100u32 {
+        let value = vec![0; 256 * 1024];
+        tree.set(n, &element(&n.to_be_bytes(), &(value, None)));
+    }
+    let pin = tree.clone();
+    let mut remains = Remains::of(tree.into_tree());
+    // The pin has them all.
+    assert!(remains.free_some(100) <= 3 && remains.is_empty());
+    let mut remains = Remains::of(pin.into_tree());
+    let mut steps = 0;
+    while !remains.is_empty() {
+        let before = remains.memory_bytes();
+        assert!((1..=20).contains(&remains.free_some(16)));
+        let freed = before - remains.memory_bytes();
+        assert!(freed <= 5 * 257 * 1024, "{freed}");
+        steps += 1;
+    }
+    assert_eq!(remains.memory_bytes(), 0);
+    assert!((24..=30).contains(&steps), "{steps}");
+}
+
+#[test]
+fn a_large_value_is_overwritten_in_place_unless_it_is_pinned() {
+    let mut tree = FieldTree::default();
+    let set = |tree: &mut FieldTree, byte| {
+        tree.set(7, &element(b"field", &(vec![byte; 1 << 20], None)));
+        tree.at(0).unwrap().value.as_ptr()
+    };
+    let first = set(&mut tree, 1);
+    assert_eq!(set(&mut tree, 2), first);
+    let pin = tree.clone();
+    let third = set(&mut tree, 3);
+    assert_ne!(third, first);
+    assert_eq!(pin.at(0).unwrap().value, [2; 1 << 20]);
+    assert_eq!(tree.at(0).unwrap().value, [3; 1 << 20]);
+}
+
+#[test]
 fn memory_comes_back() {
     let mut tree = filled(20_000, strong);
     let full = tree.memory_bytes();

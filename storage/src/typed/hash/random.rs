@@ -179,5 +179,5 @@ fn mix(number: u64) -> u64 {
 /// A number below `end` of 64 random bits; `None` if there is none.
 fn below(random: u64, end: u64) -> Option<u64> {
     // The upper half of the product is spread as evenly as the bits are.
-    (end > 0).then(|| (u128::from(random) * u128::from(end) >> 64) as u64)
+    (end > 0).then(|| ((u128::from(random) * u128::from(end)) >> 64) as u64)
 }

@@ -1,0 +1,198 @@
+//! Blocked clients: commands that wait until a key can serve them.
+//!
+//! A blocking command tries its keys first. If none can serve it, it registers on all of them ([`Context::block`]) while
+//! their locks are held, and its session waits. Whoever changes a key that somebody waits for serves the waiters at the
+//! end of its unit ([`serve`]): it runs the waiter's [`Operation`] and sends the reply to the worker that owns the
+//! session. A timeout, `CLIENT UNBLOCK` and the end of the connection end the wait as well; of all these exactly one wins
+//! (`storage::waiters`).
+
+pub(crate) mod serve;
+pub(crate) mod timeout;
+pub(crate) mod wait;
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use protocol::Version;
+use storage::blocking::Blocked;
+use storage::waiters::{Serve, Waiter};
+use storage::{DbIndex, Key, Unit, ValueType};
+
+use crate::command::{CommandResult, Context};
+use crate::output::Output;
+
+/// What a blocked client waits to do.
+pub(crate) trait Operation: Debug + Send + Sync {
+    /// Whether `key`, which has changed, can serve it now. Changes nothing.
+    fn can_serve(&self, unit: &mut Unit<'_>, db: DbIndex, key: &Key<'_>) -> Serve;
+
+    /// Does it with `key`, of which [`Operation::can_serve`] has just said that it can, and writes the client's reply.
+    /// `ctx` is nobody's turn: its session is a stand-in that has the client's database and dialect.
+    fn serve(&self, ctx: &mut Context<'_, '_>, key: &Key<'_>) -> CommandResult;
+
+    /// The reply when time is up.
+    fn time_out(&self, reply: &mut Output<'_>) {
+        reply.null_array();
+    }
+
+    /// The reply inside `EXEC`, where nothing waits.
+    fn no_wait(&self, reply: &mut Output<'_>) {
+        self.time_out(reply);
+    }
+}
+
+/// What a key of type `wanted` says to [`Operation::can_serve`].
+pub(crate) fn serve_type(
+    unit: &mut Unit<'_>,
+    db: DbIndex,
+    key: &Key<'_>,
+    wanted: ValueType,
+) -> Serve {
+    match unit.peek(db, key) {
+        None => Serve::Nobody,
+        Some(entry) if entry.value_type() == wanted => Serve::Now,
+        Some(_) => Serve::NotThisOne,
+    }
+}
+
+/// A client that waits, as others see it.
+#[derive(Debug)]
+pub(crate) struct BlockedClient {
+    /// The worker that owns its session.
+    pub(crate) worker: u16,
+    /// The session's place there.
+    pub(crate) session: u32,
+    /// The client's id.
+    pub(crate) client: u64,
+    /// Its dialect.
+    pub(crate) version: Version,
+    /// What it waits to do.
+    pub(crate) operation: Box<dyn Operation>,
+    /// How `CLIENT UNBLOCK` has ended the wait, see [`Unblock`].
+    unblock: AtomicU8,
+}
+
+/// How `CLIENT UNBLOCK` ends a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Unblock {
+    /// As if time were up.
+    Timeout = 1,
+    /// With an error.
+    Error = 2,
+}
+
+/// A registered wait.
+pub(crate) type Wait = Arc<Waiter<Blocked>>;
+
+/// The client that a wait belongs to.
+pub(crate) fn client_of(wait: &Waiter<Blocked>) -> &BlockedClient {
+    let payload: &(dyn Any + Send + Sync) = &**wait.payload();
+    payload
+        .downcast_ref()
+        .expect("whoever waits is a blocked client")
+}
+
+/// Ends a client's wait on somebody's request; whether it still waited. Its worker has to be told.
+pub(crate) fn unblock(wait: &Waiter<Blocked>, how: Unblock) -> bool {
+    let client = client_of(wait);
+    // Before the wait ends, so that the session's worker finds it. Two requests at once: one of them wins, and either
+    // way of ending was asked for.
+    client.unblock.store(how as u8, Ordering::Release);
+    wait.cancel()
+}
+
+impl Context<'_, '_> {
+    /// Does `operation` with the first of `keys` that is there; if none is, the client waits until one comes, as in
+    /// [`Context::block`].
+    ///
+    /// # Errors
+    /// `WrongType` if a key ahead of the first one of type `wanted` holds something else, and what the operation
+    /// refuses.
+    pub(crate) fn serve_or_wait(
+        &mut self,
+        keys: &[Key<'_>],
+        also_locked: &[Key<'_>],
+        deadline_ms: Option<i64>,
+        wanted: ValueType,
+        operation: impl Operation + 'static,
+    ) -> CommandResult {
+        let db = self.session.db;
+        for key in keys {
+            let found = self.unit.collection_to_change(db, key, wanted)?.is_some();
+            // What is promised to another is not there.
+            if found && !self.unit.is_promised(db, key) {
+                return operation.serve(self, key);
+            }
+        }
+        if self.in_exec {
+            operation.no_wait(&mut self.reply);
+        } else {
+            self.block(keys, also_locked, deadline_ms, operation);
+        }
+        Ok(())
+    }
+
+    /// Has the client wait until `operation` can be done with one of `keys`, or until `deadline_ms` (Unix milliseconds;
+    /// `None`: for ever). The command writes no reply then. `also_locked` are keys that serving needs beside the one that
+    /// became ready. Not inside `EXEC`, where nothing waits.
+    pub(crate) fn block(
+        &mut self,
+        keys: &[Key<'_>],
+        also_locked: &[Key<'_>],
+        deadline_ms: Option<i64>,
+        operation: impl Operation + 'static,
+    ) {
+        debug_assert!(!self.in_exec, "a transaction waits for nobody");
+        let client = BlockedClient {
+            worker: self.session.client.worker,
+            session: self.session.client.session,
+            client: self.session.id(),
+            version: self.session.version,
+            operation: Box::new(operation),
+            unblock: AtomicU8::new(0),
+        };
+        let also_locked: Vec<u16> = also_locked.iter().map(|key| key.hash.shard).collect();
+        let db = self.session.db;
+        let wait = self.unit.block(db, keys, &also_locked, Box::new(client));
+        self.after.wait = Some((wait, deadline_ms));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Nothing;
+
+    impl Operation for Nothing {
+        fn can_serve(&self, _: &mut Unit<'_>, _: DbIndex, _: &Key<'_>) -> Serve {
+            Serve::Nobody
+        }
+
+        fn serve(&self, _: &mut Context<'_, '_>, _: &Key<'_>) -> CommandResult {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_wait_is_unblocked_once_and_says_how() {
+        let client = BlockedClient {
+            worker: 0,
+            session: 1,
+            client: 2,
+            version: Version::Resp2,
+            operation: Box::new(Nothing),
+            unblock: AtomicU8::new(0),
+        };
+        let arrivals = storage::waiters::Arrivals::default();
+        let payload: Blocked = Box::new(client);
+        let wait = Waiter::new(&arrivals, 0, [], [], payload);
+        assert!(unblock(&wait, Unblock::Error));
+        assert!(!unblock(&wait, Unblock::Error));
+        assert_eq!(client_of(&wait).ended_by(), Some(Unblock::Error));
+    }
+}

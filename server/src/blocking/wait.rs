@@ -1,0 +1,153 @@
+//! A session's wait, as its worker sees it: how it begins, and how it ends.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use storage::blocking::Blocked;
+use storage::waiters::Waiter;
+
+use super::{BlockedClient, Unblock, Wait, client_of};
+use crate::output::Outbox;
+use crate::server::Server;
+use crate::session::Session;
+use crate::worker::{Worker, WorkerState};
+
+/// What a blocked session waits for.
+#[derive(Debug)]
+pub(crate) struct SessionWait {
+    wait: Wait,
+    /// When time is up, in Unix milliseconds; `None`: never.
+    deadline_ms: Option<i64>,
+}
+
+impl BlockedClient {
+    /// How `CLIENT UNBLOCK` has ended the wait, if it has.
+    pub(super) fn ended_by(&self) -> Option<Unblock> {
+        // Acquire: pairs with the release in `unblock`.
+        match self.unblock.load(std::sync::atomic::Ordering::Acquire) {
+            0 => None,
+            1 => Some(Unblock::Timeout),
+            _ => Some(Unblock::Error),
+        }
+    }
+}
+
+/// Has the session wait, now that its command has registered.
+pub(crate) fn begin(
+    worker: &mut WorkerState,
+    session: &mut Session,
+    wait: Wait,
+    deadline_ms: Option<i64>,
+) {
+    session.client.set_wait(Some(wait.clone()));
+    if let Some(deadline_ms) = deadline_ms {
+        let place = (deadline_ms, session.client.session, session.id());
+        worker.deadlines.insert(place);
+    }
+    session.wait = Some(Box::new(SessionWait { wait, deadline_ms }));
+}
+
+/// Forgets a wait that has ended: what is left of its registrations goes, one shard lock at a time.
+pub(crate) fn forget(server: &Server, worker: &mut WorkerState, session: &mut Session) {
+    let Some(ended) = session.wait.take() else {
+        return;
+    };
+    session.client.set_wait(None);
+    if let Some(deadline_ms) = ended.deadline_ms {
+        let place = (deadline_ms, session.client.session, session.id());
+        worker.deadlines.remove(&place);
+    }
+    // The end of a session is an end of its wait; of one that has ended before this does nothing.
+    ended.wait.cancel();
+    server.keyspace.unregister(&ended.wait);
+}
+
+impl Worker {
+    /// How long until the next wait's time is up.
+    pub(crate) fn until_next_deadline(&self) -> Duration {
+        let next = self.state().deadlines.first();
+        next.map_or(Duration::MAX, |(deadline_ms, ..)| {
+            let left_ms = deadline_ms - Self::now().0;
+            Duration::from_millis(left_ms.max(0) as u64)
+        })
+    }
+
+    /// Ends the waits whose time is up.
+    pub(crate) fn time_out_waits(&mut self) {
+        while let Some(&(deadline_ms, session, client)) = self.state().deadlines.first() {
+            if deadline_ms > Self::now().0 {
+                return;
+            }
+            self.state_mut().deadlines.pop_first();
+            self.end_wait(session, client, |wait, outbox| {
+                // One that was served meanwhile has its reply on the way.
+                wait.cancel() && time_out(wait, outbox)
+            });
+        }
+    }
+
+    /// A session's wait has been served.
+    pub(crate) fn served(&mut self, session: u32, client: u64, reply: Outbox) {
+        self.end_wait(session, client, |_, outbox| {
+            *outbox = reply;
+            true
+        });
+    }
+
+    /// `CLIENT UNBLOCK` has ended a session's wait.
+    pub(crate) fn unblocked(&mut self, session: u32, client: u64) {
+        let server = Rc::clone(self.server());
+        let worker = self.state().index;
+        self.end_wait(session, client, |wait, outbox| {
+            let blocked = client_of(wait);
+            if blocked.ended_by() == Some(Unblock::Error) {
+                const LINE: &[u8] = b"UNBLOCKED client unblocked via CLIENT UNBLOCK";
+                server.count_error(worker, LINE);
+                outbox.reply(blocked.version).error(LINE);
+                return true;
+            }
+            time_out(wait, outbox)
+        });
+    }
+
+    /// Ends the wait of this session of this client, if it still waits, once `answer` has written its reply and says
+    /// that it is over.
+    fn end_wait(
+        &mut self,
+        session: u32,
+        client: u64,
+        answer: impl FnOnce(&Waiter<Blocked>, &mut Outbox) -> bool,
+    ) {
+        let server = Rc::clone(self.server());
+        let (state, sessions) = self.state_and_sessions();
+        let Some(session) = sessions.get_mut(session) else {
+            return;
+        };
+        if session.id() != client {
+            return;
+        }
+        let Some(wait) = session.wait.as_ref().map(|waiting| waiting.wait.clone()) else {
+            return;
+        };
+        let mut outbox = Outbox::default();
+        if !answer(&wait, &mut outbox) {
+            return;
+        }
+        forget(&server, state, session);
+        if !session.drops_reply() {
+            state.pending_bytes += outbox.bytes.len();
+            session.pending.take(&mut outbox, 0);
+        }
+        // What has come meanwhile may run now.
+        session.has_requests = !session.input.is_empty();
+        session.wake();
+    }
+}
+
+/// Writes what a client hears when its time is up.
+fn time_out(wait: &Waiter<Blocked>, outbox: &mut Outbox) -> bool {
+    let blocked = client_of(wait);
+    let mut reply = outbox.reply(blocked.version);
+    blocked.operation.time_out(&mut reply);
+    true
+}

@@ -1,0 +1,165 @@
+//! `BLPOP` and its relatives: they wait until there is something to pop.
+
+use storage::typed::End;
+use storage::waiters::Serve;
+use storage::{DbIndex, Key, Unit, ValueType};
+
+use super::end_at;
+use super::ends::pop;
+use super::mpop::{PopOptions, pop_with_name};
+use super::relocate::relocate;
+use crate::blocking::{Operation, serve_type, timeout};
+use crate::command::{Args, CommandResult, Context};
+use crate::output::Output;
+
+/// `BLPOP key [key ...] timeout`: removes the first element of the first list that has any, or waits for one.
+pub(super) fn blpop(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    pop_or_wait(ctx, args, End::Left)
+}
+
+/// `BRPOP key [key ...] timeout`: the same with the last element.
+pub(super) fn brpop(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    pop_or_wait(ctx, args, End::Right)
+}
+
+fn pop_or_wait(ctx: &mut Context<'_, '_>, args: Args<'_>, end: End) -> CommandResult {
+    let last = args.len() - 1;
+    let deadline_ms = timeout::seconds(args.at(last), ctx.now().0)?;
+    wait_for_keys(ctx, args, 1..last, deadline_ms, PopOne(end))
+}
+
+/// `BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]`: `LMPOP`, or waits for a list.
+pub(super) fn blmpop(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    let options = PopOptions::parse(args, 2)?;
+    let deadline_ms = timeout::seconds(args.at(1), ctx.now().0)?;
+    let keys = 3..3 + options.keys;
+    wait_for_keys(ctx, args, keys, deadline_ms, PopMany(options))
+}
+
+/// Does the operation with the first of the keys at the arguments `indices` that can serve it, or waits for one.
+fn wait_for_keys(
+    ctx: &mut Context<'_, '_>,
+    args: Args<'_>,
+    indices: std::ops::Range<usize>,
+    deadline_ms: Option<i64>,
+    operation: impl Operation + 'static,
+) -> CommandResult {
+    let keys: Vec<Key<'_>> = indices.map(|index| ctx.key(args, index)).collect();
+    ctx.serve_or_wait(&keys, &[], deadline_ms, ValueType::List, operation)
+}
+
+/// `BLMOVE source destination LEFT|RIGHT LEFT|RIGHT timeout`: `LMOVE`, or waits for an element.
+pub(super) fn blmove(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    let (from, to) = (end_at(args, 3)?, end_at(args, 4)?);
+    let words = vec![args.at(3).into(), args.at(4).into()];
+    move_or_wait(ctx, args, (from, to), 5, Verb::Move(words))
+}
+
+/// `BRPOPLPUSH source destination timeout`: `RPOPLPUSH`, or waits for an element.
+pub(super) fn brpoplpush(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    move_or_wait(ctx, args, (End::Right, End::Left), 3, Verb::PopPush)
+}
+
+fn move_or_wait(
+    ctx: &mut Context<'_, '_>,
+    args: Args<'_>,
+    (from, to): (End, End),
+    timeout_at: usize,
+    verb: Verb,
+) -> CommandResult {
+    let deadline_ms = timeout::seconds(args.at(timeout_at), ctx.now().0)?;
+    let (source, destination) = (ctx.key(args, 1), ctx.key(args, 2));
+    let operation = Relocate {
+        destination: destination.bytes.into(),
+        from,
+        to,
+        verb,
+    };
+    let (keys, also_locked) = (&[source], &[destination]);
+    ctx.serve_or_wait(keys, also_locked, deadline_ms, ValueType::List, operation)
+}
+
+/// One element, answered with the key's name.
+#[derive(Debug)]
+struct PopOne(End);
+
+impl Operation for PopOne {
+    fn can_serve(&self, unit: &mut Unit<'_>, db: DbIndex, key: &Key<'_>) -> Serve {
+        serve_type(unit, db, key, ValueType::List)
+    }
+
+    fn serve(&self, ctx: &mut Context<'_, '_>, key: &Key<'_>) -> CommandResult {
+        let db = ctx.db();
+        pop(ctx, db, key, self.0, 1, |reply, span| {
+            reply.array(2);
+            reply.bulk(key.bytes);
+            span.each(|element| reply.value(element));
+        })?;
+        let command: &[u8] = match self.0 {
+            End::Left => b"LPOP",
+            End::Right => b"RPOP",
+        };
+        ctx.effect_in(db, &[command, key.bytes]);
+        Ok(())
+    }
+}
+
+/// As many elements as were asked for, or as there are.
+#[derive(Debug)]
+struct PopMany(PopOptions);
+
+impl Operation for PopMany {
+    fn can_serve(&self, unit: &mut Unit<'_>, db: DbIndex, key: &Key<'_>) -> Serve {
+        serve_type(unit, db, key, ValueType::List)
+    }
+
+    fn serve(&self, ctx: &mut Context<'_, '_>, key: &Key<'_>) -> CommandResult {
+        let db = ctx.db();
+        pop_with_name(ctx, db, key, self.0).map(|_| ())
+    }
+}
+
+/// One element to another list.
+#[derive(Debug)]
+struct Relocate {
+    destination: Box<[u8]>,
+    from: End,
+    to: End,
+    verb: Verb,
+}
+
+/// As what command a move is logged.
+#[derive(Debug)]
+enum Verb {
+    /// `LMOVE`, with the words for both ends as the client wrote them.
+    Move(Vec<Box<[u8]>>),
+    /// `RPOPLPUSH`.
+    PopPush,
+}
+
+impl Operation for Relocate {
+    fn can_serve(&self, unit: &mut Unit<'_>, db: DbIndex, key: &Key<'_>) -> Serve {
+        serve_type(unit, db, key, ValueType::List)
+    }
+
+    fn serve(&self, ctx: &mut Context<'_, '_>, key: &Key<'_>) -> CommandResult {
+        let db = ctx.db();
+        let destination = ctx.server.keyspace.key(&self.destination);
+        match relocate(ctx, db, (key, self.from), (&destination, self.to))? {
+            Some(element) => ctx.reply.bulk(&element),
+            None => ctx.reply.null(),
+        }
+        match &self.verb {
+            Verb::Move(words) => {
+                let (from, to) = (&*words[0], &*words[1]);
+                ctx.effect_in(db, &[b"LMOVE", key.bytes, &self.destination, from, to]);
+            }
+            Verb::PopPush => ctx.effect_in(db, &[b"RPOPLPUSH", key.bytes, &self.destination]),
+        }
+        Ok(())
+    }
+
+    fn no_wait(&self, reply: &mut Output<'_>) {
+        reply.null();
+    }
+}
