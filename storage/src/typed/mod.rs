@@ -13,6 +13,7 @@ use crate::intset::{Intset, IntsetBuf};
 use crate::listpack::{Listpack, ListpackBuf};
 use crate::value::ValueType;
 
+pub mod hash;
 mod limits;
 mod list;
 mod records;
