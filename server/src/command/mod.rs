@@ -6,6 +6,7 @@
 
 pub(crate) mod args;
 pub(crate) mod context;
+pub(crate) mod cursor;
 pub(crate) mod error;
 pub(crate) mod flags;
 pub(crate) mod keys;
@@ -20,6 +21,7 @@ mod config;
 mod connection;
 mod debug;
 mod docs;
+mod hash;
 mod help;
 mod hyperloglog;
 mod info;

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use super::{
-    Args, Command, admin, bitmap, connection, hyperloglog, key, keyspace, list, pubsub, sorted_set,
-    string, transaction,
+    Args, Command, admin, bitmap, connection, hash, hyperloglog, key, keyspace, list, pubsub,
+    sorted_set, string, transaction,
 };
 
 /// A group of commands, as `COMMAND DOCS` and ACL categories know it.
@@ -28,6 +28,10 @@ pub(crate) const GROUPS: &[Group] = &[
     Group {
         name: "bitmap",
         commands: bitmap::COMMANDS,
+    },
+    Group {
+        name: "hash",
+        commands: hash::COMMANDS,
     },
     Group {
         name: "list",

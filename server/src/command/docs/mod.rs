@@ -7,6 +7,7 @@ mod argument;
 mod bitmap;
 mod connection;
 mod generic;
+mod hash;
 mod hyperloglog;
 mod list;
 mod pubsub;
@@ -112,6 +113,7 @@ const GROUPS: &[&[Doc]] = &[
     list::DOCS,
     hyperloglog::DOCS,
     generic::DOCS,
+    hash::DOCS,
     pubsub::DOCS,
     transactions::DOCS,
     connection::DOCS,

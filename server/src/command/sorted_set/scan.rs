@@ -4,7 +4,8 @@ use protocol::DoubleText;
 use storage::glob::glob_match;
 use storage::typed::sorted_set::write_with_17_digits;
 
-use crate::command::key::scan::{parse_count, parse_cursor};
+use crate::command::cursor::parse_cursor;
+use crate::command::key::scan::parse_count;
 use crate::command::{Args, CommandError, CommandResult, Context};
 
 /// Members that are visited per call unless told otherwise.
