@@ -47,6 +47,11 @@ fn bitmaps_answer_as_written() {
 }
 
 #[test]
+fn lists_answer_as_written() {
+    check("lists");
+}
+
+#[test]
 fn keys_answer_as_written() {
     check("keys");
 }
