@@ -5,6 +5,7 @@ mod chaos;
 mod client;
 mod commands;
 mod connection;
+mod hyperloglogs;
 mod keys;
 mod limits;
 mod newer;

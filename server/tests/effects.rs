@@ -155,6 +155,30 @@ fn commands_are_logged_as_their_effects() {
                 "FLUSHALL",
             ],
         ),
+        // Only what changes a HyperLogLog, be it the count that it keeps.
+        (
+            &[
+                "PFADD h a",
+                "PFADD h a",
+                "PFCOUNT h",
+                "PFCOUNT h",
+                "PFCOUNT h none",
+                "PFMERGE h i",
+                "PFMERGE i h",
+                "PFDEBUG TODENSE h",
+                "PFDEBUG TODENSE h",
+                "PFADD h",
+                "PFCOUNT none",
+            ],
+            &[
+                "SELECT 0",
+                "PFADD h a",
+                "PFCOUNT h",
+                "PFMERGE h i",
+                "PFMERGE i h",
+                "PFDEBUG TODENSE h",
+            ],
+        ),
     ];
     for (sent, expected) in cases {
         let server = TestServer::start();

@@ -291,6 +291,13 @@ pub struct Iter<'a> {
     back: usize,
 }
 
+impl Iter<'_> {
+    /// Where the next element from the front is.
+    pub fn position(&self) -> Option<Position> {
+        (self.front < self.back).then_some(Position(self.front))
+    }
+}
+
 impl<'a> Iterator for Iter<'a> {
     type Item = Value<'a>;
 

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use super::{
-    Args, Command, admin, bitmap, connection, hyperloglog, key, keyspace, list, pubsub, string,
-    transaction,
+    Args, Command, admin, bitmap, connection, hash, hyperloglog, key, keyspace, list, pubsub,
+    string, transaction,
 };
 
 /// A group of commands, as `COMMAND DOCS` and ACL categories know it.
@@ -24,6 +24,10 @@ pub(crate) const GROUPS: &[Group] = &[
     Group {
         name: "bitmap",
         commands: bitmap::COMMANDS,
+    },
+    Group {
+        name: "hash",
+        commands: hash::COMMANDS,
     },
     Group {
         name: "list",

@@ -198,6 +198,15 @@ impl FieldTree {
         self.tree.summary().soonest()
     }
 
+    /// How many elements have an expire time before `now`. Goes through the leaves if there are any.
+    pub fn expired(&self, now: UnixMillis) -> u64 {
+        if self.soonest_expiry().is_none_or(|soonest| soonest >= now) {
+            return 0;
+        }
+        let leaves = self.tree.leaves();
+        leaves.map(|leaf| leaf.expired(now)).sum()
+    }
+
     /// Removes elements whose expire time lies before `now`, `most` at most, and shows them to `gone`; how many it was. They
     /// go in the order of their hashes, and only leaves that have some are visited.
     pub fn remove_expired(

@@ -71,14 +71,16 @@ impl Run {
         })
     }
 
-    /// How many registers it stands for.
-    fn len(self) -> usize {
+    /// How many registers it stands for; at least one.
+    #[expect(clippy::len_without_is_empty, reason = "no run is empty")]
+    pub fn len(self) -> usize {
         match self {
             Run::Zeros { len, .. } | Run::Ranks { len, .. } => len,
         }
     }
 
-    fn rank(self) -> u8 {
+    /// Their rank, 0 without any element.
+    pub fn rank(self) -> u8 {
         match self {
             Run::Zeros { .. } => 0,
             Run::Ranks { rank, .. } => rank,

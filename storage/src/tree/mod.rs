@@ -251,6 +251,14 @@ impl<L: Leaf> Tree<L> {
         self.root.as_ref().map(|root| root.edge_leaf(last))
     }
 
+    /// The leaf, if there is but one.
+    pub fn only_leaf(&self) -> Option<&L> {
+        match self.root.as_ref()? {
+            Node::Leaf(leaf) => Some(leaf),
+            Node::Inner(_) => None,
+        }
+    }
+
     /// The leaf behind the one at `path`.
     pub fn next_leaf(&self, path: &Path) -> Option<Path> {
         self.neighbour(

@@ -13,6 +13,7 @@ use crate::intset::{Intset, IntsetBuf};
 use crate::listpack::{Listpack, ListpackBuf};
 use crate::value::ValueType;
 
+pub mod hash;
 mod limits;
 mod list;
 mod records;
@@ -345,5 +346,6 @@ pub(crate) fn nothing_of(value_type: ValueType) -> Result<Content<'static>, Stor
         ValueType::Set => Content::Packed(Packed::Intset(IntsetBuf::new())),
         ValueType::Hash => Content::Packed(Packed::Hash(ListpackBuf::new())),
         ValueType::SortedSet => Content::Packed(Packed::SortedSet(ListpackBuf::new())),
+        ValueType::Stream => Collection::Stream(Box::default()).into(),
     })
 }

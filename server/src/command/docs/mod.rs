@@ -7,6 +7,7 @@ mod argument;
 mod bitmap;
 mod connection;
 mod generic;
+mod hash;
 mod hyperloglog;
 mod list;
 mod pubsub;
@@ -110,6 +111,7 @@ const GROUPS: &[&[Doc]] = &[
     list::DOCS,
     hyperloglog::DOCS,
     generic::DOCS,
+    hash::DOCS,
     pubsub::DOCS,
     transactions::DOCS,
     connection::DOCS,

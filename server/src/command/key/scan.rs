@@ -54,7 +54,8 @@ impl<'a> Filter<'a> {
     }
 }
 
-fn parse_count(digits: &[u8]) -> Result<usize, CommandError> {
+/// The value of a `COUNT` option.
+pub(in crate::command) fn parse_count(digits: &[u8]) -> Result<usize, CommandError> {
     let count = protocol::parse_i64(digits).ok_or(CommandError::NotInteger)?;
     if count < 1 {
         Err(CommandError::Syntax)

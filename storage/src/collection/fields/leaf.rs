@@ -200,6 +200,11 @@ impl Fields {
         }
     }
 
+    /// How many elements expire before `now`.
+    pub(super) fn expired(&self, now: UnixMillis) -> u64 {
+        self.expire_at.iter().filter(|&&at| at < now).count() as u64
+    }
+
     /// Removes up to `most` elements that expire before `now`, in their order, and shows them to `gone`; how many it was.
     pub(super) fn remove_expired(
         &mut self,
