@@ -188,7 +188,9 @@ def make_round(sections, seed, number, only=()):
         generator.odd_keys = [] if private else ODD_KEYS + EDGES
         arguments = row.generate(generator)
         # Redis 7.0 sets the name also if something else is wrong with HELLO, later versions do not.
-        if generator.random() < 0.08 and b"SETNAME" not in arguments and not private:
+        # Nor are scores where all are to be the same.
+        exempt = b"SETNAME" in arguments or private and arguments[0].upper() == b"ZADD"
+        if generator.random() < 0.08 and not exempt:
             spoil(arguments, generator)
         restrain(arguments)
         if ordered and arguments[0].upper() == b"SPOP" and len(arguments) > 2:

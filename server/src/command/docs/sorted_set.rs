@@ -18,6 +18,38 @@ const AGGREGATE: Argument = one_of(
 
 pub(super) const DOCS: &[Doc] = &[
     Doc::new(
+        "bzmpop",
+        "7.0.0",
+        "O(K + M*log(N)) where K is the number of keys, N of members in the set and M of those returned",
+        "Removes the lowest or highest members of the first of several sorted sets that is there, and returns them. Waits for one if there is none.",
+    )
+    .categories(&["@sortedset"])
+    .arguments(&[
+        double("timeout"),
+        integer("numkeys"),
+        key("key", 0).multiple(),
+        one_of("where", &[token("min", "MIN"), token("max", "MAX")]),
+        integer("count").after("COUNT").optional(),
+    ]),
+    Doc::new(
+        "bzpopmax",
+        "5.0.0",
+        "O(log(N)) where N is the number of members in the set",
+        "Removes the member with the highest score from the first of several sorted sets that is there, and returns it. Waits for one if there is none.",
+    )
+    .categories(&["@sortedset"])
+    .history(&[("6.0.0", "The timeout may be a fraction of a second.")])
+    .arguments(&[key("key", 0).multiple(), double("timeout")]),
+    Doc::new(
+        "bzpopmin",
+        "5.0.0",
+        "O(log(N)) where N is the number of members in the set",
+        "Removes the member with the lowest score from the first of several sorted sets that is there, and returns it. Waits for one if there is none.",
+    )
+    .categories(&["@sortedset"])
+    .history(&[("6.0.0", "The timeout may be a fraction of a second.")])
+    .arguments(&[key("key", 0).multiple(), double("timeout")]),
+    Doc::new(
         "zadd",
         "1.2.0",
         "O(log(N)) for each member added, where N is how many the set has",

@@ -2,6 +2,7 @@
 
 mod add;
 mod algebra;
+mod blocking;
 mod bounds;
 mod count;
 pub(crate) mod mpop;
@@ -17,7 +18,7 @@ mod scan;
 mod store;
 
 use super::Arity::{AtLeast, Exactly};
-use super::KeySpec::{All, NumKeys, One};
+use super::KeySpec::{All, NumKeys, One, Range};
 use super::{Command, CommandError, Flags, KeyAccess, KeySpec};
 
 const READ: Flags = Flags::READ;
@@ -52,7 +53,44 @@ const INTO_FROM_MANY: KeySpec = All(&[
 ]);
 const INTO_FROM: KeySpec = All(&[One(1), One(2)]);
 
+/// The keys of commands whose last argument is a timeout.
+const ALL_BUT_LAST: KeySpec = Range {
+    first: 1,
+    last: -2,
+    step: 1,
+};
+/// They wait for a sorted set.
+const WAIT: Flags = Flags::WRITE.and(Flags::BLOCKING);
+
 pub(crate) const COMMANDS: &[Command] = &[
+    Command::new(
+        "BZMPOP",
+        AtLeast(5),
+        NumKeys {
+            at: 2,
+            first: 3,
+            step: 1,
+        },
+        WAIT.and(Flags::MOVABLE_KEYS),
+        blocking::bzmpop,
+    )
+    .with_access(&[KeyAccess::TAKEN]),
+    Command::new(
+        "BZPOPMAX",
+        AtLeast(3),
+        ALL_BUT_LAST,
+        WAIT.and(Flags::FAST),
+        blocking::bzpopmax,
+    )
+    .with_access(&[KeyAccess::TAKEN]),
+    Command::new(
+        "BZPOPMIN",
+        AtLeast(3),
+        ALL_BUT_LAST,
+        WAIT.and(Flags::FAST),
+        blocking::bzpopmin,
+    )
+    .with_access(&[KeyAccess::TAKEN]),
     Command::new("ZADD", AtLeast(4), One(1), FAST_GROW, add::zadd)
         .with_access(&[KeyAccess::CHANGE]),
     Command::new("ZCARD", Exactly(2), One(1), FAST_READ, read::zcard)

@@ -48,7 +48,6 @@ pub(crate) enum PopReply {
     /// `[[member, score], ...]`.
     Nested,
     /// `[key, member, score]`, for one member.
-    #[expect(dead_code, reason = "commands that wait for a member answer so")]
     FlatWithKey,
     /// `[key, [[member, score], ...]]`.
     NestedWithKey,

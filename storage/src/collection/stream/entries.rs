@@ -290,7 +290,7 @@ impl Entries {
 
 /// How many bytes fields and values have; `None` if it is too much. Redis permits 1 GiB. A listpack has the names twice if
 /// the entry is the first of its node.
-fn bytes_of(fields: &[Field<'_>]) -> Option<usize> {
+pub(super) fn bytes_of(fields: &[Field<'_>]) -> Option<usize> {
     let bytes: usize = fields
         .iter()
         .map(|(name, value)| name.len() + value.len())
