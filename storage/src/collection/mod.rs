@@ -7,6 +7,7 @@ pub mod ranked;
 mod records;
 mod room;
 
+use crate::time::UnixMillis;
 use crate::tree::Remains;
 use crate::value::ValueType;
 
@@ -77,6 +78,14 @@ impl Collection {
             Collection::Set(fields) | Collection::Hash(fields) => fields.memory_bytes(),
             Collection::SortedSet(ranked) => ranked.memory_bytes(),
             Collection::List(list) => list.memory_bytes(),
+        }
+    }
+
+    /// The soonest expire time of an element.
+    pub fn soonest_expiry(&self) -> Option<UnixMillis> {
+        match self {
+            Collection::Hash(fields) => fields.soonest_expiry(),
+            _ => None,
         }
     }
 
