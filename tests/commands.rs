@@ -13,6 +13,7 @@ const TRANSCRIPTS: &[(&str, &str)] = &[
     ("strings", include_str!("commands/strings.txt")),
     ("bitmaps", include_str!("commands/bitmaps.txt")),
     ("hyperloglogs", include_str!("commands/hyperloglogs.txt")),
+    ("lists", include_str!("commands/lists.txt")),
     ("keys", include_str!("commands/keys.txt")),
     ("pubsub", include_str!("commands/pubsub.txt")),
     ("transactions", include_str!("commands/transactions.txt")),
@@ -49,6 +50,11 @@ fn bitmaps_answer_as_written() {
 #[test]
 fn hyperloglogs_answer_as_written() {
     check("hyperloglogs");
+}
+
+#[test]
+fn lists_answer_as_written() {
+    check("lists");
 }
 
 #[test]

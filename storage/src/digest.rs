@@ -47,7 +47,7 @@ fn update_value(sha: &mut Sha1, entry: &EntryView<'_>) {
 /// Elements in whatever way they are kept: those of a set, hash or sorted set are summed up, those of a list chained.
 fn update_collection(sha: &mut Sha1, collection: CollectionRef<'_>) {
     sha.update(collection.value_type().name());
-    let is_ordered = collection.value_type() == ValueType::List;
+    let is_ordered = matches!(collection.value_type(), ValueType::List | ValueType::Stream);
     let mut sum = [0u8; 20];
     collection.each_record(&mut |parts| {
         let mut element = if is_ordered { sha.clone() } else { Sha1::new() };

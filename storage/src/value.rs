@@ -19,6 +19,8 @@ pub enum ValueType {
     SortedSet,
     /// A hash.
     Hash,
+    /// A stream.
+    Stream,
 }
 
 impl ValueType {
@@ -30,6 +32,7 @@ impl ValueType {
             ValueType::Set => "set",
             ValueType::SortedSet => "zset",
             ValueType::Hash => "hash",
+            ValueType::Stream => "stream",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::{
     Args, Command, admin, bitmap, connection, hash, hyperloglog, key, keyspace, list, pubsub,
-    string, transaction,
+    sorted_set, string, transaction,
 };
 
 /// A group of commands, as `COMMAND DOCS` and ACL categories know it.
@@ -20,6 +20,10 @@ pub(crate) const GROUPS: &[Group] = &[
     Group {
         name: "string",
         commands: string::COMMANDS,
+    },
+    Group {
+        name: "sorted-set",
+        commands: sorted_set::COMMANDS,
     },
     Group {
         name: "bitmap",

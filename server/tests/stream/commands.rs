@@ -2,6 +2,9 @@
 
 use super::harness::request;
 
+#[path = "lists.rs"]
+mod lists;
+
 /// How many databases the keys lie in.
 pub(crate) const DATABASES: u32 = 3;
 const KEYS: u64 = 64;
@@ -115,6 +118,9 @@ impl Generator {
     }
 
     fn command(&mut self) -> Vec<String> {
+        if self.random.one_in(4) {
+            return self.list_command();
+        }
         let (key, other, value) = (self.key(), self.key(), self.value());
         let (ttl, database) = (self.ttl(), self.database());
         let number = self.random.below(100).to_string();

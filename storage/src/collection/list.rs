@@ -16,6 +16,7 @@ mod search;
 mod tests;
 
 pub use node::{ListNode, NodeLimit};
+pub(crate) use search::Needle;
 
 /// A big list. See the module documentation.
 #[derive(Clone, Default)]

@@ -6,6 +6,7 @@ pub mod list;
 pub mod ranked;
 mod records;
 mod room;
+pub mod stream;
 
 use crate::time::UnixMillis;
 use crate::tree::Remains;
@@ -14,6 +15,7 @@ use crate::value::ValueType;
 use fields::{FieldTree, Fields};
 use list::{ListNode, ListTree};
 use ranked::{Ranked, RankedTree, Scores};
+use stream::{Stream, StreamRemains};
 
 /// Most bytes of a member, field, value or list element: records keep lengths in 32 bits. Whoever takes them from clients
 /// refuses far shorter ones: `proto-max-bulk-len` is 512 MiB unless it is set higher.
@@ -36,6 +38,8 @@ pub enum Collection {
     SortedSet(RankedTree),
     /// Elements in the order of the commands.
     List(ListTree),
+    /// Entries with IDs, and groups of consumers.
+    Stream(Box<Stream>),
 }
 
 impl Collection {
@@ -46,6 +50,7 @@ impl Collection {
             Collection::Hash(_) => ValueType::Hash,
             Collection::SortedSet(_) => ValueType::SortedSet,
             Collection::List(_) => ValueType::List,
+            Collection::Stream(_) => ValueType::Stream,
         }
     }
 
@@ -55,6 +60,7 @@ impl Collection {
             Collection::Set(_) | Collection::Hash(_) => "hashtable",
             Collection::SortedSet(_) => "skiplist",
             Collection::List(_) => "quicklist",
+            Collection::Stream(_) => "stream",
         }
     }
 
@@ -64,10 +70,11 @@ impl Collection {
             Collection::Set(fields) | Collection::Hash(fields) => fields.len(),
             Collection::SortedSet(ranked) => ranked.len(),
             Collection::List(list) => list.len(),
+            Collection::Stream(stream) => stream.len(),
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are none. Only a stream is still a value then.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -78,6 +85,7 @@ impl Collection {
             Collection::Set(fields) | Collection::Hash(fields) => fields.memory_bytes(),
             Collection::SortedSet(ranked) => ranked.memory_bytes(),
             Collection::List(list) => list.memory_bytes(),
+            Collection::Stream(stream) => stream.memory_bytes(),
         }
     }
 
@@ -100,6 +108,7 @@ impl Collection {
                 CollectionRemains::Ranked(Remains::of(ranked), Remains::of(scores))
             }
             Collection::List(list) => CollectionRemains::List(Remains::of(list.into_tree())),
+            Collection::Stream(stream) => CollectionRemains::Stream(StreamRemains::of(stream)),
         }
     }
 }
@@ -112,6 +121,8 @@ pub enum CollectionRemains {
     Ranked(Remains<Ranked>, Remains<Scores>),
     /// Of a list, or what was cut out of one.
     List(Remains<ListNode>),
+    /// Of a stream, or what was cut out of one.
+    Stream(StreamRemains),
 }
 
 impl CollectionRemains {
@@ -123,6 +134,7 @@ impl CollectionRemains {
                 ranked.memory_bytes() + scores.memory_bytes()
             }
             CollectionRemains::List(list) => list.memory_bytes(),
+            CollectionRemains::Stream(stream) => stream.memory_bytes(),
         }
     }
 
@@ -135,6 +147,7 @@ impl CollectionRemains {
                 freed + scores.free_some(pieces.saturating_sub(freed))
             }
             CollectionRemains::List(list) => list.free_some(pieces),
+            CollectionRemains::Stream(stream) => stream.free_some(pieces),
         }
     }
 

@@ -164,6 +164,36 @@ impl ListpackBuf {
         self.set_len(len - removed);
     }
 
+    /// Removes up to `most` elements that `is_one` holds for, the last ones if `from_tail`; how many it was.
+    pub fn remove_where(
+        &mut self,
+        is_one: impl Fn(Value<'_>) -> bool,
+        most: usize,
+        from_tail: bool,
+    ) -> usize {
+        let elements = self.as_listpack().iter();
+        let matching = elements.filter(|&value| is_one(value)).count();
+        let removed = matching.min(most);
+        if removed == 0 {
+            return 0;
+        }
+        // From the tail: those before the last ones stay.
+        let mut staying = if from_tail { matching - removed } else { 0 };
+        let mut going = removed;
+        self.retain(|value| {
+            if going == 0 || !is_one(value) {
+                return true;
+            }
+            if staying > 0 {
+                staying -= 1;
+                return true;
+            }
+            going -= 1;
+            false
+        });
+        removed
+    }
+
     /// Adds all elements of `other` behind the last one.
     pub fn append(&mut self, other: Listpack<'_>) {
         let len = self.as_listpack().len() + other.len();

@@ -220,6 +220,17 @@ fn run_walk(shards: usize, steps: u64, seed: u64) {
     settle(&walker.keyspace, UnixMillis(walker.now));
     audit(&walker.keyspace);
     assert!(!has_expired(&walker.keyspace, walker.now));
+    let last = walker.keyspace.key(b"last");
+    let plan = LockPlan::Write(last.hash.shard);
+    let mut unit = Unit::begin(&walker.keyspace, plan, UnixMillis(walker.now));
+    let expiry = NewExpiry::At(UnixMillis(walker.now + 1_000));
+    let limits = Limits::default();
+    let edited = unit.edit_hash(0, &last, &limits, |hash| {
+        hash.set(b"field", b"value", expiry);
+        hash.changed(1);
+    });
+    assert_eq!(edited.unwrap().changes, 1);
+    drop(unit);
     walker.now += 150_000;
     assert!(has_expired(&walker.keyspace, walker.now));
     settle(&walker.keyspace, UnixMillis(walker.now));

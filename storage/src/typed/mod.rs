@@ -17,6 +17,7 @@ pub mod hash;
 mod limits;
 mod list;
 mod records;
+pub mod sorted_set;
 
 pub use limits::{Limits, PackedLimit};
 pub use list::{End, ListEdit, ListRef, ListSpan};
@@ -346,5 +347,6 @@ pub(crate) fn nothing_of(value_type: ValueType) -> Result<Content<'static>, Stor
         ValueType::Set => Content::Packed(Packed::Intset(IntsetBuf::new())),
         ValueType::Hash => Content::Packed(Packed::Hash(ListpackBuf::new())),
         ValueType::SortedSet => Content::Packed(Packed::SortedSet(ListpackBuf::new())),
+        ValueType::Stream => Collection::Stream(Box::default()).into(),
     })
 }

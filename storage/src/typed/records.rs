@@ -3,11 +3,13 @@
 use crate::collection::Collection;
 use crate::listpack::{Listpack, Value};
 
+use super::sorted_set::score_of;
 use super::{CollectionRef, Packing};
 
 impl CollectionRef<'_> {
     /// Shows `visit` every element as its parts: a member or list element alone; a field with its value and, if it has
-    /// one, its expire time in 8 bytes; a member with the 8 bytes of its score. Lists come in order, the others in any.
+    /// one, its expire time in 8 bytes; a member with the 8 bytes of its score; a stream's entry as its ID, its fields and
+    /// their values. Lists and streams come in order, the others in any.
     pub fn each_record(&self, visit: &mut dyn FnMut(&[&[u8]])) {
         match self {
             CollectionRef::Packed(packed) => match (packed.listpack(), packed.intset()) {
@@ -58,6 +60,13 @@ fn big_records(collection: &Collection, visit: &mut dyn FnMut(&[&[u8]])) {
         Collection::List(list) => list
             .iter_from(0)
             .for_each(|element| visit(&[&bytes_of(element)])),
+        Collection::Stream(stream) => stream.entries().iter().for_each(|entry| {
+            let mut parts = vec![entry.id.to_string().into_bytes()];
+            for (field, value) in entry.fields {
+                parts.extend([bytes_of(field), bytes_of(value)]);
+            }
+            visit(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        }),
     }
 }
 
@@ -65,15 +74,4 @@ fn bytes_of(value: Value<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     value.write_to(&mut bytes);
     bytes
-}
-
-/// The score that stands behind a member in a small sorted set.
-pub(crate) fn score_of(value: Value<'_>) -> f64 {
-    match value {
-        Value::Int(score) => score as f64,
-        Value::Bytes(text) => std::str::from_utf8(text)
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .expect("scores are written by ourselves or checked when they are loaded"),
-    }
 }

@@ -12,6 +12,7 @@ mod hyperloglog;
 mod list;
 mod pubsub;
 mod server;
+mod sorted_set;
 mod string;
 mod transactions;
 
@@ -107,6 +108,7 @@ impl Doc {
 
 const GROUPS: &[&[Doc]] = &[
     string::DOCS,
+    sorted_set::DOCS,
     bitmap::DOCS,
     list::DOCS,
     hyperloglog::DOCS,

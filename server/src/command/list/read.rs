@@ -1,13 +1,10 @@
 //! Commands that read lists.
 
-use protocol::Reply;
-use storage::collection::Collection;
-use storage::typed::{CollectionRef, End, ListRef};
+use storage::typed::{End, ListRef};
 
+use super::elements::Elements;
 use super::{index_of, integer, selected};
 use crate::command::{Args, CommandError, CommandResult, Context};
-use crate::long_reply;
-use crate::output::write_value;
 
 /// `LLEN key`: how many elements there are.
 pub(super) fn llen(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
@@ -43,21 +40,13 @@ pub(super) fn lrange(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
         return Ok(());
     };
     let (first, count) = selected(start, stop, list.len());
-    ctx.reply.array(count as usize);
-    match list {
-        ListRef::Big(big) if count > long_reply::ELEMENTS_MIN => {
-            let pin = Collection::List(big.clone());
-            let pin = ctx.server.keyspace.pin_clone(pin);
-            ctx.reply.elements_of(pin, first, count, write_elements);
-        }
-        list => list.each(first, count, |element| ctx.reply.value(element)),
-    }
+    let elements = Elements {
+        next: first,
+        count,
+        direction: End::Left,
+    };
+    elements.reply(&mut ctx.reply, list, &ctx.server.keyspace);
     Ok(())
-}
-
-/// Writes `count` elements of a pinned list from number `first` on.
-fn write_elements(pin: &Collection, reply: &mut Reply<'_>, first: u64, count: u64) {
-    ListRef::of(CollectionRef::Big(pin)).each(first, count, |element| write_value(reply, element));
 }
 
 /// What `LPOS` looks for beside the element.

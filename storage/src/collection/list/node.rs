@@ -70,15 +70,6 @@ impl Default for Content {
 }
 
 impl ListNode {
-    /// A node of what is in `pack`.
-    pub(super) fn of_pack(pack: ListpackBuf, limit: NodeLimit) -> Self {
-        Self {
-            content: Content::Packed(pack),
-            limit,
-            latest: usize::MAX,
-        }
-    }
-
     /// The elements, unless it is a single large one.
     pub(super) fn packed(&self) -> Option<Listpack<'_>> {
         match &self.content {
@@ -125,6 +116,15 @@ impl ListNode {
             content,
             limit,
             latest: 0,
+        }
+    }
+
+    /// A node of what is in `pack`.
+    pub(super) fn of_pack(pack: ListpackBuf, limit: NodeLimit) -> Self {
+        Self {
+            content: Content::Packed(pack),
+            limit,
+            latest: usize::MAX,
         }
     }
 
@@ -213,24 +213,7 @@ impl ListNode {
     ) -> usize {
         match &mut self.content {
             Content::Packed(pack) => {
-                let matching = pack
-                    .as_listpack()
-                    .iter()
-                    .filter(|&value| is_one(value))
-                    .count();
-                let removed = matching.min(most);
-                // From the tail: those before the last ones stay.
-                let (mut staying, mut going) =
-                    (if from_tail { matching - removed } else { 0 }, removed);
-                pack.retain(|value| {
-                    let goes = going > 0 && is_one(value) && {
-                        let goes = staying == 0;
-                        staying = staying.saturating_sub(1);
-                        goes
-                    };
-                    going -= usize::from(goes);
-                    !goes
-                });
+                let removed = pack.remove_where(is_one, most, from_tail);
                 self.give_back_room();
                 removed
             }

@@ -36,10 +36,6 @@ impl ListTree {
 
     /// The listpack of the only node, if there is but one and it has no large element.
     pub fn only_pack(&self) -> Option<Listpack<'_>> {
-        let first = self.tree.first_leaf()?;
-        if self.tree.next_leaf(&first).is_some() {
-            return None;
-        }
-        self.tree.leaf(&first).packed()
+        self.tree.only_leaf()?.packed()
     }
 }

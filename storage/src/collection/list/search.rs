@@ -8,18 +8,20 @@ use super::ListTree;
 
 /// What is looked for. As a number it is told apart from numbers without their being written out.
 #[derive(Clone, Copy)]
-struct Needle<'a> {
+pub(crate) struct Needle<'a> {
     bytes: &'a [u8],
     integer: Option<i64>,
 }
 
 impl<'a> Needle<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
+    /// What equals `bytes`.
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         let integer = canonical_integer(bytes);
         Self { bytes, integer }
     }
 
-    fn is(self, value: Value<'_>) -> bool {
+    /// Whether `value` does.
+    pub(crate) fn is(self, value: Value<'_>) -> bool {
         match value {
             Value::Int(integer) => self.integer == Some(integer),
             Value::Bytes(bytes) => bytes == self.bytes,

@@ -1,0 +1,237 @@
+//! The pending entries of a group: what was delivered and not acknowledged yet.
+//!
+//! Redis calls them the PEL. They lie in the order of their IDs, and their IDs once more by consumer. Who claims what has
+//! been pending for long needs them in the order of time: that is made when it is asked for first, and kept from then on.
+
+use crate::tree::Tree;
+
+use super::id::StreamId;
+use super::sorted::{Items, SortedIter, SortedTree};
+
+/// A consumer's number in its group.
+pub type ConsumerNumber = u32;
+
+/// No consumer has this number.
+const NOBODY: ConsumerNumber = ConsumerNumber::MAX;
+
+/// A pending entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PendingEntry {
+    /// When it was last delivered, in milliseconds of Unix time.
+    pub delivered_at_ms: i64,
+    /// How often.
+    pub deliveries: u64,
+    consumer: ConsumerNumber,
+}
+
+impl PendingEntry {
+    /// An entry to be put in.
+    pub fn new(consumer: Option<ConsumerNumber>, delivered_at_ms: i64, deliveries: u64) -> Self {
+        Self {
+            delivered_at_ms,
+            deliveries,
+            consumer: consumer.unwrap_or(NOBODY),
+        }
+    }
+
+    /// Whose it is; `None` if it was released.
+    pub fn consumer(&self) -> Option<ConsumerNumber> {
+        (self.consumer != NOBODY).then_some(self.consumer)
+    }
+}
+
+/// A consumer and an ID, in 20 bytes that are compared one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Owned([u32; 5]);
+
+impl Owned {
+    fn new(consumer: ConsumerNumber, id: StreamId) -> Self {
+        let half = |number: u64| [(number >> 32) as u32, number as u32];
+        let ([ms_high, ms_low], [seq_high, seq_low]) = (half(id.ms), half(id.seq));
+        Self([consumer, ms_high, ms_low, seq_high, seq_low])
+    }
+
+    fn id(self) -> StreamId {
+        let [_, ms_high, ms_low, seq_high, seq_low] = self.0.map(u64::from);
+        StreamId::new(ms_high << 32 | ms_low, seq_high << 32 | seq_low)
+    }
+}
+
+/// Pending entries by ID.
+pub(super) type PendingItems = Items<StreamId, PendingEntry>;
+/// Their IDs by consumer.
+pub(super) type OwnedItems = Items<Owned, ()>;
+/// Their IDs by the time of delivery.
+pub(super) type TimedItems = Items<(i64, StreamId), ()>;
+
+/// The pending entries. See the module documentation.
+#[derive(Clone, Default)]
+pub struct Pending {
+    by_id: SortedTree<StreamId, PendingEntry>,
+    by_consumer: SortedTree<Owned, ()>,
+    by_time: Option<SortedTree<(i64, StreamId), ()>>,
+}
+
+impl Pending {
+    /// How many there are.
+    pub fn len(&self) -> u64 {
+        self.by_id.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// Allocated bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.by_id.memory_bytes() + self.by_consumer.memory_bytes() + self.time_bytes()
+    }
+
+    fn time_bytes(&self) -> usize {
+        self.by_time.as_ref().map_or(0, SortedTree::memory_bytes)
+    }
+
+    /// The trees, out of here.
+    pub(super) fn into_trees(self) -> (Tree<PendingItems>, Tree<OwnedItems>, Tree<TimedItems>) {
+        let by_time = self.by_time.unwrap_or_default();
+        (
+            self.by_id.into_tree(),
+            self.by_consumer.into_tree(),
+            by_time.into_tree(),
+        )
+    }
+
+    /// The entry with this ID, if it is pending.
+    pub fn get(&self, id: StreamId) -> Option<PendingEntry> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// The smallest and the largest ID.
+    pub fn bounds(&self) -> Option<(StreamId, StreamId)> {
+        let (first, _) = self.by_id.at(0)?;
+        let (last, _) = self.by_id.last()?;
+        Some((first, last))
+    }
+
+    /// All from `first` on.
+    pub fn iter_from(&self, first: StreamId) -> impl Iterator<Item = (StreamId, PendingEntry)> {
+        self.by_id
+            .iter_from(&first)
+            .map(|(id, pending)| (id, *pending))
+    }
+
+    /// The IDs of a consumer from `first` on.
+    pub fn ids_of(
+        &self,
+        consumer: ConsumerNumber,
+        first: StreamId,
+    ) -> impl Iterator<Item = StreamId> {
+        let owned: SortedIter<'_, _, _> = self.by_consumer.iter_from(&Owned::new(consumer, first));
+        owned
+            .take_while(move |(owned, ())| owned.0[0] == consumer)
+            .map(|(owned, ())| owned.id())
+    }
+
+    /// How many a consumer has.
+    pub fn len_of(&self, consumer: ConsumerNumber) -> u64 {
+        let below = |consumer| {
+            let first = Owned::new(consumer, StreamId::MIN);
+            self.by_consumer.count_before(&first)
+        };
+        // No consumer has the largest number.
+        below(consumer + 1) - below(consumer)
+    }
+
+    /// How many were released, and are nobody's.
+    pub fn len_of_nobody(&self) -> u64 {
+        self.len() - self.by_consumer.len()
+    }
+
+    /// Makes an entry pending, or changes how it is; how it was.
+    pub(super) fn set(&mut self, id: StreamId, pending: PendingEntry) -> Option<PendingEntry> {
+        let old = self.by_id.insert(id, pending);
+        let old_consumer = old.and_then(|old| old.consumer());
+        if old_consumer != pending.consumer() {
+            self.disown(old_consumer, id);
+            if let Some(consumer) = pending.consumer() {
+                self.by_consumer.insert(Owned::new(consumer, id), ());
+            }
+        }
+        if let Some(by_time) = &mut self.by_time {
+            if let Some(old) = old {
+                by_time.remove(&(old.delivered_at_ms, id));
+            }
+            by_time.insert((pending.delivered_at_ms, id), ());
+        }
+        old
+    }
+
+    /// Makes an entry pending no more; how it was.
+    pub(super) fn remove(&mut self, id: StreamId) -> Option<PendingEntry> {
+        let old = self.by_id.remove(&id)?;
+        self.disown(old.consumer(), id);
+        if let Some(by_time) = &mut self.by_time {
+            by_time.remove(&(old.delivered_at_ms, id));
+        }
+        Some(old)
+    }
+
+    fn disown(&mut self, consumer: Option<ConsumerNumber>, id: StreamId) {
+        if let Some(consumer) = consumer {
+            self.by_consumer.remove(&Owned::new(consumer, id));
+        }
+    }
+
+    /// Makes all entries of a consumer pending no more; how many, and what is left of them to be taken down in steps.
+    pub(super) fn remove_all_of(&mut self, consumer: ConsumerNumber) -> (u64, Tree<OwnedItems>) {
+        let count = self.len_of(consumer);
+        if self.by_time.is_some() {
+            let ids: Vec<_> = self.ids_of(consumer, StreamId::MIN).collect();
+            for id in ids {
+                self.remove(id);
+            }
+        } else {
+            self.remove_neighbours_of(consumer);
+        }
+        let first = Owned::new(consumer, StreamId::MIN);
+        let behind = Owned::new(consumer + 1, StreamId::MIN);
+        (count, self.by_consumer.cut_out(&first, &behind))
+    }
+
+    /// Takes a consumer's entries out of those by ID; what lies in one leaf goes at once.
+    fn remove_neighbours_of(&mut self, consumer: ConsumerNumber) {
+        let mut from = Some(StreamId::MIN);
+        while let Some(id) = from.and_then(|from| self.ids_of(consumer, from).next()) {
+            let is_one = |_: &StreamId, pending: &PendingEntry| pending.consumer == consumer;
+            let last = self.by_id.remove_near(&id, is_one);
+            from = last.and_then(StreamId::next);
+        }
+    }
+
+    /// The entries that were delivered at `until_ms` or before, those that have waited longest first.
+    pub(super) fn oldest(
+        &mut self,
+        until_ms: i64,
+    ) -> impl Iterator<Item = (StreamId, PendingEntry)> {
+        let Self { by_id, by_time, .. } = self;
+        let by_time = by_time.get_or_insert_with(|| ordered_by_time(by_id));
+        by_time
+            .iter()
+            .take_while(move |&((at, _), ())| at <= until_ms)
+            .filter_map(|((_, id), ())| Some((id, *by_id.get(&id)?)))
+    }
+}
+
+fn ordered_by_time(by_id: &SortedTree<StreamId, PendingEntry>) -> SortedTree<(i64, StreamId), ()> {
+    let times = by_id
+        .iter()
+        .map(|(id, pending)| (pending.delivered_at_ms, id));
+    let mut times: Vec<_> = times.collect();
+    times.sort_unstable();
+    let mut by_time = SortedTree::default();
+    for time in times {
+        by_time.insert(time, ());
+    }
+    by_time
+}
