@@ -1,10 +1,12 @@
 //! Integration tests: the built server, real clients, real bytes.
 
 mod bitmaps;
+mod blocking;
 mod chaos;
 mod client;
 mod commands;
 mod connection;
+mod hyperloglogs;
 mod keys;
 mod limits;
 mod newer;

@@ -21,6 +21,7 @@ mod info;
 mod latency;
 mod listen;
 pub mod logging;
+mod long_reply;
 mod monitor;
 mod notify;
 mod os;

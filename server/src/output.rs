@@ -169,10 +169,7 @@ impl Output<'_> {
     /// An element of a collection as a bulk string.
     #[inline]
     pub(crate) fn value(&mut self, value: Value<'_>) {
-        match value {
-            Value::Bytes(bytes) => self.reply.bulk(bytes),
-            Value::Int(integer) => self.reply.bulk_integer(integer),
-        }
+        write_value(&mut self.reply, value);
     }
 
     /// A long string as a bulk string, sent from where it lies.
@@ -213,6 +210,15 @@ impl Output<'_> {
         for splice in &mut self.splices[from..] {
             splice.at += shift;
         }
+    }
+}
+
+/// Writes an element of a collection as a bulk string.
+#[inline]
+pub(crate) fn write_value(reply: &mut Reply<'_>, value: Value<'_>) {
+    match value {
+        Value::Bytes(bytes) => reply.bulk(bytes),
+        Value::Int(integer) => reply.bulk_integer(integer),
     }
 }
 

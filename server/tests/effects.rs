@@ -146,6 +146,66 @@ fn commands_are_logged_as_their_effects() {
         ),
         (&["PUBLISH c m"], &["PUBLISH c m"]),
         (
+            &["RPUSH l a b c d", "LPUSH l z", "LPUSHX m a", "RPUSHX l e"],
+            &["SELECT 0", "RPUSH l a b c d", "LPUSH l z", "RPUSHX l e"],
+        ),
+        (
+            &[
+                "RPUSH l a b c d e f",
+                "LPOP l",
+                "RPOP l 2",
+                "LPOP l 0",
+                "LPOP m",
+                "LMPOP 2 m l RIGHT COUNT 2",
+                "LMPOP 1 l LEFT",
+                "LMPOP 1 l LEFT",
+            ],
+            &[
+                "SELECT 0",
+                "RPUSH l a b c d e f",
+                "LPOP l",
+                "RPOP l 2",
+                "RPOP l 2",
+                "LPOP l 1",
+            ],
+        ),
+        (
+            &[
+                "RPUSH l a b c",
+                "LSET l 0 x",
+                "LSET l 9 x",
+                "LINSERT l BEFORE b y",
+                "LINSERT l BEFORE nope y",
+                "LREM l 0 y",
+                "LREM l 0 y",
+                "LTRIM l 0 1",
+                "LTRIM l 0 1",
+                "LINDEX l 0",
+            ],
+            &[
+                "SELECT 0",
+                "RPUSH l a b c",
+                "LSET l 0 x",
+                "LINSERT l BEFORE b y",
+                "LREM l 0 y",
+                "LTRIM l 0 1",
+            ],
+        ),
+        (
+            &[
+                "RPUSH l a b",
+                "LMOVE l m LEFT RIGHT",
+                "RPOPLPUSH m m",
+                "RPOPLPUSH nope m",
+            ],
+            &[
+                "SELECT 0",
+                "RPUSH l a b",
+                "LMOVE l m LEFT RIGHT",
+                "RPOPLPUSH m m",
+            ],
+        ),
+        (
             &["MSET a 1 b 2", "RENAME a c", "COPY b d", "FLUSHALL"],
             &[
                 "SELECT 0",
@@ -153,6 +213,30 @@ fn commands_are_logged_as_their_effects() {
                 "RENAME a c",
                 "COPY b d",
                 "FLUSHALL",
+            ],
+        ),
+        // Only what changes a HyperLogLog, be it the count that it keeps.
+        (
+            &[
+                "PFADD h a",
+                "PFADD h a",
+                "PFCOUNT h",
+                "PFCOUNT h",
+                "PFCOUNT h none",
+                "PFMERGE h i",
+                "PFMERGE i h",
+                "PFDEBUG TODENSE h",
+                "PFDEBUG TODENSE h",
+                "PFADD h",
+                "PFCOUNT none",
+            ],
+            &[
+                "SELECT 0",
+                "PFADD h a",
+                "PFCOUNT h",
+                "PFMERGE h i",
+                "PFMERGE i h",
+                "PFDEBUG TODENSE h",
             ],
         ),
     ];

@@ -21,4 +21,10 @@ pub enum StoreError {
     /// The string would grow beyond the permitted length.
     #[error("string exceeds the permitted length")]
     TooLong,
+    /// The string is no HyperLogLog.
+    #[error("not a HyperLogLog")]
+    NotHyperLogLog,
+    /// The string begins as a HyperLogLog, but what follows does not make sense.
+    #[error("corrupt HyperLogLog")]
+    CorruptHyperLogLog,
 }

@@ -16,6 +16,7 @@ pub mod glob;
 mod hash;
 #[cfg(test)]
 mod hexadecimal;
+pub mod hyperloglog;
 pub mod intset;
 mod keys;
 mod keyspace;

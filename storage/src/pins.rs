@@ -93,8 +93,13 @@ impl Drop for PinnedCollection {
 impl Keyspace {
     /// Pins a big collection of this keyspace, in O(1): it can be read without any lock from now on.
     pub fn pin(&self, collection: &Collection) -> PinnedCollection {
+        self.pin_clone(collection.clone())
+    }
+
+    /// Takes over a clone of a big collection of this keyspace, which is a pin, to free it in steps when it ends.
+    pub fn pin_clone(&self, clone: Collection) -> PinnedCollection {
         PinnedCollection {
-            collection: Some(collection.clone()),
+            collection: Some(clone),
             ended: Arc::clone(self.ended_pins()),
         }
     }

@@ -110,6 +110,28 @@ impl Unit<'_> {
         Ok(result)
     }
 
+    /// Makes `bytes` the value of `key`, a string or nothing before, as if it had been edited into that: its expire time
+    /// stays.
+    pub(crate) fn replace_string(&mut self, db: DbIndex, key: &Key<'_>, bytes: &[u8]) {
+        let (now, hasher) = (self.now(), self.keyspace().hasher());
+        let (live, expiry) = match self.live(db, key) {
+            true => (true, NewExpiry::Keep),
+            // On a replica an expired key may still lie there.
+            false => (false, NewExpiry::None),
+        };
+        let value = if bytes.len() < BIG_STRING_MIN_BYTES {
+            Payload::Grown(bytes)
+        } else {
+            Payload::Big(Box::new(BigString::from_bytes(bytes)))
+        };
+        self.shard_mut(key.hash.shard)
+            .set(db, key, value, expiry, now, hasher);
+        if !live {
+            self.created(db, key);
+        }
+        self.changed(db, key);
+    }
+
     fn string_len(&mut self, db: DbIndex, key: &Key<'_>) -> Result<Option<u64>, StoreError> {
         Ok(self.string_to_change(db, key)?.map(|string| string.len()))
     }

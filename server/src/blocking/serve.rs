@@ -12,6 +12,7 @@ use crate::command::context::After;
 use crate::command::{CommandError, Context};
 use crate::config::Config;
 use crate::execute::Tools;
+use crate::notify::EventClass;
 use crate::output::Outbox;
 use crate::panic::text_of;
 use crate::pubsub::HeldStripes;
@@ -69,6 +70,7 @@ pub(crate) fn deferred(
     while let Some(deferred) = tools.ready.list.next_deferred() {
         let plan = LockPlan::WriteMany(deferred.shards().iter().copied().collect());
         let mut unit = Unit::begin(&server.keyspace, plan.clone(), now);
+        unit.note_more(false, tools.events.wants(EventClass::NEW));
         let mut stripes = server.pubsub.lock_none();
         let mut ready = std::mem::take(&mut tools.ready);
         let mut session = stand_in(&mut ready, worker);

@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use storage::big_string::BigString;
-use storage::collection::Collection;
-use storage::{BIG_STRING_MIN_BYTES, DbIndex, Key, NewValue, PinnedCollection, Unit, UnixMillis};
+use storage::{BIG_STRING_MIN_BYTES, DbIndex, Key, NewValue, Unit, UnixMillis};
 
 use crate::blocking::Wait;
 use crate::config::Config;
@@ -243,11 +242,6 @@ impl<'c, 'e> Context<'c, 'e> {
     /// Has `action` run once the unit has released its locks and before the reply leaves.
     pub(crate) fn after_unit(&mut self, action: impl FnOnce(&Server) + 'static) {
         self.after.actions.push(Box::new(action));
-    }
-
-    /// Pins a big collection, so that a long reply is written after the locks are gone.
-    pub(crate) fn pin(&self, collection: &Collection) -> PinnedCollection {
-        self.server.keyspace.pin(collection)
     }
 
     /// Has the rest of the command done in slices; the command itself must write no reply then.

@@ -167,6 +167,12 @@ impl From<StoreError> for CommandError {
             StoreError::Overflow => CommandError::Overflow,
             StoreError::NotFinite => CommandError::NotFinite,
             StoreError::TooLong => CommandError::StringTooLong,
+            StoreError::NotHyperLogLog => {
+                CommandError::Line("WRONGTYPE Key is not a valid HyperLogLog string value.")
+            }
+            StoreError::CorruptHyperLogLog => {
+                CommandError::Line("INVALIDOBJ Corrupted HLL object detected")
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 
 pub(crate) mod args;
 pub(crate) mod context;
+pub(crate) mod cursor;
 pub(crate) mod error;
 pub(crate) mod flags;
 pub(crate) mod keys;
@@ -20,7 +21,9 @@ mod config;
 mod connection;
 mod debug;
 mod docs;
+mod hash;
 mod help;
+mod hyperloglog;
 mod info;
 mod key;
 mod keyspace;
@@ -32,6 +35,7 @@ mod monitor;
 mod process;
 pub(crate) mod pubsub;
 mod slowlog;
+pub(crate) mod sorted_set;
 mod string;
 mod transaction;
 

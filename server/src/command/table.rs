@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use super::{
-    Args, Command, admin, bitmap, connection, key, keyspace, list, pubsub, string, transaction,
+    Args, Command, admin, bitmap, connection, hash, hyperloglog, key, keyspace, list, pubsub,
+    sorted_set, string, transaction,
 };
 
 /// A group of commands, as `COMMAND DOCS` and ACL categories know it.
@@ -21,12 +22,24 @@ pub(crate) const GROUPS: &[Group] = &[
         commands: string::COMMANDS,
     },
     Group {
+        name: "sorted-set",
+        commands: sorted_set::COMMANDS,
+    },
+    Group {
         name: "bitmap",
         commands: bitmap::COMMANDS,
     },
     Group {
+        name: "hash",
+        commands: hash::COMMANDS,
+    },
+    Group {
         name: "list",
         commands: list::COMMANDS,
+    },
+    Group {
+        name: "hyperloglog",
+        commands: hyperloglog::COMMANDS,
     },
     Group {
         name: "generic",

@@ -56,6 +56,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// `maxmemory`: limit of `used_memory` in bytes; 0: none.
     pub maxmemory_bytes: u64,
+    /// `hll-sparse-max-bytes`: longest HyperLogLog with sparse registers.
+    pub hll_sparse_max_bytes: u64,
     /// `proto-max-bulk-len`: longest argument accepted, in bytes.
     pub proto_max_bulk_len_bytes: u64,
     /// `client-query-buffer-limit`: most unparsed request bytes kept for a client.
@@ -127,6 +129,7 @@ impl Config {
             loglevel: LogLevel::Notice,
             log_format: LogFormat::Human,
             maxmemory_bytes: 0,
+            hll_sparse_max_bytes: 0,
             proto_max_bulk_len_bytes: 0,
             client_query_buffer_limit_bytes: 0,
             client_output_buffer_limit: OutputBufferLimits::default(),

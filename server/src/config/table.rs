@@ -445,7 +445,12 @@ pub(super) static TABLE: &[Directive] = &[
         field!(limits.sorted_set.value_bytes),
     )
     .alias("zset-max-ziplist-value"),
-    kept("hll-sparse-max-bytes", BYTES, "3000"),
+    live(
+        "hll-sparse-max-bytes",
+        BYTES,
+        "3000",
+        field!(hll_sparse_max_bytes),
+    ),
     live(
         "stream-node-max-bytes",
         BYTES,

@@ -29,7 +29,7 @@ const HELD_NANOS_MAX: u64 = 50_000;
 /// What a command locks; the common cases without a [`LockPlan`]'s list.
 #[derive(Clone, Debug)]
 pub(super) enum Plan {
-    /// One shard; `exclusively` unless the command only reads.
+    /// One shard; `exclusively` unless the command does nothing but read.
     One { shard: u16, exclusively: bool },
     /// Anything else.
     Other(LockPlan),
@@ -42,8 +42,9 @@ pub(super) fn plan_of(command: &Registered, keys: &[KeyAt]) -> Plan {
     if let Some((first, rest)) = keys.split_first()
         && !flags.any(Flags::PUBSUB.and(Flags::UNDECLARED))
     {
-        // Whoever may block registers on its keys.
-        let exclusively = !flags.has(Flags::READ) || flags.has(Flags::BLOCKING);
+        // Whoever may block registers on its keys, and what may be logged may have changed something.
+        let exclusively =
+            !flags.has(Flags::READ) || flags.any(Flags::BLOCKING.and(Flags::MAY_REPLICATE));
         let shard = first.hash.shard;
         if rest.iter().all(|key| key.hash.shard == shard) {
             return Plan::One { shard, exclusively };

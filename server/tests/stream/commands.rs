@@ -2,9 +2,14 @@
 
 use super::harness::request;
 
+#[path = "lists.rs"]
+mod lists;
+
 /// How many databases the keys lie in.
 pub(crate) const DATABASES: u32 = 3;
 const KEYS: u64 = 64;
+/// Keys that hold HyperLogLogs, which other strings are not.
+const SKETCHES: u64 = 8;
 /// Above this a value is kept in chunks.
 const LONG_BYTES: usize = 9_000;
 
@@ -89,6 +94,10 @@ impl Generator {
         format!("key:{}", self.random.below(KEYS))
     }
 
+    fn sketch(&mut self) -> String {
+        format!("sketch:{}", self.random.below(SKETCHES))
+    }
+
     fn database(&mut self) -> String {
         self.random.below(DATABASES.into()).to_string()
     }
@@ -109,15 +118,19 @@ impl Generator {
     }
 
     fn command(&mut self) -> Vec<String> {
+        if self.random.one_in(4) {
+            return self.list_command();
+        }
         let (key, other, value) = (self.key(), self.key(), self.value());
         let (ttl, database) = (self.ttl(), self.database());
         let number = self.random.below(100).to_string();
+        let (sketch, other_sketch) = (self.sketch(), self.sketch());
         let offset = match self.random.below(50) {
             0 => 8_100 + self.random.below(70_000),
             _ => self.random.below(60),
         }
         .to_string();
-        let words: Vec<&str> = match self.random.below(45) {
+        let words: Vec<&str> = match self.random.below(48) {
             0..=1 => vec!["SET", &key, &value],
             2..=3 => vec!["SET", &key, &value, "PX", &ttl],
             4 => vec!["SET", &key, &value, "KEEPTTL"],
@@ -161,6 +174,14 @@ impl Generator {
             ],
             41 => vec!["INCREX", &key, "BYINT", &number, "PX", &ttl],
             42..=43 => vec!["SELECT", &database],
+            44..=45 => vec!["PFADD", &sketch, &value, &number, &key],
+            46 => match self.random.below(10) {
+                0 => vec!["DEL", &sketch],
+                1 => vec!["COPY", &sketch, &key, "REPLACE"],
+                2..=4 => vec!["PFMERGE", &sketch, &other_sketch],
+                5 => vec!["PFDEBUG", "TODENSE", &sketch],
+                _ => vec!["PFCOUNT", &sketch],
+            },
             _ => match self.random.below(30) {
                 0 => vec!["FLUSHDB"],
                 1 => vec!["FLUSHALL"],

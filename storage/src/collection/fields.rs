@@ -4,28 +4,22 @@
 //! order in which they came. So an element is found by a binary search in a few cache lines; `SSCAN` and `HSCAN` walk in
 //! hash order, which no change of other elements disturbs; and an element is picked at random by its number.
 //!
-//! A record is a member or field with its length in front, for hashes then the value in the same way, and the expire time
-//! if it has one, in 8 bytes.
-
-use std::io::{self, Write};
-use std::ops::Range;
+//! A record is a member or field with its length in front, and behind it the value in the same way, which is empty in sets.
+//! Expire times stand beside the records, in leaves where an element has one, so that they are changed in place and found
+//! without a look at the elements; inner nodes know how many there are below a child, and the soonest.
 
 use crate::time::UnixMillis;
 use crate::tree::{Leaf, Path, Spot, Tree};
 
-use super::length;
-use super::records::{Place, Records};
-use super::room::make_room;
+use super::assert_fits;
 
+mod build;
+mod leaf;
 #[cfg(test)]
 mod tests;
 
-/// Most elements of a leaf.
-const ELEMENTS_MAX: usize = 128;
-/// Records in a leaf may take so many bytes; the last one may stand out.
-const RECORDS_BYTES_MAX: usize = 4096;
-/// A leaf with fewer elements is sparse, if its records take less than an eighth of what they may.
-const ELEMENTS_MIN: usize = 16;
+pub use build::FieldTreeBuilder;
+pub use leaf::{Expiries, Fields};
 
 /// The 32 bits by which an element is found.
 pub type ElementHash = u32;
@@ -37,188 +31,14 @@ pub struct Element<'a> {
     pub name: &'a [u8],
     /// The field's value; empty for sets.
     pub value: &'a [u8],
-    /// The instant after which the field is gone.
+    /// The instant after which the field is gone. The last one that there is stands for none.
     pub expire_at: Option<UnixMillis>,
 }
 
 impl Element<'_> {
-    fn record_bytes(&self) -> usize {
-        let of = |part: &[u8]| length::bytes(part.len()) + part.len();
-        of(self.name) + of(self.value) + if self.expire_at.is_some() { 8 } else { 0 }
-    }
-
-    /// Appends the record, or overwrites what `out` has if it is a slice.
-    fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
-        for part in [self.name, self.value] {
-            length::put(out, part.len())?;
-            out.write_all(part)?;
-        }
-        self.expire_at
-            .map_or(Ok(()), |at| out.write_all(&at.0.to_le_bytes()))
-    }
-}
-
-/// An element's hash, and where its record is; the place is flagged if an expire time ends it.
-#[derive(Clone, Copy)]
-struct Slot {
-    hash: ElementHash,
-    place: Place,
-}
-
-const _: () = assert!(size_of::<Slot>() == 8);
-
-/// A leaf. See the module documentation.
-#[derive(Clone, Default)]
-pub struct Fields {
-    slots: Vec<Slot>,
-    records: Records,
-}
-
-impl Fields {
-    /// The element with `at` others before it.
-    pub fn element(&self, at: usize) -> Element<'_> {
-        let place = self.slots[at].place;
-        let (name, rest) = length::take(self.records.read(place));
-        let (value, rest) = length::take(rest);
-        let expire_at = place.flag().then(|| {
-            let bytes = rest[..8].try_into().expect("8 bytes");
-            UnixMillis(i64::from_le_bytes(bytes))
-        });
-        Element {
-            name,
-            value,
-            expire_at,
-        }
-    }
-
-    /// The number of `name`, or the one it would get.
-    fn find(&self, hash: ElementHash, name: &[u8]) -> Result<usize, usize> {
-        let mut at = self.slots.partition_point(|slot| slot.hash < hash);
-        while self.slots.get(at).is_some_and(|slot| slot.hash == hash) {
-            if self.element(at).name == name {
-                return Ok(at);
-            }
-            at += 1;
-        }
-        Err(at)
-    }
-
-    /// Adds an element, or replaces one; whether it was there.
-    fn set(&mut self, hash: ElementHash, element: &Element<'_>) -> bool {
-        let found = self.find(hash, element.name);
-        match found {
-            Ok(at) => self.replace(at, element),
-            Err(at) => {
-                let place = self.put(element);
-                make_room(&mut self.slots, 1);
-                self.slots.insert(at, Slot { hash, place });
-            }
-        }
-        found.is_ok()
-    }
-
-    fn put(&mut self, element: &Element<'_>) -> Place {
-        let place = self
-            .records
-            .put(element.record_bytes(), |mut out| element.write_to(&mut out));
-        place.flagged(element.expire_at.is_some())
-    }
-
-    fn replace(&mut self, at: usize, element: &Element<'_>) {
-        let place = self.slots[at].place;
-        let (old, new) = (self.element(at).record_bytes(), element.record_bytes());
-        if old == new
-            && let Some(mut record) = self.records.writable(place, old)
-        {
-            element
-                .write_to(&mut record)
-                .expect("it has the same length");
-            self.slots[at].place = place.flagged(element.expire_at.is_some());
-        } else {
-            self.records.forget(place, old);
-            self.slots[at].place = self.put(element);
-            self.clear_dead();
-        }
-    }
-
-    fn remove(&mut self, at: usize) {
-        let bytes = self.element(at).record_bytes();
-        self.records.forget(self.slots.remove(at).place, bytes);
-        self.clear_dead();
-    }
-
-    fn clear_dead(&mut self) {
-        if self.records.wants_clearing() {
-            *self = self.copy_of(0..self.slots.len());
-        }
-    }
-
-    /// A leaf of its own for some elements.
-    fn copy_of(&self, range: Range<usize>) -> Self {
-        let mut copy = Self::default();
-        copy.slots.reserve_exact(range.len());
-        let share = self.records.live_bytes() * range.len() / self.slots.len().max(1);
-        copy.records.reserve(share);
-        range.for_each(|at| copy.push_from(self, at));
-        copy
-    }
-
-    /// Puts a copy of another leaf's element behind all others.
-    fn push_from(&mut self, other: &Self, at: usize) {
-        let Slot { hash, place } = other.slots[at];
-        let bytes = other.element(at).record_bytes();
-        let place = self.records.take_over(&other.records, place, bytes);
-        make_room(&mut self.slots, 1);
-        self.slots.push(Slot { hash, place });
-    }
-}
-
-impl Leaf for Fields {
-    type Bound = ElementHash;
-
-    fn len(&self) -> usize {
-        self.slots.len()
-    }
-
-    fn memory_bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot>() + self.records.memory_bytes()
-    }
-
-    fn bound(&self) -> ElementHash {
-        self.slots[0].hash
-    }
-
-    fn split(&mut self) -> Option<Self> {
-        let is_full = self.slots.len() > ELEMENTS_MAX
-            || self.slots.len() > 1 && self.records.live_bytes() > RECORDS_BYTES_MAX;
-        if !is_full {
-            return None;
-        }
-        // A leaf is looked for by its first hash, so elements of one hash stay together.
-        let half = self.slots.len() / 2;
-        let begins = |at: &usize| self.slots[at - 1].hash != self.slots[*at].hash;
-        let behind = (half..self.slots.len()).find(begins);
-        let at = behind.or_else(|| (1..half).rev().find(begins))?;
-        Some(self.split_off(at))
-    }
-
-    fn split_off(&mut self, at: usize) -> Self {
-        let rest = self.copy_of(at..self.slots.len());
-        *self = self.copy_of(0..at);
-        rest
-    }
-
-    fn is_sparse(&self) -> bool {
-        self.slots.len() < ELEMENTS_MIN && self.records.live_bytes() < RECORDS_BYTES_MAX / 8
-    }
-
-    fn has_room_for(&self, next: &Self) -> bool {
-        self.slots.len() + next.slots.len() <= ELEMENTS_MAX * 3 / 4
-            && self.records.live_bytes() + next.records.live_bytes() <= RECORDS_BYTES_MAX * 3 / 4
-    }
-
-    fn absorb(&mut self, next: &Self) {
-        (0..next.slots.len()).for_each(|at| self.push_from(next, at));
+    fn assert_fits(&self) {
+        assert_fits(self.name);
+        assert_fits(self.value);
     }
 }
 
@@ -260,7 +80,7 @@ impl FieldTree {
 
     /// The element called `name`, whose hash is `hash`.
     pub fn get(&self, hash: ElementHash, name: &[u8]) -> Option<Element<'_>> {
-        let leaf = self.tree.leaf(&self.leaf_of(hash)?);
+        let leaf = self.tree.leaf_for(|bound, _| bound.cmp(&hash))?;
         leaf.find(hash, name).ok().map(|at| leaf.element(at))
     }
 
@@ -271,11 +91,13 @@ impl FieldTree {
     }
 
     /// Adds an element, or replaces the one of its name; whether it was there.
+    ///
+    /// # Panics
+    /// If name or value is longer than [`super::PART_BYTES_MAX`].
     pub fn set(&mut self, hash: ElementHash, element: &Element<'_>) -> bool {
-        match self.leaf_of(hash) {
-            Some(path) => self.tree.update(&path, |leaf| leaf.set(hash, element)),
-            None => self.tree.update_last(|leaf| leaf.set(hash, element)),
-        }
+        element.assert_fits();
+        self.tree
+            .update_where(|bound, _| bound.cmp(&hash), |leaf| leaf.set(hash, element))
     }
 
     /// Removes the element called `name`; whether it was there.
@@ -287,6 +109,15 @@ impl FieldTree {
             return false;
         };
         self.tree.update(&path, |leaf| leaf.remove(at));
+        true
+    }
+
+    /// Removes the element with `number` elements before it; whether there is one.
+    pub fn remove_at(&mut self, number: u64) -> bool {
+        let Some(Spot { path, offset }) = self.tree.spot(number) else {
+            return false;
+        };
+        self.tree.update(&path, |leaf| leaf.remove(offset));
         true
     }
 
@@ -304,9 +135,8 @@ impl FieldTree {
         let mut last = None;
         loop {
             let leaf = self.tree.leaf(&path);
-            let from = leaf.slots.partition_point(|slot| slot.hash < cursor);
-            for at in from..leaf.slots.len() {
-                let hash = leaf.slots[at].hash;
+            for at in leaf.first_from(cursor)..leaf.len() {
+                let hash = leaf.hash(at);
                 if shown >= count && last != Some(hash) {
                     return Some(hash);
                 }
@@ -319,8 +149,82 @@ impl FieldTree {
 
     /// All elements in the order of their hashes.
     pub fn iter(&self) -> impl Iterator<Item = Element<'_>> {
-        self.tree
-            .leaves()
-            .flat_map(|leaf| (0..leaf.slots.len()).map(|at| leaf.element(at)))
+        self.iter_from(0).map(|(_, element)| element)
+    }
+
+    /// Elements with their hashes, in the order of these, from `hash` on.
+    pub fn iter_from(&self, hash: ElementHash) -> impl Iterator<Item = (ElementHash, Element<'_>)> {
+        let mut path = self.leaf_of(hash);
+        let mut leaf = path.as_ref().map(|path| self.tree.leaf(path));
+        let mut at = leaf.map_or(0, |leaf| leaf.first_from(hash));
+        std::iter::from_fn(move || {
+            if at == leaf?.len() {
+                path = self.tree.next_leaf(path.as_ref()?);
+                leaf = path.as_ref().map(|path| self.tree.leaf(path));
+                at = 0;
+            }
+            let leaf = leaf?;
+            at += 1;
+            Some((leaf.hash(at - 1), leaf.element(at - 1)))
+        })
+    }
+
+    /// Gives the element called `name` another expire time, or none; the one that it had, or `None` if there is no such
+    /// element.
+    pub fn set_expiry(
+        &mut self,
+        hash: ElementHash,
+        name: &[u8],
+        expire_at: Option<UnixMillis>,
+    ) -> Option<Option<UnixMillis>> {
+        let path = self.leaf_of(hash)?;
+        let leaf = self.tree.leaf(&path);
+        let at = leaf.find(hash, name).ok()?;
+        let old = leaf.expiry(at);
+        if old != expire_at {
+            self.tree
+                .update(&path, |leaf| leaf.set_expiry(at, expire_at));
+        }
+        Some(old)
+    }
+
+    /// How many elements have an expire time.
+    pub fn expiring(&self) -> u64 {
+        self.tree.summary().count
+    }
+
+    /// The soonest expire time.
+    pub fn soonest_expiry(&self) -> Option<UnixMillis> {
+        self.tree.summary().soonest()
+    }
+
+    /// How many elements have an expire time before `now`. Goes through the leaves if there are any.
+    pub fn expired(&self, now: UnixMillis) -> u64 {
+        if self.soonest_expiry().is_none_or(|soonest| soonest >= now) {
+            return 0;
+        }
+        let leaves = self.tree.leaves();
+        leaves.map(|leaf| leaf.expired(now)).sum()
+    }
+
+    /// Removes elements whose expire time lies before `now`, `most` at most, and shows them to `gone`; how many it was. They
+    /// go in the order of their hashes, and only leaves that have some are visited.
+    pub fn remove_expired(
+        &mut self,
+        now: UnixMillis,
+        most: usize,
+        gone: &mut dyn FnMut(Element<'_>),
+    ) -> usize {
+        let is_due = |expiries: Expiries| expiries.soonest().is_some_and(|soonest| soonest < now);
+        let mut removed = 0;
+        while removed < most
+            && let Some(path) = self.tree.leaf_where(is_due)
+        {
+            let left = most - removed;
+            removed += self
+                .tree
+                .update(&path, |leaf| leaf.remove_expired(now, left, gone));
+        }
+        removed
     }
 }

@@ -16,6 +16,16 @@ use list::{ListNode, ListTree};
 use ranked::{Ranked, RankedTree, Scores};
 use stream::{Stream, StreamRemains};
 
+/// Most bytes of a member, field, value or list element: records keep lengths in 32 bits. Whoever takes them from clients
+/// refuses far shorter ones: `proto-max-bulk-len` is 512 MiB unless it is set higher.
+pub const PART_BYTES_MAX: usize = u32::MAX as usize;
+
+/// # Panics
+/// If `part` is longer than [`PART_BYTES_MAX`]: before anything is changed.
+fn assert_fits(part: &[u8]) {
+    assert!(part.len() <= PART_BYTES_MAX, "lengths have 32 bits");
+}
+
 /// A big collection of any type. A clone is a pin; see [`crate::tree`].
 #[derive(Clone)]
 pub enum Collection {
@@ -119,16 +129,16 @@ impl CollectionRemains {
         }
     }
 
-    /// Frees up to `nodes` nodes; how many it was.
-    pub fn free_some(&mut self, nodes: usize) -> usize {
+    /// Frees up to `pieces` nodes, fewer if some have large elements; how many it was: see [`Remains::free_some`].
+    pub fn free_some(&mut self, pieces: usize) -> usize {
         match self {
-            CollectionRemains::Fields(fields) => fields.free_some(nodes),
+            CollectionRemains::Fields(fields) => fields.free_some(pieces),
             CollectionRemains::Ranked(ranked, scores) => {
-                let freed = ranked.free_some(nodes);
-                freed + scores.free_some(nodes - freed)
+                let freed = ranked.free_some(pieces);
+                freed + scores.free_some(pieces.saturating_sub(freed))
             }
-            CollectionRemains::List(list) => list.free_some(nodes),
-            CollectionRemains::Stream(stream) => stream.free_some(nodes),
+            CollectionRemains::List(list) => list.free_some(pieces),
+            CollectionRemains::Stream(stream) => stream.free_some(pieces),
         }
     }
 
@@ -142,6 +152,14 @@ impl CollectionRemains {
 mod tests {
     use super::fields::Element;
     use super::*;
+
+    #[test]
+    #[should_panic(expected = "lengths have 32 bits")]
+    fn a_length_that_records_cannot_keep_is_refused() {
+        // Never touched, so it takes no memory.
+        let zeros = vec![0; PART_BYTES_MAX + 1];
+        RankedTree::default().set(1, &zeros, 1.0);
+    }
 
     #[test]
     fn every_collection_is_freed_in_steps_to_the_last_byte() {

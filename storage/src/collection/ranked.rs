@@ -7,190 +7,21 @@ use std::cmp::Ordering;
 
 use crate::tree::{First, Leaf, Path, Spot, Tree};
 
+use super::assert_fits;
 use super::fields::ElementHash;
-use super::length;
-use super::records::{Place, Records};
-use super::room::make_room;
 
+mod build;
+mod cut;
+mod leaf;
+mod scan;
 mod scores;
 #[cfg(test)]
 mod tests;
 
+pub use cut::RankedCut;
+pub use leaf::{Ranked, RankedBound};
+use scores::ScoreSpot;
 pub use scores::Scores;
-
-/// Most members of a leaf.
-const MEMBERS_MAX: usize = 128;
-/// Members of a leaf may take so many bytes; the last one may stand out.
-const RECORDS_BYTES_MAX: usize = 4096;
-/// A leaf with fewer members is sparse, if they take less than an eighth of what they may.
-const MEMBERS_MIN: usize = 16;
-
-/// A leaf: members with their scores, by score and then by member.
-#[derive(Clone, Default)]
-pub struct Ranked {
-    scores: Vec<f64>,
-    places: Vec<Place>,
-    records: Records,
-}
-
-/// What an inner node knows of a child's first member.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RankedBound {
-    score: f64,
-    /// The member's first eight bytes, so that most members of one score are told apart by them.
-    prefix: u64,
-}
-
-impl RankedBound {
-    fn new(score: f64, member: &[u8]) -> Self {
-        let mut prefix = [0; 8];
-        let len = member.len().min(8);
-        prefix[..len].copy_from_slice(&member[..len]);
-        Self {
-            score,
-            prefix: u64::from_be_bytes(prefix),
-        }
-    }
-
-    /// Compares what is known; equal means that the members have to be looked at.
-    fn cmp(self, other: Self) -> Ordering {
-        by_score(self.score, other.score).then(self.prefix.cmp(&other.prefix))
-    }
-}
-
-/// Scores are never NaN.
-fn by_score(one: f64, other: f64) -> Ordering {
-    one.partial_cmp(&other).expect("no score is NaN")
-}
-
-impl Ranked {
-    /// The member with `at` others before it, and its score.
-    pub fn member(&self, at: usize) -> (f64, &[u8]) {
-        let (member, _) = length::take(self.records.read(self.places[at]));
-        (self.scores[at], member)
-    }
-
-    /// The number of a member, or the one it would get.
-    fn find(&self, score: f64, member: &[u8]) -> Result<usize, usize> {
-        let mut at = self.scores.partition_point(|&other| other < score);
-        let end = at + self.scores[at..].partition_point(|&other| other == score);
-        let mut behind = end;
-        while at < behind {
-            let middle = at.midpoint(behind);
-            match self.member(middle).1.cmp(member) {
-                Ordering::Less => at = middle + 1,
-                Ordering::Equal => return Ok(middle),
-                Ordering::Greater => behind = middle,
-            }
-        }
-        Err(at)
-    }
-
-    /// How many members from the first on `is_before` holds for; it holds for none behind one for which it does not.
-    fn count_while(&self, mut is_before: impl FnMut(f64, &[u8]) -> bool) -> usize {
-        let (mut low, mut high) = (0, self.scores.len());
-        while low < high {
-            let middle = low.midpoint(high);
-            let (score, member) = self.member(middle);
-            if is_before(score, member) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        low
-    }
-
-    fn insert(&mut self, at: usize, score: f64, member: &[u8]) {
-        let bytes = record_bytes(member);
-        let place = self.records.put(bytes, |mut out| {
-            length::put(&mut out, member.len())?;
-            out.write_all(member)
-        });
-        make_room(&mut self.scores, 1);
-        make_room(&mut self.places, 1);
-        self.scores.insert(at, score);
-        self.places.insert(at, place);
-    }
-
-    fn remove(&mut self, at: usize) {
-        let bytes = record_bytes(self.member(at).1);
-        self.scores.remove(at);
-        self.records.forget(self.places.remove(at), bytes);
-        if self.records.wants_clearing() {
-            *self = self.copy_of(0..self.scores.len());
-        }
-    }
-
-    fn copy_of(&self, range: std::ops::Range<usize>) -> Self {
-        let mut copy = Self::default();
-        copy.scores.reserve_exact(range.len());
-        copy.places.reserve_exact(range.len());
-        let share = self.records.live_bytes() * range.len() / self.scores.len().max(1);
-        copy.records.reserve(share);
-        range.for_each(|at| copy.push_from(self, at));
-        copy
-    }
-
-    fn push_from(&mut self, other: &Self, at: usize) {
-        let (score, member) = other.member(at);
-        let place = self
-            .records
-            .take_over(&other.records, other.places[at], record_bytes(member));
-        make_room(&mut self.scores, 1);
-        make_room(&mut self.places, 1);
-        self.scores.push(score);
-        self.places.push(place);
-    }
-}
-
-fn record_bytes(member: &[u8]) -> usize {
-    length::bytes(member.len()) + member.len()
-}
-
-impl Leaf for Ranked {
-    type Bound = RankedBound;
-
-    fn len(&self) -> usize {
-        self.scores.len()
-    }
-
-    fn memory_bytes(&self) -> usize {
-        self.scores.capacity() * size_of::<f64>()
-            + self.places.capacity() * size_of::<Place>()
-            + self.records.memory_bytes()
-    }
-
-    fn bound(&self) -> RankedBound {
-        let (score, member) = self.member(0);
-        RankedBound::new(score, member)
-    }
-
-    fn split(&mut self) -> Option<Self> {
-        let len = self.scores.len();
-        let is_full = len > MEMBERS_MAX || len > 1 && self.records.live_bytes() > RECORDS_BYTES_MAX;
-        is_full.then(|| self.split_off(len / 2))
-    }
-
-    fn split_off(&mut self, at: usize) -> Self {
-        let rest = self.copy_of(at..self.scores.len());
-        *self = self.copy_of(0..at);
-        rest
-    }
-
-    fn is_sparse(&self) -> bool {
-        self.scores.len() < MEMBERS_MIN && self.records.live_bytes() < RECORDS_BYTES_MAX / 8
-    }
-
-    fn has_room_for(&self, next: &Self) -> bool {
-        self.scores.len() + next.scores.len() <= MEMBERS_MAX * 3 / 4
-            && self.records.live_bytes() + next.records.live_bytes() <= RECORDS_BYTES_MAX * 3 / 4
-    }
-
-    fn absorb(&mut self, next: &Self) {
-        (0..next.scores.len()).for_each(|at| self.push_from(next, at));
-    }
-}
 
 /// A big sorted set. See the module documentation.
 #[derive(Clone, Default)]
@@ -222,40 +53,98 @@ impl RankedTree {
 
     /// The score of a member whose hash is `hash`.
     pub fn score(&self, hash: ElementHash, member: &[u8]) -> Option<f64> {
-        self.look_up(hash, member).map(|(score, _)| score)
+        self.look_up(hash, member).map(|(known, _)| known.score)
     }
 
-    fn look_up(&self, hash: ElementHash, member: &[u8]) -> Option<(f64, Spot)> {
-        scores::of(&self.scores, hash).find_map(|score| {
-            let spot = self.find(score, member)?;
-            let its_own = self.ranked.leaf(&spot.path).scores[spot.offset];
+    /// Where a member stands in both trees.
+    fn look_up(&self, hash: ElementHash, member: &[u8]) -> Option<(ScoreSpot, Spot)> {
+        scores::of(&self.scores, hash).find_map(|known| {
+            let spot = self.find(known.score, member)?;
+            let its_own = self.ranked.leaf(&spot.path).score(spot.offset);
             // Zero is found as minus zero, too.
-            (its_own.to_bits() == score.to_bits()).then_some((score, spot))
+            (its_own.to_bits() == known.score.to_bits()).then_some((known, spot))
         })
     }
 
-    /// Adds a member, or gives it another score; the score it had. Scores are never NaN.
+    /// Adds a member, or gives it another score; the score it had. A score that equals the one it had is not written, so
+    /// a zero keeps its sign, as in Redis.
+    ///
+    /// # Panics
+    /// If the score is NaN, or the member longer than [`super::PART_BYTES_MAX`].
     pub fn set(&mut self, hash: ElementHash, member: &[u8], score: f64) -> Option<f64> {
-        let old = self.remove(hash, member);
-        scores::add(&mut self.scores, hash, score);
+        assert!(!score.is_nan(), "scores have an order");
+        assert_fits(member);
+        let Some((known, spot)) = self.look_up(hash, member) else {
+            scores::add(&mut self.scores, hash, score);
+            self.add(member, score);
+            return None;
+        };
+        if known.score == score {
+            return Some(known.score);
+        }
+        scores::replace(&mut self.scores, &known, score);
+        match self.place_in_leaf(&spot, member, score) {
+            Some(to) => self
+                .ranked
+                .update(&spot.path, |leaf| leaf.move_to(spot.offset, to, score)),
+            None => {
+                self.ranked
+                    .update(&spot.path, |leaf| leaf.remove(spot.offset));
+                self.add(member, score);
+            }
+        }
+        Some(known.score)
+    }
+
+    /// Adds a member to the order.
+    fn add(&mut self, member: &[u8], score: f64) {
         let add = |leaf: &mut Ranked| {
             let at = leaf.find(score, member).unwrap_or_else(|at| at);
             leaf.insert(at, score, member);
         };
-        match self.leaf_of(score, member) {
-            Some(path) => self.ranked.update(&path, add),
-            None => self.ranked.update_last(add),
-        }
-        old
+        let order = order_of(score, member);
+        self.ranked.update_where(order, add);
+    }
+
+    /// The number that the member at `spot` would have in its leaf with another score, unless it belongs in another leaf.
+    fn place_in_leaf(&self, spot: &Spot, member: &[u8], score: f64) -> Option<usize> {
+        let leaf = self.ranked.leaf(&spot.path);
+        let place = leaf.find(score, member).unwrap_or_else(|at| at);
+        let rises = score > leaf.score(spot.offset);
+        // The member itself still stands there, before its new place if its score rises.
+        let to = if rises { place - 1 } else { place };
+        let is_last = to == leaf.len() - 1;
+        let belongs = if rises && is_last {
+            let next = self.ranked.next_leaf(&spot.path);
+            next.is_none_or(|next| self.ranked.leaf(&next).is_behind(score, member))
+        } else if !rises && to == 0 {
+            let previous = self.ranked.previous_leaf(&spot.path);
+            previous.is_none_or(|previous| !self.ranked.leaf(&previous).ends_behind(score, member))
+        } else {
+            true
+        };
+        belongs.then_some(to)
     }
 
     /// Removes a member; the score it had.
     pub fn remove(&mut self, hash: ElementHash, member: &[u8]) -> Option<f64> {
-        let (score, spot) = self.look_up(hash, member)?;
-        scores::remove(&mut self.scores, hash, score);
+        let (known, spot) = self.look_up(hash, member)?;
+        scores::remove_at(&mut self.scores, &known);
         self.ranked
             .update(&spot.path, |leaf| leaf.remove(spot.offset));
-        Some(score)
+        Some(known.score)
+    }
+
+    /// Removes the member with `rank` others before it; whether there is one. `hash` says what its hash is.
+    pub fn remove_at(&mut self, rank: u64, hash: impl FnOnce(&[u8]) -> ElementHash) -> bool {
+        let Some(spot) = self.ranked.spot(rank) else {
+            return false;
+        };
+        let (score, member) = self.ranked.leaf(&spot.path).member(spot.offset);
+        scores::remove(&mut self.scores, hash(member), score);
+        self.ranked
+            .update(&spot.path, |leaf| leaf.remove(spot.offset));
+        true
     }
 
     /// How many members stand before this one, which has this score.
@@ -282,6 +171,28 @@ impl RankedTree {
     pub fn count_while_member(&self, is_before: impl Fn(&[u8]) -> bool) -> u64 {
         let order = |_, first: First<'_, Ranked>| side(is_before(first.leaf().member(0).1));
         self.count_while(order, |_, member| is_before(member))
+    }
+
+    /// The rank of the first member whose score is `score` or above; how many there are if there is none.
+    pub fn first_from_score(&self, score: f64) -> u64 {
+        self.count_while_score(|other| other < score)
+    }
+
+    /// The rank of the first member whose score is above `score`; how many there are if there is none.
+    pub fn first_above_score(&self, score: f64) -> u64 {
+        self.count_while_score(|other| other <= score)
+    }
+
+    /// The rank of the first member that is `member` or comes behind it; how many there are if there is none. All have the
+    /// same score.
+    pub fn first_from_member(&self, member: &[u8]) -> u64 {
+        self.count_while_member(|other| other < member)
+    }
+
+    /// The rank of the first member that comes behind `member`; how many there are if there is none. All have the same
+    /// score.
+    pub fn first_above_member(&self, member: &[u8]) -> u64 {
+        self.count_while_member(|other| other <= member)
     }
 
     fn count_while(
@@ -329,18 +240,23 @@ impl RankedTree {
 
     /// The leaf in which a member stands, or would.
     fn leaf_of(&self, score: f64, member: &[u8]) -> Option<Path> {
-        let wanted = RankedBound::new(score, member);
-        self.ranked.seek(|bound, first| {
-            bound
-                .cmp(wanted)
-                .then_with(|| first.leaf().member(0).1.cmp(member))
-        })
+        self.ranked.seek(order_of(score, member))
     }
 
     fn find(&self, score: f64, member: &[u8]) -> Option<Spot> {
         let path = self.leaf_of(score, member)?;
         let offset = self.ranked.leaf(&path).find(score, member).ok()?;
         Some(Spot { path, offset })
+    }
+}
+
+/// For [`Tree::seek`]: compares with a member of this score.
+fn order_of(score: f64, member: &[u8]) -> impl FnMut(RankedBound, First<'_, Ranked>) -> Ordering {
+    let wanted = RankedBound::new(score, member);
+    move |bound, first| {
+        bound
+            .cmp(wanted)
+            .then_with(|| first.leaf().member(0).1.cmp(member))
     }
 }
 

@@ -1,9 +1,10 @@
 //! Byte records of a leaf, behind one another.
 
 use std::io::{self, Write};
+use std::iter;
 use std::sync::Arc;
 
-use super::room::make_room;
+use super::room::{give_back_room, make_room};
 
 /// Longer records are allocated each on its own, so that no leaf grows beyond what is copied in a microsecond.
 const INLINE_BYTES_MAX: usize = 1024;
@@ -16,30 +17,20 @@ pub(super) struct Place(u32);
 
 impl Place {
     const LARGE: u32 = 1 << 31;
-    const FLAG: u32 = 1 << 30;
 
     fn new(at: usize, is_large: bool) -> Self {
         let at = u32::try_from(at).expect("a leaf is small");
-        debug_assert!(at < Self::FLAG);
+        debug_assert!(at < Self::LARGE);
         Self(if is_large { at | Self::LARGE } else { at })
     }
 
     fn at(self) -> usize {
-        (self.0 & !(Self::LARGE | Self::FLAG)) as usize
+        (self.0 & !Self::LARGE) as usize
     }
 
-    fn is_large(self) -> bool {
+    /// Whether the record is one that is allocated on its own.
+    pub(super) fn is_large(self) -> bool {
         self.0 & Self::LARGE != 0
-    }
-
-    /// A bit for the owner's use.
-    pub(super) fn flag(self) -> bool {
-        self.0 & Self::FLAG != 0
-    }
-
-    /// The same place with that bit set or not.
-    pub(super) fn flagged(self, flag: bool) -> Self {
-        Self(self.0 & !Self::FLAG | if flag { Self::FLAG } else { 0 })
     }
 }
 
@@ -61,9 +52,12 @@ impl Records {
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Place {
         if bytes > INLINE_BYTES_MAX {
-            let mut record = Vec::with_capacity(bytes);
-            write(&mut record).expect("a vector takes all");
-            return self.put_large(record.into());
+            // Zeros first, as nothing else but another copy makes room in such an allocation.
+            let mut record: Arc<[u8]> = iter::repeat_n(0, bytes).collect();
+            let mut out = Arc::get_mut(&mut record).expect("it is new");
+            write(&mut out).expect("it has the record's length");
+            debug_assert!(out.is_empty());
+            return self.put_large(record);
         }
         let at = self.inline.len();
         make_room(&mut self.inline, bytes);
@@ -97,7 +91,12 @@ impl Records {
 
     /// The record at `place`, of `bytes` bytes, to be overwritten; `None` if it lies where others may read it.
     pub(super) fn writable(&mut self, place: Place, bytes: usize) -> Option<&mut [u8]> {
-        (!place.is_large()).then(|| &mut self.inline[place.at()..][..bytes])
+        if place.is_large() {
+            let record = self.large[place.at()].as_mut();
+            Arc::get_mut(record.expect("the record is there"))
+        } else {
+            Some(&mut self.inline[place.at()..][..bytes])
+        }
     }
 
     /// Forgets the record at `place`, of `bytes` bytes.
@@ -105,6 +104,10 @@ impl Records {
         if place.is_large() {
             let record = self.large[place.at()].take().expect("the record is there");
             self.large_bytes -= large_bytes(&record);
+            while let Some(None) = self.large.last() {
+                self.large.pop();
+            }
+            give_back_room(&mut self.large);
         } else {
             self.dead += bytes;
         }
@@ -112,20 +115,34 @@ impl Records {
 
     /// Takes over a record of `bytes` bytes from `other`.
     pub(super) fn take_over(&mut self, other: &Self, place: Place, bytes: usize) -> Place {
-        let new = if place.is_large() {
+        if place.is_large() {
             let record = other.large[place.at()]
                 .as_ref()
                 .expect("the record is there");
             self.put_large(Arc::clone(record))
         } else {
             self.put(bytes, |out| out.write_all(&other.read(place)[..bytes]))
-        };
-        new.flagged(place.flag())
+        }
+    }
+
+    /// Frees a record that is allocated on its own, if there is one; nothing is read any more.
+    pub(super) fn free_large(&mut self) -> bool {
+        let freed = self.large.pop();
+        if let Some(Some(record)) = &freed {
+            self.large_bytes -= large_bytes(record);
+        }
+        freed.is_some()
     }
 
     /// Makes room for so many bytes of records.
     pub(super) fn reserve(&mut self, bytes: usize) {
         self.inline.reserve_exact(bytes);
+    }
+
+    /// Gives back what room is left.
+    pub(super) fn shrink_to_fit(&mut self) {
+        self.inline.shrink_to_fit();
+        self.large.shrink_to_fit();
     }
 
     /// Whether so much is dead that all records should be taken over by new ones.
@@ -148,4 +165,16 @@ impl Records {
 
 fn large_bytes(record: &Arc<[u8]>) -> usize {
     record.len() + 2 * size_of::<usize>()
+}
+
+/// How many elements, one at least and not all, have half of all weight. There are two at least.
+pub(super) fn middle(weights: impl ExactSizeIterator<Item = usize> + Clone) -> usize {
+    let last = weights.len() - 1;
+    let half = weights.clone().sum::<usize>() / 2;
+    let mut before = 0;
+    let is_before = |weight: &usize| {
+        before += weight;
+        before <= half
+    };
+    weights.take_while(is_before).count().clamp(1, last)
 }

@@ -1,4 +1,4 @@
-//! How the vectors of leaves grow.
+//! How the vectors of leaves grow and shrink.
 
 /// Makes room for `more` elements, and as many as come with the allocator's size: it has eight sizes between a power of
 /// two and the next. Doubling would leave a quarter of all memory unused on average.
@@ -8,6 +8,21 @@ pub(super) fn make_room<T>(vec: &mut Vec<T>, more: usize) {
         let room = size_class(needed * size_of::<T>()) / size_of::<T>();
         vec.reserve_exact(room - vec.len());
     }
+}
+
+/// Gives back room if more than half is unused. A quarter of what is used stays, so that whoever adds and removes in turn
+/// allocates once in many times.
+pub(super) fn give_back_room<T>(vec: &mut Vec<T>) {
+    if let Some(room) = room_to_keep(vec.len() * size_of::<T>(), vec.capacity() * size_of::<T>()) {
+        vec.shrink_to(room / size_of::<T>());
+    }
+}
+
+/// How many bytes to keep of `allocated` ones, unless that is all.
+pub(super) fn room_to_keep(used: usize, allocated: usize) -> Option<usize> {
+    // Less is not worth an allocation.
+    const ALLOCATED_MIN: usize = 128;
+    (allocated > ALLOCATED_MIN && used < allocated / 2).then(|| size_class(used + used / 4))
 }
 
 /// The size that the allocator takes for `bytes`.
@@ -43,5 +58,34 @@ mod tests {
         assert_eq!(vec.capacity(), 36);
         make_room(&mut vec, 3);
         assert_eq!(vec.capacity(), 36, "there was room");
+    }
+
+    #[test]
+    fn room_goes_in_halves_and_not_at_every_step() {
+        let mut vec = Vec::with_capacity(1_024);
+        vec.resize(512, 0u64);
+        give_back_room(&mut vec);
+        assert_eq!(vec.capacity(), 1_024);
+        vec.pop();
+        give_back_room(&mut vec);
+        assert_eq!(vec.capacity(), 640);
+        let mut moves = 0;
+        let mut capacity = 640;
+        for round in 0..1_000 {
+            for _ in 0..20 {
+                make_room(&mut vec, 1);
+                vec.push(round);
+            }
+            for _ in 0..20 {
+                vec.pop();
+                give_back_room(&mut vec);
+            }
+            moves += usize::from(vec.capacity() != capacity);
+            capacity = vec.capacity();
+        }
+        assert_eq!(moves, 0);
+        vec.clear();
+        give_back_room(&mut vec);
+        assert!(vec.capacity() < 4, "{}", vec.capacity());
     }
 }

@@ -67,6 +67,11 @@ impl ListpackBuf {
         self.bytes.shrink_to_fit();
     }
 
+    /// Gives back room, if there is more than for `bytes` bytes in all.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        self.bytes.shrink_to(bytes);
+    }
+
     /// Removes all elements and keeps the room.
     pub fn clear(&mut self) {
         self.replace_all(&EMPTY);
@@ -137,6 +142,56 @@ impl ListpackBuf {
         if let Some(first) = self.as_listpack().seek(start) {
             self.remove_from(first, count);
         }
+    }
+
+    /// Removes the elements for which `stays` says no; the bytes of the others move once.
+    pub fn retain(&mut self, mut stays: impl FnMut(Value<'_>) -> bool) {
+        let (mut from, mut to, mut removed) = (HEADER_BYTES, HEADER_BYTES, 0);
+        let len = self.as_listpack().len();
+        while from < self.end() {
+            let (value, size) = self.as_listpack().read(from);
+            if stays(value) {
+                if to < from {
+                    self.bytes.copy_within(from..from + size, to);
+                }
+                to += size;
+            } else {
+                removed += 1;
+            }
+            from += size;
+        }
+        self.resize_hole(to, from - to, 0);
+        self.set_len(len - removed);
+    }
+
+    /// Removes up to `most` elements that `is_one` holds for, the last ones if `from_tail`; how many it was.
+    pub fn remove_where(
+        &mut self,
+        is_one: impl Fn(Value<'_>) -> bool,
+        most: usize,
+        from_tail: bool,
+    ) -> usize {
+        let elements = self.as_listpack().iter();
+        let matching = elements.filter(|&value| is_one(value)).count();
+        let removed = matching.min(most);
+        if removed == 0 {
+            return 0;
+        }
+        // From the tail: those before the last ones stay.
+        let mut staying = if from_tail { matching - removed } else { 0 };
+        let mut going = removed;
+        self.retain(|value| {
+            if going == 0 || !is_one(value) {
+                return true;
+            }
+            if staying > 0 {
+                staying -= 1;
+                return true;
+            }
+            going -= 1;
+            false
+        });
+        removed
     }
 
     /// Adds all elements of `other` behind the last one.

@@ -44,6 +44,10 @@ impl Shard {
     ///
     /// # Safety
     /// As [`Shard::resolve_and_touch`].
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "where the key is, and what becomes of it"
+    )]
     pub(crate) unsafe fn edit<R>(
         &mut self,
         found: Option<Found>,

@@ -21,12 +21,15 @@ use smallvec::SmallVec;
 
 pub use node::First;
 use node::{Inner, Node};
-pub use remains::Remains;
+pub use remains::{PIECE_BYTES, Remains};
 
 /// A run of neighbouring elements.
 pub trait Leaf: Clone + Default {
     /// What inner nodes keep of a child's first element, to find elements by their order.
     type Bound: Copy;
+
+    /// What inner nodes know of all elements below a child, beside their number and bytes; `()` if nothing.
+    type Summary: Summary;
 
     /// How many elements it has.
     fn len(&self) -> usize;
@@ -42,12 +45,21 @@ pub trait Leaf: Clone + Default {
     /// What its first element is found by; it is not empty.
     fn bound(&self) -> Self::Bound;
 
+    /// The summary of its elements.
+    fn summary(&self) -> Self::Summary;
+
     /// If there are too many elements for one leaf, keeps some of the first ones and moves the others out; either part may
     /// be too much for one leaf again.
     fn split(&mut self) -> Option<Self>;
 
     /// Moves out the elements from number `at` on; neither part is empty.
     fn split_off(&mut self, at: usize) -> Self;
+
+    /// Frees one of the elements that are allocated each on its own, if there are any; whether there was one. Nothing but
+    /// [`Leaf::memory_bytes`] is asked of the leaf afterwards.
+    fn free_large(&mut self) -> bool {
+        false
+    }
 
     /// Whether it has become so small that its elements should lie with a neighbour's.
     fn is_sparse(&self) -> bool;
@@ -57,6 +69,16 @@ pub trait Leaf: Clone + Default {
 
     /// Appends the elements of `next`, for which there is room.
     fn absorb(&mut self, next: &Self);
+}
+
+/// What is known of some elements together, as a count or the least of something; the default is that of no elements.
+pub trait Summary: Copy + Default + PartialEq {
+    /// Adds what is known of other elements.
+    fn add(&mut self, other: Self);
+}
+
+impl Summary for () {
+    fn add(&mut self, (): ()) {}
 }
 
 /// The way from the root to a leaf: the number of a child in each inner node. It holds until the tree is changed.
@@ -113,6 +135,27 @@ impl<L: Leaf> Tree<L> {
         self.root.as_ref().map_or(0, |root| root.sum().bytes)
     }
 
+    /// The summary of all elements.
+    pub fn summary(&self) -> L::Summary {
+        self.root.as_ref().map(Node::summary).unwrap_or_default()
+    }
+
+    /// The first leaf whose summary is one that `is_one` says; it says so of elements together if it does of some of them,
+    /// and only then.
+    pub fn leaf_where(&self, is_one: impl Fn(L::Summary) -> bool) -> Option<Path> {
+        let mut path = Path::default();
+        let mut node = self.root.as_ref()?;
+        if !is_one(node.summary()) {
+            return None;
+        }
+        while let Node::Inner(inner) = node {
+            let child = inner.child_where(&is_one)?;
+            path.0.push(child as u8);
+            node = &inner.nodes()[child];
+        }
+        Some(path)
+    }
+
     /// The element with `number` elements before it.
     pub fn spot(&self, number: u64) -> Option<Spot> {
         if number >= self.len() {
@@ -145,6 +188,16 @@ impl<L: Leaf> Tree<L> {
             node = &inner.nodes()[child];
         }
         Some(path)
+    }
+
+    /// The leaf that [`Tree::seek`] would find.
+    pub fn leaf_for(
+        &self,
+        mut order: impl FnMut(L::Bound, First<'_, L>) -> Ordering,
+    ) -> Option<&L> {
+        let child =
+            |inner: &Inner<L>| inner.last_child_where(|bound, first| order(bound, first).is_le());
+        self.root.as_ref().map(|root| root.edge_leaf(child))
     }
 
     /// The leaf at `path`.
@@ -185,6 +238,25 @@ impl<L: Leaf> Tree<L> {
         let mut path = Path::default();
         path.extend(self.root.as_ref()?, child_of);
         Some(path)
+    }
+
+    /// The first leaf itself.
+    pub fn first(&self) -> Option<&L> {
+        self.root.as_ref().map(|root| root.edge_leaf(|_| 0))
+    }
+
+    /// The last leaf itself.
+    pub fn last(&self) -> Option<&L> {
+        let last = |inner: &Inner<L>| inner.nodes().len() - 1;
+        self.root.as_ref().map(|root| root.edge_leaf(last))
+    }
+
+    /// The leaf, if there is but one.
+    pub fn only_leaf(&self) -> Option<&L> {
+        match self.root.as_ref()? {
+            Node::Leaf(leaf) => Some(leaf),
+            Node::Inner(_) => None,
+        }
     }
 
     /// The leaf behind the one at `path`.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Leaf;
+use super::{Leaf, Summary};
 
 /// Most children of an inner node; their number fits a [`super::Path`].
 pub(super) const CHILDREN_MAX: usize = 64;
@@ -40,7 +40,7 @@ impl Sum {
     }
 }
 
-/// The three vectors have equal lengths, in a finished tree from 1 to [`CHILDREN_MAX`].
+/// The vectors have equal lengths, in a finished tree from 1 to [`CHILDREN_MAX`].
 pub(super) struct Inner<L: Leaf> {
     /// [`Leaf::bound`] of the first leaf below each child.
     bounds: Vec<L::Bound>,
@@ -48,6 +48,10 @@ pub(super) struct Inner<L: Leaf> {
     sums: Vec<Sum>,
     /// All of these together.
     total: Sum,
+    /// [`Leaf::summary`] of all leaves below each child.
+    summaries: Vec<L::Summary>,
+    /// All of these together.
+    summary: L::Summary,
     nodes: Vec<Node<L>>,
 }
 
@@ -66,6 +70,8 @@ impl<L: Leaf> Clone for Inner<L> {
             bounds: self.bounds.clone(),
             sums: self.sums.clone(),
             total: self.total,
+            summaries: self.summaries.clone(),
+            summary: self.summary,
             nodes: self.nodes.clone(),
         }
     }
@@ -77,6 +83,8 @@ impl<L: Leaf> Default for Inner<L> {
             bounds: Vec::new(),
             sums: Vec::new(),
             total: Sum::default(),
+            summaries: Vec::new(),
+            summary: L::Summary::default(),
             nodes: Vec::new(),
         }
     }
@@ -99,6 +107,15 @@ impl<L: Leaf> Node<L> {
         }
     }
 
+    /// The leaf at or below it to which `child_of` leads.
+    pub(super) fn edge_leaf(&self, mut child_of: impl FnMut(&Inner<L>) -> usize) -> &L {
+        let mut node = self;
+        while let Node::Inner(inner) = node {
+            node = &inner.nodes[child_of(inner)];
+        }
+        node.leaf()
+    }
+
     /// The inner node that it is.
     pub(super) fn inner(&self) -> &Inner<L> {
         match self {
@@ -116,6 +133,14 @@ impl<L: Leaf> Node<L> {
         Sum {
             elements,
             bytes: COUNTERS_BYTES + own + below,
+        }
+    }
+
+    /// The summary of all leaves at and below it.
+    pub(super) fn summary(&self) -> L::Summary {
+        match self {
+            Node::Leaf(leaf) => leaf.summary(),
+            Node::Inner(inner) => inner.summary,
         }
     }
 
@@ -198,12 +223,17 @@ impl<L: Leaf> Inner<L> {
         self.bounds.insert(at, node.bound());
         self.sums.insert(at, sum);
         self.total.add(sum);
+        self.summaries.insert(at, node.summary());
+        self.summary.add(node.summary());
         self.nodes.insert(at, node);
     }
 
     pub(super) fn remove(&mut self, at: usize) -> Node<L> {
         self.bounds.remove(at);
         self.total.subtract(self.sums.remove(at));
+        if self.summaries.remove(at) != L::Summary::default() {
+            self.summarize();
+        }
         self.nodes.remove(at)
     }
 
@@ -213,8 +243,12 @@ impl<L: Leaf> Inner<L> {
             bounds: self.bounds.split_off(at),
             sums: self.sums.split_off(at),
             total: Sum::default(),
+            summaries: self.summaries.split_off(at),
+            summary: L::Summary::default(),
             nodes: self.nodes.split_off(at),
         };
+        self.summarize();
+        rest.summarize();
         for &sum in &rest.sums {
             rest.total.add(sum);
             self.total.subtract(sum);
@@ -229,6 +263,22 @@ impl<L: Leaf> Inner<L> {
         self.total.subtract(self.sums[at]);
         self.total.add(sum);
         self.sums[at] = sum;
+        let summary = self.nodes[at].summary();
+        if summary != self.summaries[at] {
+            self.summaries[at] = summary;
+            self.summarize();
+        }
+    }
+
+    /// Brings the summary of all children up to date: summaries are not subtracted from one another.
+    fn summarize(&mut self) {
+        self.summary = L::Summary::default();
+        self.summaries.iter().for_each(|&one| self.summary.add(one));
+    }
+
+    /// The first child whose summary is one that `is_one` says.
+    pub(super) fn child_where(&self, is_one: impl Fn(L::Summary) -> bool) -> Option<usize> {
+        self.summaries.iter().position(|&summary| is_one(summary))
     }
 
     /// How many elements lie below the children before `child`.
@@ -268,6 +318,7 @@ impl<L: Leaf> Inner<L> {
         size_of::<Self>()
             + self.bounds.capacity() * size_of::<L::Bound>()
             + self.sums.capacity() * size_of::<Sum>()
+            + self.summaries.capacity() * size_of::<L::Summary>()
             + self.nodes.capacity() * size_of::<Node<L>>()
     }
 }
@@ -278,11 +329,7 @@ pub struct First<'t, L: Leaf>(&'t Node<L>);
 impl<'t, L: Leaf> First<'t, L> {
     /// That leaf.
     pub fn leaf(&self) -> &'t L {
-        let mut node = self.0;
-        while let Node::Inner(inner) = node {
-            node = &inner.nodes()[0];
-        }
-        node.leaf()
+        self.0.edge_leaf(|_| 0)
     }
 }
 
@@ -297,15 +344,19 @@ impl<L: Leaf> Node<L> {
         assert!((1..=CHILDREN_MAX).contains(&inner.nodes.len()));
         assert_eq!(inner.sums.len(), inner.nodes.len());
         assert_eq!(inner.bounds.len(), inner.nodes.len());
-        let mut total = Sum::default();
+        assert_eq!(inner.summaries.len(), inner.nodes.len());
+        let (mut total, mut summary) = (Sum::default(), L::Summary::default());
         let mut depths = Vec::new();
         for (at, node) in inner.nodes.iter().enumerate() {
             depths.push(node.audit(is_same));
             assert_eq!(inner.sums[at], node.sum());
             assert!(is_same(inner.bounds[at], First(node).leaf()));
             total.add(node.sum());
+            assert!(inner.summaries[at] == node.summary());
+            summary.add(node.summary());
         }
         assert_eq!(inner.total, total);
+        assert!(inner.summary == summary);
         assert!(depths.iter().all(|&depth| depth == depths[0]), "{depths:?}");
         depths[0] + 1
     }

@@ -13,9 +13,41 @@ impl Numbers {
     const MAX: usize = 6;
 }
 
+/// How many sevens there are, and the least of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Sevens {
+    count: usize,
+    least: u32,
+}
+
+impl Default for Sevens {
+    fn default() -> Self {
+        let least = u32::MAX;
+        Self { count: 0, least }
+    }
+}
+
+impl Sevens {
+    fn of(numbers: &[u32]) -> Self {
+        let sevens = numbers.iter().filter(|&number| number % 7 == 0);
+        Self {
+            count: sevens.clone().count(),
+            least: sevens.min().copied().unwrap_or(u32::MAX),
+        }
+    }
+}
+
+impl Summary for Sevens {
+    fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.least = self.least.min(other.least);
+    }
+}
+
 impl Leaf for Numbers {
     /// A number's tens: less than is needed to tell elements apart.
     type Bound = u32;
+    type Summary = Sevens;
 
     fn len(&self) -> usize {
         self.0.len()
@@ -27,6 +59,10 @@ impl Leaf for Numbers {
 
     fn bound(&self) -> u32 {
         self.0[0] / 10
+    }
+
+    fn summary(&self) -> Sevens {
+        Sevens::of(&self.0)
     }
 
     fn split(&mut self) -> Option<Self> {
@@ -103,6 +139,13 @@ impl Tree<Numbers> {
         }
         assert_eq!(self.spot(model.len() as u64), None);
         assert_eq!(self.is_empty(), self.memory_bytes() == 0);
+        let sevens = Sevens::of(model);
+        assert_eq!(self.summary(), sevens);
+        let path = self.leaf_where(|summary| summary.least <= sevens.least && summary.count > 0);
+        assert_eq!(path.is_some(), sevens.count > 0);
+        if let Some(path) = path {
+            assert!(self.leaf(&path).0.contains(&sevens.least));
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Changing a leaf, and what follows from it for the nodes above; cutting and joining trees.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::node::{CHILDREN_MAX, Inner, Node};
-use super::{Leaf, Path, Tree};
+use super::{First, Leaf, Path, Tree};
 
 /// Nodes that belong behind another one, as deep as that.
 type Siblings<L> = SmallVec<[Node<L>; 1]>;
@@ -17,23 +18,45 @@ impl<L: Leaf> Tree<L> {
     /// # Panics
     /// If `path` does not lead to a leaf of this tree.
     pub fn update<R>(&mut self, path: &Path, change: impl FnOnce(&mut L) -> R) -> R {
-        let mut root = self.root.take().expect("a path leads to a leaf");
-        let (result, siblings) = update_node(&mut root, &path.0, change);
-        self.set_root(root, siblings);
-        result
+        assert!(self.root.is_some(), "a path leads to a leaf");
+        let mut steps = path.0.iter();
+        let child = |_: &Inner<L>| usize::from(*steps.next().expect("a path leads to a leaf"));
+        self.update_along(child, change)
+    }
+
+    /// Changes the first leaf, or a new one if there are no elements yet.
+    pub fn update_first<R>(&mut self, change: impl FnOnce(&mut L) -> R) -> R {
+        self.update_along(|_| 0, change)
     }
 
     /// Changes the last leaf, or a new one if there are no elements yet.
     pub fn update_last<R>(&mut self, change: impl FnOnce(&mut L) -> R) -> R {
-        match self.last_leaf() {
-            Some(path) => self.update(&path, change),
-            None => {
-                let mut root = Node::of_leaf(L::default());
-                let (result, siblings) = update_node(&mut root, &[], change);
-                self.set_root(root, siblings);
-                result
-            }
-        }
+        self.update_along(|inner| inner.nodes().len() - 1, change)
+    }
+
+    /// Changes the leaf that [`Tree::seek`] would find, or a new one if there are no elements yet.
+    pub fn update_where<R>(
+        &mut self,
+        mut order: impl FnMut(L::Bound, First<'_, L>) -> Ordering,
+        change: impl FnOnce(&mut L) -> R,
+    ) -> R {
+        self.update_along(
+            |inner| inner.last_child_where(|bound, first| order(bound, first).is_le()),
+            change,
+        )
+    }
+
+    /// Changes the leaf to which `child_of` leads, or a new one if there are no elements yet.
+    fn update_along<R>(
+        &mut self,
+        child_of: impl FnMut(&Inner<L>) -> usize,
+        change: impl FnOnce(&mut L) -> R,
+    ) -> R {
+        let root = self.root.take();
+        let mut root = root.unwrap_or_else(|| Node::of_leaf(L::default()));
+        let (result, siblings) = update_node(&mut root, child_of, change);
+        self.set_root(root, siblings);
+        result
     }
 
     /// Puts a leaf behind the others, as it is: it should not be one to be split.
@@ -107,25 +130,24 @@ fn depth<L: Leaf>(node: &Node<L>) -> usize {
     }
 }
 
-/// Changes the leaf at `path` below `node`, and sets right all nodes below and `node` itself but for being empty, sparse
+/// Changes the leaf below `node` to which `child_of` leads, and sets right all nodes below and `node` itself but for being empty, sparse
 /// or the only one: that is up to the node above.
 fn update_node<L: Leaf, R>(
     node: &mut Node<L>,
-    path: &[u8],
+    mut child_of: impl FnMut(&Inner<L>) -> usize,
     change: impl FnOnce(&mut L) -> R,
 ) -> (R, Siblings<L>) {
     match node {
         Node::Leaf(leaf) => {
-            debug_assert!(path.is_empty(), "a path ends at a leaf");
             let leaf = Arc::make_mut(leaf);
             let result = change(leaf);
             (result, split_leaf(leaf))
         }
         Node::Inner(inner) => {
-            let (&child, path) = path.split_first().expect("a path leads to a leaf");
             let inner = Arc::make_mut(inner);
-            let (result, siblings) = update_node(inner.node_mut(child.into()), path, change);
-            inner.settle(child.into(), siblings);
+            let child = child_of(inner);
+            let (result, siblings) = update_node(inner.node_mut(child), child_of, change);
+            inner.settle(child, siblings);
             (result, inner.split())
         }
     }

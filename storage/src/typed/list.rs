@@ -4,10 +4,13 @@
 //! before it is added and without what the listpack keeps beside it, as Redis does. It goes back into one when what takes
 //! elements away has left a single node, half full at most.
 
-use crate::collection::Collection;
-use crate::collection::list::{ListTree, NodeLimit};
+use std::ops::ControlFlow;
+
+use crate::collection::list::{ListTree, Needle, NodeLimit};
+use crate::collection::{Collection, CollectionRemains};
 use crate::hash::Key;
 use crate::listpack::{Listpack, ListpackBuf, Value};
+use crate::tree::Remains;
 use crate::unit::{EditOutcome, Unit};
 use crate::value::ValueType;
 use crate::{DbIndex, StoreError};
@@ -73,6 +76,14 @@ impl<'a> ListRef<'a> {
         }
     }
 
+    /// Another handle on a big one, to be pinned.
+    pub fn to_collection(self) -> Option<Collection> {
+        match self {
+            ListRef::Packed(_) => None,
+            ListRef::Big(list) => Some(Collection::List(list.clone())),
+        }
+    }
+
     /// Shows `visit` up to `count` elements from number `from` on.
     #[inline]
     pub fn each(self, from: u64, count: u64, visit: impl FnMut(Value<'a>)) {
@@ -101,6 +112,45 @@ impl<'a> ListRef<'a> {
         }
     }
 
+    /// Shows `visit` up to `count` elements from number `from` on, or backwards if they are told from the right, until it
+    /// says that it has enough.
+    pub fn each_while(
+        self,
+        from: u64,
+        direction: End,
+        count: u64,
+        mut visit: impl FnMut(Value<'a>) -> bool,
+    ) {
+        let visit = |element| {
+            if visit(element) {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        };
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let _ = match (self, direction) {
+            (ListRef::Packed(pack), End::Left) => {
+                let first = usize::try_from(from).ok().and_then(|from| pack.seek(from));
+                let elements = first.map(|first| pack.iter_from(first));
+                elements
+                    .into_iter()
+                    .flatten()
+                    .take(count)
+                    .try_for_each(visit)
+            }
+            (ListRef::Packed(pack), End::Right) => {
+                let behind = (pack.len() as u64).saturating_sub(from.saturating_add(1));
+                let mut elements = pack.iter().rev().skip(behind as usize).take(count);
+                elements.try_for_each(visit)
+            }
+            (ListRef::Big(list), End::Left) => list.iter_from(from).take(count).try_for_each(visit),
+            (ListRef::Big(list), End::Right) => {
+                list.iter_back_from(from).take(count).try_for_each(visit)
+            }
+        };
+    }
+
     /// The numbers of elements that equal `element`, from the left, or from the right with the last number first. Looks
     /// at `compared` elements at most.
     pub fn positions_of(
@@ -109,25 +159,26 @@ impl<'a> ListRef<'a> {
         from: End,
         compared: u64,
     ) -> Box<dyn Iterator<Item = u64> + 'a> {
-        let len = self.len();
-        let compared = usize::try_from(compared).unwrap_or(usize::MAX);
-        let needle = Value::of(element);
-        // Others may have stored an integer as a string.
-        let is_one = move |value: Value<'a>| match (value, needle) {
-            (Value::Int(value), Value::Int(needle)) => value == needle,
-            (Value::Int(_), Value::Bytes(_)) => false,
-            (Value::Bytes(bytes), _) => bytes == element,
-        };
-        let elements: Box<dyn Iterator<Item = (u64, Value<'a>)> + 'a> = match (self, from) {
-            (ListRef::Packed(pack), End::Left) => Box::new((0..).zip(pack.iter())),
-            (ListRef::Packed(pack), End::Right) => Box::new((0..len).rev().zip(pack.iter().rev())),
-            (ListRef::Big(list), End::Left) => Box::new((0..).zip(list.iter_from(0))),
-            (ListRef::Big(list), End::Right) => {
-                Box::new((0..len).rev().zip(list.iter_back_from(len - 1)))
+        let pack = match self {
+            ListRef::Packed(pack) => pack,
+            ListRef::Big(list) => {
+                return Box::new(list.positions_of(element, from == End::Right, compared));
             }
         };
-        let found = elements.take(compared);
-        Box::new(found.filter_map(move |(number, value)| is_one(value).then_some(number)))
+        let compared = usize::try_from(compared).unwrap_or(usize::MAX);
+        let needle = Needle::new(element);
+        let found = move |(number, value)| needle.is(value).then_some(number);
+        match from {
+            End::Left => {
+                let elements = (0..).zip(pack.iter()).take(compared);
+                Box::new(elements.filter_map(found))
+            }
+            End::Right => {
+                let numbers = (0..pack.len() as u64).rev();
+                let elements = numbers.zip(pack.iter().rev()).take(compared);
+                Box::new(elements.filter_map(found))
+            }
+        }
     }
 }
 
@@ -140,6 +191,16 @@ pub struct ListSpan<'a> {
 }
 
 impl<'a> ListSpan<'a> {
+    /// The list as it still is.
+    pub fn list(&self) -> ListRef<'a> {
+        self.list
+    }
+
+    /// The end at which they are.
+    pub fn end(&self) -> End {
+        self.end
+    }
+
     /// How many there are.
     pub fn len(&self) -> u64 {
         self.count
@@ -198,13 +259,10 @@ impl<'e, 'a> ListEdit<'e, 'a> {
                     End::Left => pack.push_front(element),
                     End::Right => pack.push_back(element),
                 },
-                Body::Big(list) => {
-                    let index = match end {
-                        End::Left => 0,
-                        End::Right => list.len(),
-                    };
-                    list.insert(index, element);
-                }
+                Body::Big(list) => match end {
+                    End::Left => list.push_front(element),
+                    End::Right => list.push_back(element),
+                },
             }
             pushed += 1;
         }
@@ -232,6 +290,23 @@ impl<'e, 'a> ListEdit<'e, 'a> {
         self.remove(first, count);
         self.edit.changed(count);
         self.shrink();
+    }
+
+    /// Moves the element at one end to the same end or the other, and returns it; `None` if there is none.
+    fn rotate(&mut self, from: End, to: End) -> Option<Vec<u8>> {
+        let list = self.list();
+        if list.is_empty() {
+            return None;
+        }
+        let first = match from {
+            End::Left => 0,
+            End::Right => list.len() - 1,
+        };
+        let element = self.span(from, 1).to_vec();
+        self.remove(first, 1);
+        self.push(to, std::iter::once(&element[..]));
+        self.shrink();
+        Some(element)
     }
 
     /// Puts `element` in the place of number `index`, which is there.
@@ -267,24 +342,31 @@ impl<'e, 'a> ListEdit<'e, 'a> {
     pub fn trim(&mut self, first: u64, count: u64) {
         let len = self.list().len();
         let end = first.saturating_add(count).min(len);
-        let (before, behind) = (first.min(end), len - end);
-        self.remove(end, behind);
-        self.remove(0, before);
-        self.edit.changed(before + behind);
+        let (first, kept) = (first.min(end), end - first.min(end));
+        match self.body() {
+            Body::Packed(pack) => {
+                pack.remove_range(end as usize, (len - end) as usize);
+                pack.remove_range(0, first as usize);
+            }
+            Body::Big(list) => {
+                let remains = list.trim(first, kept);
+                self.edit.leave(remains);
+            }
+        }
+        self.edit.changed(len - kept);
         self.shrink();
     }
 
     /// Removes up to `most` elements that equal `element`, those nearest to `from` first; how many it was.
     pub fn remove_equal(&mut self, element: &[u8], from: End, most: u64) -> u64 {
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
-        let found = self.list().positions_of(element, from, u64::MAX);
-        let mut found: Vec<u64> = found.take(most).collect();
-        if from == End::Left {
-            found.reverse();
-        }
-        // From the last one on, so that the numbers of the others stay.
-        found.iter().for_each(|&number| self.remove(number, 1));
-        let removed = found.len() as u64;
+        let removed = match self.body() {
+            Body::Packed(pack) => {
+                let (needle, most) = (Needle::new(element), usize::try_from(most));
+                let is_one = |value: Value<'_>| needle.is(value);
+                pack.remove_where(is_one, most.unwrap_or(usize::MAX), from == End::Right) as u64
+            }
+            Body::Big(list) => list.remove_matching(element, most, from == End::Right),
+        };
         self.edit.changed(removed);
         if removed > 0 {
             self.shrink();
@@ -299,7 +381,8 @@ impl<'e, 'a> ListEdit<'e, 'a> {
             Body::Big(list) => {
                 let removed = list.remove(first, count);
                 if !removed.is_empty() {
-                    self.edit.leave(removed_remains(removed));
+                    self.edit
+                        .leave(CollectionRemains::List(Remains::of(removed)));
                 }
             }
         }
@@ -358,12 +441,6 @@ impl<'e, 'a> ListEdit<'e, 'a> {
 enum Body<'l> {
     Packed(&'l mut ListpackBuf),
     Big(&'l mut ListTree),
-}
-
-fn removed_remains(
-    removed: crate::tree::Tree<crate::collection::list::ListNode>,
-) -> crate::collection::CollectionRemains {
-    crate::collection::CollectionRemains::List(crate::tree::Remains::of(removed))
 }
 
 impl Unit<'_> {
@@ -458,28 +535,34 @@ impl Unit<'_> {
         }))
     }
 
-    /// Moves the element at one end of the list at `key` to the same end or the other, and returns it. `None`: there is
-    /// no list.
+    /// Moves the element at the end `from` of one list to the end `to` of another, or of the same; returns it and whether
+    /// the first list has gone with it. `None`: there is no list to take it from. It counts as one change.
     ///
     /// # Errors
-    /// `WrongType` when `key` holds something else.
-    pub fn rotate_list(
+    /// `WrongType` when one of both keys holds something else; nothing has happened then.
+    pub fn move_element(
         &mut self,
         db: DbIndex,
-        key: &Key<'_>,
-        from: End,
-        to: End,
+        (source, from): (&Key<'_>, End),
+        (destination, to): (&Key<'_>, End),
         limits: &Limits,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        let outcome = self.edit_list(db, key, limits, |list| {
-            if list.list().is_empty() {
-                return None;
-            }
-            let element = list.span(from, 1).to_vec();
-            list.pop(from, 1);
-            list.push(to, std::iter::once(&element[..]));
-            Some(element)
-        })?;
-        Ok(outcome.result)
+    ) -> Result<Option<(Vec<u8>, bool)>, StoreError> {
+        if source.bytes == destination.bytes {
+            let moved = self.edit_list(db, source, limits, |list| list.rotate(from, to))?;
+            return Ok(moved.result.map(|element| (element, false)));
+        }
+        if let Err(error) = self.list_to_change(db, destination).map(|_| ()) {
+            // Without a source the destination does not matter.
+            let source = self.list_to_change(db, source)?;
+            return source.map_or(Ok(None), |_| Err(error));
+        }
+        let popped = self.pop_list(db, source, from, 1, limits, |span| span.to_vec())?;
+        let Some(popped) = popped else {
+            return Ok(None);
+        };
+        let element = std::iter::once(&popped.result[..]);
+        self.push_list(db, destination, to, element, true, limits)?;
+        self.tally.dirty -= 1;
+        Ok(Some((popped.result, popped.is_gone)))
     }
 }

@@ -13,9 +13,11 @@ use crate::intset::{Intset, IntsetBuf};
 use crate::listpack::{Listpack, ListpackBuf};
 use crate::value::ValueType;
 
+pub mod hash;
 mod limits;
 mod list;
 mod records;
+pub mod sorted_set;
 
 pub use limits::{Limits, PackedLimit};
 pub use list::{End, ListEdit, ListRef, ListSpan};

@@ -3,6 +3,7 @@
 use crate::collection::Collection;
 use crate::listpack::{Listpack, Value};
 
+use super::sorted_set::score_of;
 use super::{CollectionRef, Packing};
 
 impl CollectionRef<'_> {
@@ -73,15 +74,4 @@ fn bytes_of(value: Value<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     value.write_to(&mut bytes);
     bytes
-}
-
-/// The score that stands behind a member in a small sorted set.
-pub(crate) fn score_of(value: Value<'_>) -> f64 {
-    match value {
-        Value::Int(score) => score as f64,
-        Value::Bytes(text) => std::str::from_utf8(text)
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .expect("scores are written by ourselves or checked when they are loaded"),
-    }
 }

@@ -7,8 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::keys::KeyOrder;
 use crate::scenario::{
     compare::CompareArgs, empty::EmptyArgs, expiry::ExpiryArgs, fragmentation::FragmentationArgs,
-    latency::LatencyArgs, memory::MemoryArgs, one_tag::OneTagArgs, run::RunArgs,
-    scaling::ScalingArgs, scan::ScanArgs,
+    latency::LatencyArgs, memory::MemoryArgs, memory_types::MemoryTypesArgs,
+    neighbours::NeighboursArgs, one_tag::OneTagArgs, run::RunArgs, scaling::ScalingArgs,
+    scan::ScanArgs, types::TypesArgs,
 };
 use crate::servers::ServerProgram;
 
@@ -30,10 +31,16 @@ pub(crate) enum Scenario {
     Run(RunArgs),
     /// CPU time per command and throughput against peers, in every cell of the budget.
     Compare(CompareArgs),
+    /// CPU time per command of the data types against peers.
+    Types(TypesArgs),
     /// Latency at half of saturation.
     Latency(LatencyArgs),
+    /// Latency of small keys beside operations on collections of a million elements.
+    Neighbours(NeighboursArgs),
     /// Memory per key, and per idle connection.
     Memory(MemoryArgs),
+    /// Memory per element of big collections, and per small hash.
+    MemoryTypes(MemoryTypesArgs),
     /// Memory of an empty server, and how soon it answers.
     Empty(EmptyArgs),
     /// CPU time of SCAN.

@@ -2,17 +2,21 @@
 //!
 //! A literal is split at white space; these words inside it are replaced:
 //! `__key__` a key of the keyspace, `__data__` the value (letters, the same for every request),
-//! `__ttl__` a random number of seven digits (as milliseconds: between 17 minutes and 2.8 hours).
+//! `__ttl__` a random number of seven digits (as milliseconds: between 17 minutes and 2.8 hours),
+//! `__rand:N__` a random number below N, padded with zeros to as many digits as N − 1 has, or to W
+//! digits as `__rand:N:W__`.
 //! All have a fixed width, so the bulk lengths never change and only the holes are rewritten.
 
 use crate::error::{BenchError, Result};
-use crate::keys::{KeyPicker, KeySpace, write_digits};
+use crate::keys::{KeyPicker, KeySpace, digits_below, write_digits};
 use crate::random::Random;
 
 /// How many pairs the `mset` mix writes with one command.
 const MSET_PAIRS: usize = 10;
 /// A mix repeats after this many commands at most.
 const PATTERN_MAX: usize = 100_000;
+/// Digits of the widest random number.
+const RANDOM_DIGITS_MAX: usize = 20;
 
 /// Requests in fixed proportions, in an order that repeats.
 #[derive(Debug, Clone)]
@@ -40,6 +44,8 @@ struct Hole {
 enum HoleContent {
     Key,
     Ttl,
+    /// A number below this.
+    Below(u64),
 }
 
 impl Mix {
@@ -85,6 +91,7 @@ impl Mix {
             let number = match hole.content {
                 HoleContent::Key => picker.pick(random),
                 HoleContent::Ttl => 1_000_000 + random.below(9_000_000),
+                HoleContent::Below(bound) => random.below(bound),
             };
             write_digits(&mut out[start + hole.start..start + hole.end], number);
         }
@@ -128,7 +135,7 @@ fn encode(literal: &str, keys: &KeySpace, data: &[u8]) -> Result<Template> {
         .bytes
         .extend(format!("*{}\r\n", words.len()).bytes());
     for word in words {
-        let argument = fill_word(word, keys, data);
+        let argument = fill_word(word, keys, data)?;
         let header = format!("${}\r\n", argument.bytes.len());
         let start = template.bytes.len() + header.len();
         template.bytes.extend(header.bytes());
@@ -145,7 +152,7 @@ fn encode(literal: &str, keys: &KeySpace, data: &[u8]) -> Result<Template> {
     Ok(template)
 }
 
-fn fill_word(word: &str, keys: &KeySpace, data: &[u8]) -> Template {
+fn fill_word(word: &str, keys: &KeySpace, data: &[u8]) -> Result<Template> {
     let mut out = Template::default();
     let mut rest = word;
     while let Some(first) = rest.chars().next() {
@@ -159,13 +166,35 @@ fn fill_word(word: &str, keys: &KeySpace, data: &[u8]) -> Template {
         } else if let Some(after) = rest.strip_prefix("__data__") {
             out.bytes.extend(data);
             rest = after;
+        } else if let Some(after) = rest.strip_prefix("__rand:") {
+            let (hole, after) = after
+                .split_once("__")
+                .and_then(|(bounds, after)| Some((random_bounds(bounds)?, after)))
+                .ok_or_else(|| {
+                    BenchError::Usage(format!("no __rand:N__ or __rand:N:W__: {word}"))
+                })?;
+            out.push_hole(hole.1, HoleContent::Below(hole.0));
+            rest = after;
         } else {
             let (literal, after) = rest.split_at(first.len_utf8());
             out.bytes.extend(literal.bytes());
             rest = after;
         }
     }
-    out
+    Ok(out)
+}
+
+/// Bound and digits from `N` or `N:W`.
+fn random_bounds(text: &str) -> Option<(u64, usize)> {
+    let (bound, width) = match text.split_once(':') {
+        Some((bound, width)) => (bound.parse().ok()?, width.parse().ok()?),
+        None => {
+            let bound: u64 = text.parse().ok()?;
+            (bound, digits_below(bound))
+        }
+    };
+    (bound > 0 && (digits_below(bound)..=RANDOM_DIGITS_MAX).contains(&width))
+        .then_some((bound, width))
 }
 
 impl Template {
@@ -244,6 +273,19 @@ mod tests {
     }
 
     #[test]
+    fn random_numbers_keep_their_width() {
+        let request = first(&["SADD s m:__rand:200:9__ 2.__rand:1000__"], 1);
+        let words: Vec<&str> = request.split("\r\n").collect();
+        assert_eq!((words[5], words[7]), ("$11", "$5"), "{request:?}");
+        let member = words[6].strip_prefix("m:").unwrap();
+        assert!(member.parse::<u64>().unwrap() < 200, "{request:?}");
+        assert_ne!(first(&["SADD s __rand:1000000__"], 1), {
+            let two = first(&["SADD s __rand:1000000__"], 2);
+            two[two.len() / 2..].to_string()
+        });
+    }
+
+    #[test]
     fn shares_are_kept() {
         let requests = first(&["10:1"], 22);
         assert_eq!(requests.matches("GET").count(), 20);
@@ -260,6 +302,11 @@ mod tests {
             vec!["".to_string()],
             vec!["0*get".to_string()],
             vec!["99999999*get".into()],
+            vec!["SADD s __rand:0__".into()],
+            vec!["SADD s __rand:200:2__".into()],
+            vec!["SADD s __rand:200:99__".into()],
+            vec!["SADD s __rand:x__".into()],
+            vec!["SADD s __rand:200".into()],
         ] {
             assert!(Mix::new(&wrong, &keys, 3).is_err(), "{wrong:?}");
         }

@@ -18,8 +18,7 @@ impl KeySpace {
     /// # Errors
     /// `BenchError::Usage` when `size_bytes` leaves no room to number `count` keys.
     pub(crate) fn new(count: u64, size_bytes: usize, prefix: &str) -> Result<KeySpace> {
-        let digits_needed = count.saturating_sub(1).max(1).ilog10() as usize + 1;
-        if size_bytes < prefix.len() + digits_needed {
+        if size_bytes < prefix.len() + digits_below(count) {
             return Err(BenchError::Usage(format!(
                 "keys of {size_bytes} bytes cannot hold the prefix {prefix:?} and numbers below {count}"
             )));
@@ -130,6 +129,11 @@ fn scattering_stride(count: u64) -> u64 {
 
 fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// How many digits the numbers below `bound` need.
+pub(crate) fn digits_below(bound: u64) -> usize {
+    bound.saturating_sub(1).max(1).ilog10() as usize + 1
 }
 
 /// Writes `number` right-aligned and zero-padded; digits that do not fit are lost.

@@ -14,8 +14,13 @@
 //!
 //! $B compare $S                    # CPU per command and throughput, all cells: about 40 minutes
 //! $B compare $S --keys 100000 --data-sizes 64 --rounds 3 --seconds 1     # a first look: 3 minutes
+//! $B types $S                      # CPU per command of the data types: about 15 minutes
+//! $B types $S --commands zadd,xread --size small --rounds 3 --seconds 0.5    # some of them
 //! $B latency $S                    # p50, p99, p99.9 at half of saturation
+//! $B neighbours $S                 # latency beside operations on 1 M elements: about 20 minutes
+//! $B neighbours $S --commands none,del,zrange --rounds 1     # some of them
 //! $B memory $S                     # bytes per key, and per idle connection
+//! $B memory-types $S               # bytes per element of big collections, per small hash
 //! $B empty $S                      # an empty server's memory, time until it answers
 //! $B scan $S                       # CPU time of SCAN
 //! $B expiry $S                     # delay of `expired` events; expired memory coming back
@@ -38,7 +43,9 @@
 //! ([`scenario::compare`]).
 
 mod args;
+mod batch;
 mod client;
+mod collections;
 mod commands;
 mod error;
 mod fill;
@@ -67,8 +74,11 @@ fn main() -> ExitCode {
     let outcome = interrupt::watch().and_then(|()| match &line.scenario {
         Scenario::Run(args) => scenario::run::run(args, &mut report),
         Scenario::Compare(args) => scenario::compare::run(args, &mut report),
+        Scenario::Types(args) => scenario::types::run(args, &mut report),
         Scenario::Latency(args) => scenario::latency::run(args, &mut report),
+        Scenario::Neighbours(args) => scenario::neighbours::run(args, &mut report),
         Scenario::Memory(args) => scenario::memory::run(args, &mut report),
+        Scenario::MemoryTypes(args) => scenario::memory_types::run(args, &mut report),
         Scenario::Empty(args) => scenario::empty::run(args, &mut report),
         Scenario::Scan(args) => scenario::scan::run(args, &mut report),
         Scenario::Expiry(args) => scenario::expiry::run(args, &mut report),

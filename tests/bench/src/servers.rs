@@ -13,12 +13,17 @@ use crate::client::{Client, Value};
 use crate::error::{BenchError, Doing, Result};
 use crate::interrupt;
 use crate::machine;
-use crate::procfs;
+use crate::procfs::{self, CpuTime};
 
 /// How long a server may take to answer its first PING.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a server may take to end after SIGTERM.
 const END_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A server is idle once it uses less than a twentieth of this.
+const IDLE_WINDOW: Duration = Duration::from_millis(20);
+/// How long a server may stay busy with what nobody asked for now.
+const IDLE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A program to compare, as `NAME=PATH` on the command line.
 #[derive(Debug, Clone)]
@@ -228,6 +233,20 @@ impl Server {
             }
         }
         self.rss_bytes()
+    }
+
+    /// Waits until the process uses next to no CPU time: what it frees or moves in the background
+    /// belongs to what was done before. After [`IDLE_PATIENCE`] it counts as what it always does.
+    pub(crate) fn wait_until_idle(&self) -> Result<()> {
+        let began = Instant::now();
+        while began.elapsed() < IDLE_PATIENCE {
+            let before = CpuTime::of(self.pid())?;
+            std::thread::sleep(IDLE_WINDOW);
+            if CpuTime::of(self.pid())?.since(before).total < IDLE_WINDOW / 20 {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// A blocking client of this server.

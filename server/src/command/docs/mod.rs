@@ -7,9 +7,12 @@ mod argument;
 mod bitmap;
 mod connection;
 mod generic;
+mod hash;
+mod hyperloglog;
 mod list;
 mod pubsub;
 mod server;
+mod sorted_set;
 mod string;
 mod transactions;
 
@@ -105,9 +108,12 @@ impl Doc {
 
 const GROUPS: &[&[Doc]] = &[
     string::DOCS,
+    sorted_set::DOCS,
     bitmap::DOCS,
     list::DOCS,
+    hyperloglog::DOCS,
     generic::DOCS,
+    hash::DOCS,
     pubsub::DOCS,
     transactions::DOCS,
     connection::DOCS,

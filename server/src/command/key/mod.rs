@@ -3,7 +3,7 @@
 mod copy;
 mod expiry;
 mod object;
-mod scan;
+pub(super) mod scan;
 
 use super::Arity::{AtLeast, Exactly};
 use super::KeySpec::{NoKeys, One, Range};

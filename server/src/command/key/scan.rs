@@ -1,10 +1,11 @@
 //! Walking keys: `SCAN`, `KEYS`, `RANDOMKEY`.
 
 use storage::glob::glob_match;
-use storage::{DbIndex, LockPlan, Unit};
+use storage::{DbIndex, EntryView, LockPlan, Unit};
 
 use crate::command::args::Args;
 use crate::command::context::{SliceContext, SliceProgress, Slices};
+use crate::command::cursor::parse_cursor;
 use crate::command::{CommandError, CommandResult, Context};
 
 /// Keys that `SCAN` visits per call unless told otherwise.
@@ -14,8 +15,8 @@ const SCAN_COUNT: usize = 10;
 struct Filter<'a> {
     pattern: Option<&'a [u8]>,
     count: usize,
-    /// Whether the wanted type, if any, is one that exists: the only one yet is the string.
-    type_matches: bool,
+    /// The name of the wanted type; one that does not exist matches no key.
+    value_type: Option<&'a [u8]>,
 }
 
 impl<'a> Filter<'a> {
@@ -23,7 +24,7 @@ impl<'a> Filter<'a> {
         let mut filter = Self {
             pattern: None,
             count: SCAN_COUNT,
-            type_matches: true,
+            value_type: None,
         };
         let mut at = 2;
         while at < args.len() {
@@ -33,9 +34,7 @@ impl<'a> Filter<'a> {
                 Some(value) if args.is(at, "MATCH") => {
                     filter.pattern = (value != b"*").then_some(value)
                 }
-                Some(value) if args.is(at, "TYPE") => {
-                    filter.type_matches = value.eq_ignore_ascii_case(b"string")
-                }
+                Some(value) if args.is(at, "TYPE") => filter.value_type = Some(value),
                 _ => return Err(CommandError::Syntax),
             }
             at += 2;
@@ -43,12 +42,20 @@ impl<'a> Filter<'a> {
         Ok(filter)
     }
 
-    fn wants(&self, key: &[u8]) -> bool {
-        self.type_matches && self.pattern.is_none_or(|pattern| glob_match(pattern, key))
+    fn wants(&self, entry: &EntryView<'_>) -> bool {
+        let is_of_type = |name: &[u8]| {
+            let value_type = entry.value_type().name();
+            value_type.as_bytes().eq_ignore_ascii_case(name)
+        };
+        self.value_type.is_none_or(is_of_type)
+            && self
+                .pattern
+                .is_none_or(|pattern| glob_match(pattern, entry.key()))
     }
 }
 
-fn parse_count(digits: &[u8]) -> Result<usize, CommandError> {
+/// The value of a `COUNT` option.
+pub(in crate::command) fn parse_count(digits: &[u8]) -> Result<usize, CommandError> {
     let count = protocol::parse_i64(digits).ok_or(CommandError::NotInteger)?;
     if count < 1 {
         Err(CommandError::Syntax)
@@ -65,7 +72,7 @@ pub(super) fn scan(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let next = ctx
         .unit
         .scan(ctx.session.db, cursor, filter.count, &mut |entry| {
-            if filter.wants(entry.key()) {
+            if filter.wants(entry) {
                 found.push(entry.key().to_vec());
             }
         });
@@ -74,11 +81,6 @@ pub(super) fn scan(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     ctx.reply.array(found.len());
     found.iter().for_each(|key| ctx.reply.bulk(key));
     Ok(())
-}
-
-/// A cursor is any unsigned 64-bit number in decimal.
-fn parse_cursor(digits: &[u8]) -> Option<u64> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// `KEYS pattern`: one shard at a time, so that no other session waits for the whole walk.

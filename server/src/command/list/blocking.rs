@@ -30,8 +30,8 @@ fn pop_or_wait(ctx: &mut Context<'_, '_>, args: Args<'_>, end: End) -> CommandRe
 
 /// `BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]`: `LMPOP`, or waits for a list.
 pub(super) fn blmpop(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    let deadline_ms = timeout::seconds(args.at(1), ctx.now().0)?;
     let options = PopOptions::parse(args, 2)?;
+    let deadline_ms = timeout::seconds(args.at(1), ctx.now().0)?;
     let keys = 3..3 + options.keys;
     wait_for_keys(ctx, args, keys, deadline_ms, PopMany(options))
 }

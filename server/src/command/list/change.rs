@@ -53,11 +53,6 @@ pub(super) fn linsert(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResul
 /// `LREM key count element`: removes elements that equal this one, the first `count`, the last `-count`, or with 0 all.
 pub(super) fn lrem(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let count = integer(args.at(2))?;
-    if count == i64::MIN {
-        return Err(CommandError::Line(
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-        ));
-    }
     let from = if count < 0 { End::Right } else { End::Left };
     let most = match count.unsigned_abs() {
         0 => u64::MAX,

@@ -1,8 +1,9 @@
 //! `LPUSH`, `LPOP` and their relatives, which work at the ends of a list.
 
 use storage::typed::{End, ListSpan};
-use storage::{DbIndex, EditOutcome, Key};
+use storage::{DbIndex, EditOutcome, Key, Keyspace};
 
+use super::elements::Elements;
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::notify::EventClass;
 use crate::output::Output;
@@ -83,7 +84,10 @@ fn pop_and_reply(
         }
         return Ok(());
     };
-    let popped = pop(ctx, db, &key, end, count, reply_with_span)?;
+    let keyspace = &ctx.server.keyspace;
+    let popped = pop(ctx, db, &key, end, count, |reply, span| {
+        reply_with_span(reply, &span, keyspace);
+    })?;
     if popped.is_none() {
         ctx.reply.null_array();
     }
@@ -96,9 +100,8 @@ fn count_of(text: &[u8]) -> Result<u64, CommandError> {
 }
 
 /// Answers the elements as an array.
-pub(super) fn reply_with_span(reply: &mut Output<'_>, span: ListSpan<'_>) {
-    reply.array(span.len() as usize);
-    span.each(|element| reply.value(element));
+pub(crate) fn reply_with_span(reply: &mut Output<'_>, span: &ListSpan<'_>, keyspace: &Keyspace) {
+    Elements::of_span(span).reply(reply, span.list(), keyspace);
 }
 
 /// Removes up to `count` elements at `end` of the list at `key`, shows them to `take` before, with the reply of the

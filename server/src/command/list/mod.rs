@@ -2,6 +2,7 @@
 
 mod blocking;
 mod change;
+mod elements;
 mod ends;
 mod mpop;
 mod read;

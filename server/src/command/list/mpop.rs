@@ -80,10 +80,11 @@ pub(crate) fn pop_with_name(
     key: &Key<'_>,
     options: PopOptions,
 ) -> Result<bool, CommandError> {
+    let keyspace = &ctx.server.keyspace;
     let popped = pop(ctx, db, key, options.end, options.count, |reply, span| {
         reply.array(2);
         reply.bulk(key.bytes);
-        reply_with_span(reply, span);
+        reply_with_span(reply, &span, keyspace);
     })?;
     let Some(popped) = popped else {
         return Ok(false);

@@ -2,9 +2,9 @@
 
 use storage::typed::{End, ListRef};
 
+use super::elements::Elements;
 use super::{index_of, integer, selected};
 use crate::command::{Args, CommandError, CommandResult, Context};
-use crate::output::Output;
 
 /// `LLEN key`: how many elements there are.
 pub(super) fn llen(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
@@ -40,14 +40,13 @@ pub(super) fn lrange(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
         return Ok(());
     };
     let (first, count) = selected(start, stop, list.len());
-    ctx.reply.array(count as usize);
-    write_range(&mut ctx.reply, list, first, count);
+    let elements = Elements {
+        next: first,
+        count,
+        direction: End::Left,
+    };
+    elements.reply(&mut ctx.reply, list, &ctx.server.keyspace);
     Ok(())
-}
-
-/// Writes `count` elements from number `first` on.
-fn write_range(reply: &mut Output<'_>, list: ListRef<'_>, first: u64, count: u64) {
-    list.each(first, count, |element| reply.value(element));
 }
 
 /// What `LPOS` looks for beside the element.

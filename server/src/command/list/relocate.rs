@@ -45,32 +45,13 @@ pub(crate) fn relocate(
     (destination, to): (&Key<'_>, End),
 ) -> Result<Option<Vec<u8>>, CommandError> {
     let limits = &ctx.config.limits;
-    if source.bytes == destination.bytes {
-        let moved = ctx.unit.rotate_list(db, source, from, to, limits)?;
-        if moved.is_some() {
-            ctx.notify_in(EventClass::LIST, push_event(to), db, destination.bytes);
-            announce_pop(ctx, db, source, from, false);
-        }
-        return Ok(moved);
-    }
-    let is_list = ctx.unit.list_to_change(db, destination).map(|_| ());
-    if let Err(error) = is_list {
-        // Without a source the destination does not matter.
-        return match ctx.unit.list_to_change(db, source)? {
-            None => Ok(None),
-            Some(_) => Err(error.into()),
-        };
-    }
-    let popped = ctx
+    let moved = ctx
         .unit
-        .pop_list(db, source, from, 1, limits, |span| span.to_vec())?;
-    let Some(popped) = popped else {
+        .move_element(db, (source, from), (destination, to), limits)?;
+    let Some((element, is_gone)) = moved else {
         return Ok(None);
     };
-    let element = std::iter::once(&popped.result[..]);
-    ctx.unit
-        .push_list(db, destination, to, element, true, limits)?;
     ctx.notify_in(EventClass::LIST, push_event(to), db, destination.bytes);
-    announce_pop(ctx, db, source, from, popped.is_gone);
-    Ok(Some(popped.result))
+    announce_pop(ctx, db, source, from, is_gone);
+    Ok(Some(element))
 }

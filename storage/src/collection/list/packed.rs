@@ -2,7 +2,8 @@
 
 use crate::listpack::{Listpack, ListpackBuf};
 
-use super::{Content, ELEMENTS_MAX, ListNode, ListTree, NodeLimit};
+use super::node::ELEMENTS_MAX;
+use super::{ListNode, ListTree, NodeLimit};
 
 impl NodeLimit {
     /// Whether a listpack of so many bytes and elements is more than a node holds: what decides when a small list becomes
@@ -28,21 +29,13 @@ impl ListTree {
     pub fn of_pack(pack: ListpackBuf, limit: NodeLimit) -> Self {
         let mut list = ListTree::new(limit);
         if !pack.as_listpack().is_empty() {
-            list.tree.push_leaf(ListNode {
-                content: Content::Packed(pack),
-                limit,
-                latest: usize::MAX,
-            });
+            list.tree.push_leaf(ListNode::of_pack(pack, limit));
         }
         list
     }
 
     /// The listpack of the only node, if there is but one and it has no large element.
     pub fn only_pack(&self) -> Option<Listpack<'_>> {
-        let first = self.tree.first_leaf()?;
-        if self.tree.next_leaf(&first).is_some() {
-            return None;
-        }
-        self.tree.leaf(&first).packed()
+        self.tree.only_leaf()?.packed()
     }
 }

@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
+use super::node::ELEMENTS_MAX;
 use super::*;
-use crate::tree::Remains;
+use crate::listpack::Listpack;
 
 fn bytes(value: Value<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -22,6 +23,8 @@ fn check(list: &ListTree, model: &[Vec<u8>]) {
         assert!(before == model[..(index + 1).min(model.len())]);
     }
     assert_eq!(list.get(model.len() as u64), None);
+    assert_eq!(list.front().map(bytes).as_ref(), model.first());
+    assert_eq!(list.back().map(bytes).as_ref(), model.last());
     for node in list.tree.leaves() {
         let bytes = node.packed().map_or(0, Listpack::byte_len);
         let fits = bytes <= list.limit.bytes && node.len() <= list.limit.elements;
@@ -38,7 +41,13 @@ enum Step {
     Replace(u8, usize),
     /// From where, and how many in 256ths.
     Remove(u8, u8),
-    Pop,
+    PopBack,
+    PopFront,
+    /// An element that is often there.
+    PushRepeated(u8, bool),
+    RemoveRepeated(u8, u64, bool),
+    /// What is left, in 256ths.
+    Trim(u8, u8),
     Pin,
 }
 
@@ -54,7 +63,11 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (any::<u8>(), len()).prop_map(|(at, len)| Step::Replace(at, len)),
         1 => (any::<u8>(), any::<u8>()).prop_map(|(at, count)| Step::Remove(at, count)),
         4 => (any::<u8>()).prop_map(|at| Step::Remove(at, 0)),
-        4 => Just(Step::Pop),
+        4 => Just(Step::PopBack),
+        4 => Just(Step::PopFront),
+        8 => (0..3u8, any::<bool>()).prop_map(|(which, front)| Step::PushRepeated(which, front)),
+        1 => (0..3u8, 0..30u64, any::<bool>()).prop_map(|(which, most, tail)| Step::RemoveRepeated(which, most, tail)),
+        1 => (0..40u8, any::<u8>()).prop_map(|(from, count)| Step::Trim(from, count)),
         1 => Just(Step::Pin),
     ]
 }
@@ -69,6 +82,10 @@ fn element(len: usize, number: usize) -> Vec<u8> {
     element
 }
 
+fn repeated(which: u8) -> &'static [u8] {
+    [&b"again"[..], b"17", &[b'l'; 9_000]][usize::from(which)]
+}
+
 fn run(steps: &[Step], setting: i64) {
     let mut list = ListTree::new(NodeLimit::of_setting(setting));
     let (mut model, mut pins) = (Vec::new(), Vec::new());
@@ -81,11 +98,11 @@ fn run(steps: &[Step], setting: i64) {
             }
             Step::PushBack(len) => {
                 model.push(element(len, number));
-                list.insert(list.len(), &model[model.len() - 1]);
+                list.push_back(&model[model.len() - 1]);
             }
             Step::PushFront(len) => {
                 model.insert(0, element(len, number));
-                list.insert(0, &model[0]);
+                list.push_front(&model[0]);
             }
             Step::Replace(..) if model.is_empty() => {}
             Step::Replace(at, len) => {
@@ -101,10 +118,60 @@ fn run(steps: &[Step], setting: i64) {
                 let mut remains = Remains::of(removed);
                 while remains.free_some(2) > 0 {}
             }
-            Step::Pop => {
-                model.pop();
-                let removed = list.remove(list.len().saturating_sub(1), 1);
-                assert!(removed.is_empty());
+            Step::PopBack => assert_eq!(list.pop_back(bytes), model.pop()),
+            Step::PopFront => {
+                let expected = (!model.is_empty()).then(|| model.remove(0));
+                assert_eq!(list.pop_front(bytes), expected);
+            }
+            Step::PushRepeated(which, true) => {
+                list.push_front(repeated(which));
+                model.insert(0, repeated(which).to_vec());
+            }
+            Step::PushRepeated(which, false) => {
+                list.push_back(repeated(which));
+                model.push(repeated(which).to_vec());
+            }
+            Step::RemoveRepeated(which, most, from_tail) => {
+                let element = repeated(which);
+                let mut indices: Vec<_> = (0..model.len())
+                    .filter(|&index| model[index] == element)
+                    .collect();
+                if from_tail {
+                    indices.reverse();
+                }
+                let found: Vec<_> = list.positions_of(element, from_tail, u64::MAX).collect();
+                assert!(
+                    found
+                        .iter()
+                        .map(|&index| index as usize)
+                        .eq(indices.iter().copied())
+                );
+                let near = |index: &&usize| {
+                    if from_tail {
+                        **index + 50 >= model.len()
+                    } else {
+                        **index < 50
+                    }
+                };
+                let found = list.positions_of(element, from_tail, 50).count();
+                assert_eq!(found, indices.iter().filter(near).count());
+                indices.truncate(most as usize);
+                assert_eq!(
+                    list.remove_matching(element, most, from_tail),
+                    indices.len() as u64
+                );
+                indices.sort_unstable();
+                indices
+                    .iter()
+                    .rev()
+                    .for_each(|&index| drop(model.remove(index)));
+            }
+            Step::Trim(from, count) => {
+                let (from, count) = (share(model.len(), from), share(model.len(), count));
+                let mut remains = list.trim(from as u64, count as u64);
+                while remains.free_some(2) > 0 {}
+                model.truncate(from + count);
+                model.drain(..from);
             }
             Step::Pin => pins.push((list.clone(), model.clone())),
         }
@@ -153,6 +220,91 @@ fn an_element_of_16_bytes_takes_less_than_19_whichever_end_it_came_to() {
         }
         let each = list.memory_bytes() as f64 / 100_000.0;
         assert!((18.0..19.0).contains(&each), "{each}");
+    }
+}
+
+#[test]
+fn all_of_an_element_go_from_every_node() {
+    let mut list = ListTree::default();
+    for n in 0..30_000 {
+        let element = if n % 3 == 0 { "odd one" } else { "even" };
+        list.push_back(element.as_bytes());
+    }
+    let pin = list.clone();
+    assert_eq!(list.remove_matching(b"none", u64::MAX, false), 0);
+    let same = |(a, b): (&ListNode, &ListNode)| std::ptr::eq(a, b);
+    assert!(list.tree.leaves().zip(pin.tree.leaves()).all(same));
+    assert_eq!(list.remove_matching(b"odd one", 5_000, true), 5_000);
+    assert_eq!(
+        list.positions_of(b"odd one", true, u64::MAX).next(),
+        Some(14_997)
+    );
+    assert_eq!(list.remove_matching(b"odd one", u64::MAX, false), 5_000);
+    assert!(list.iter_from(0).all(|value| value.equals(b"even")));
+    assert_eq!((list.len(), pin.len()), (20_000, 30_000));
+    assert_eq!(list.remove_matching(b"even", u64::MAX, true), 20_000);
+    assert!(list.is_empty() && list.memory_bytes() == 0);
+}
+
+#[test]
+fn an_element_is_replaced_where_it_lies() {
+    let mut list = ListTree::default();
+    (0..1_000).for_each(|n| list.push_back(format!("{n:06}").as_bytes()));
+    let nodes = |list: &ListTree| -> Vec<usize> { list.tree.leaves().map(ListNode::len).collect() };
+    let before = nodes(&list);
+    list.replace(500, b"another");
+    list.replace(501, b"");
+    assert_eq!(nodes(&list), before);
+    list.replace(502, &[b'x'; 20_000]);
+    list.replace(502, &[b'y'; 30_000]);
+    assert_eq!(list.len(), 1_000);
+    list.replace(502, b"small again");
+    let found: Vec<_> = list.iter_from(499).take(5).map(bytes).collect();
+    assert_eq!(
+        found,
+        [&b"000499"[..], b"another", b"", b"small again", b"000503"]
+    );
+}
+
+#[test]
+fn what_is_trimmed_comes_back_to_be_freed() {
+    let mut list = ListTree::default();
+    (0..100_000).for_each(|n| list.push_back(format!("element:{n:08}").as_bytes()));
+    let bytes_before = list.memory_bytes();
+    let remains = list.trim(40_000, 20_000);
+    assert_eq!(list.len(), 20_000);
+    assert!(list.get(0).unwrap().equals(b"element:00040000"));
+    assert!(list.back().unwrap().equals(b"element:00059999"));
+    let all = list.memory_bytes() + remains.memory_bytes();
+    assert!(all.abs_diff(bytes_before) < 20_000, "{all} {bytes_before}");
+    // Nothing more than the end of a node.
+    assert!(list.trim(1, 19_998).is_empty());
+    assert_eq!(list.trim(0, u64::MAX).memory_bytes(), 0);
+    assert_eq!(list.len(), 19_998);
+    assert!(!list.trim(19_998, 5).is_empty());
+    assert!(list.is_empty());
+}
+
+#[test]
+fn a_node_gives_back_its_room() {
+    for front in [false, true] {
+        let mut list = ListTree::default();
+        (0..400).for_each(|n| list.push_back(format!("element:{n:08}").as_bytes()));
+        assert_eq!(list.tree.leaves().count(), 1);
+        for left in (1..400).rev() {
+            let popped = if front {
+                list.pop_front(|_| ())
+            } else {
+                list.pop_back(|_| ())
+            };
+            assert!(popped.is_some());
+            let bound = 400 + left * 18 * 2;
+            assert!(
+                list.memory_bytes() < bound,
+                "{left}: {}",
+                list.memory_bytes()
+            );
+        }
     }
 }
 

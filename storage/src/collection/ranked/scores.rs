@@ -1,9 +1,12 @@
 //! Scores by their members' hashes.
 
+use std::cmp::Ordering;
+
+use crate::prefetch;
 use crate::tree::{Leaf, Path, Tree};
 
 use super::super::fields::ElementHash;
-use super::super::room::make_room;
+use super::super::room::{give_back_room, make_room};
 
 /// Most scores of a leaf.
 const SCORES_MAX: usize = 256;
@@ -17,6 +20,7 @@ pub struct Scores {
 
 impl Leaf for Scores {
     type Bound = ElementHash;
+    type Summary = ();
 
     fn len(&self) -> usize {
         self.hashes.len()
@@ -30,6 +34,8 @@ impl Leaf for Scores {
     fn bound(&self) -> ElementHash {
         self.hashes[0]
     }
+
+    fn summary(&self) {}
 
     fn split(&mut self) -> Option<Self> {
         let len = self.hashes.len();
@@ -64,75 +70,164 @@ impl Leaf for Scores {
 
 /// The leaf with the first score of `hash`, or where it would stand. Equal hashes may lie in several leaves.
 fn leaf_of(tree: &Tree<Scores>, hash: ElementHash) -> Option<Path> {
-    // A leaf that begins with `hash` may have more of it before it.
-    tree.seek(|bound, _| bound.cmp(&hash).then(std::cmp::Ordering::Greater))
+    tree.seek(|bound, _| order(bound, hash))
+}
+
+/// Where a leaf stands that begins with `bound`. One that begins with `hash` itself may have more of it before it.
+fn order(bound: ElementHash, hash: ElementHash) -> Ordering {
+    bound.cmp(&hash).then(Ordering::Greater)
+}
+
+/// A score, and where it stands.
+pub(super) struct ScoreSpot {
+    pub(super) score: f64,
+    path: Path,
+    at: usize,
 }
 
 /// The scores of members with `hash`.
-pub(super) fn of(tree: &Tree<Scores>, hash: ElementHash) -> impl Iterator<Item = f64> {
-    Places::new(tree, hash).map(|(path, at)| tree.leaf(&path).scores[at])
+pub(super) fn of(tree: &Tree<Scores>, hash: ElementHash) -> impl Iterator<Item = ScoreSpot> {
+    let mut next = leaf_of(tree, hash).map(|path| {
+        let leaf = tree.leaf(&path);
+        prefetch::read_all(std::slice::from_ref(leaf));
+        prefetch::read_all(&leaf.hashes);
+        let at = leaf.hashes.partition_point(|&other| other < hash);
+        (path, at)
+    });
+    std::iter::from_fn(move || {
+        loop {
+            let (path, at) = next.take()?;
+            let leaf = tree.leaf(&path);
+            match leaf.hashes.get(at) {
+                Some(&other) if other == hash => {
+                    next = Some((path.clone(), at + 1));
+                    let score = leaf.scores[at];
+                    return Some(ScoreSpot { score, path, at });
+                }
+                Some(_) => return None,
+                None => next = tree.next_leaf(&path).map(|path| (path, 0)),
+            }
+        }
+    })
+}
+
+/// The scores from `hash` on, with their hashes, in the order of hashes.
+pub(super) fn from(
+    tree: &Tree<Scores>,
+    hash: ElementHash,
+) -> impl Iterator<Item = (ElementHash, f64)> {
+    let mut path = leaf_of(tree, hash);
+    let mut at = path.as_ref().map_or(0, |path| {
+        let hashes = &tree.leaf(path).hashes;
+        hashes.partition_point(|&other| other < hash)
+    });
+    std::iter::from_fn(move || {
+        loop {
+            let leaf = tree.leaf(path.as_ref()?);
+            if at < leaf.hashes.len() {
+                at += 1;
+                return Some((leaf.hashes[at - 1], leaf.scores[at - 1]));
+            }
+            path = tree.next_leaf(path.as_ref()?);
+            at = 0;
+        }
+    })
 }
 
 /// Adds a score.
 pub(super) fn add(tree: &mut Tree<Scores>, hash: ElementHash, score: f64) {
     let add = |leaf: &mut Scores| {
         let at = leaf.hashes.partition_point(|&other| other < hash);
-        make_room(&mut leaf.hashes, 1);
-        make_room(&mut leaf.scores, 1);
-        leaf.hashes.insert(at, hash);
-        leaf.scores.insert(at, score);
+        leaf.insert(at, hash, score);
     };
-    match leaf_of(tree, hash) {
-        Some(path) => tree.update(&path, add),
-        None => tree.update_last(add),
-    }
+    tree.update_where(|bound, _| order(bound, hash), add);
+}
+
+/// Puts another score where one stands.
+pub(super) fn replace(tree: &mut Tree<Scores>, spot: &ScoreSpot, score: f64) {
+    tree.update(&spot.path, |leaf| leaf.scores[spot.at] = score);
+}
+
+/// Removes a score.
+pub(super) fn remove_at(tree: &mut Tree<Scores>, spot: &ScoreSpot) {
+    tree.update(&spot.path, |leaf| {
+        leaf.hashes.remove(spot.at);
+        leaf.scores.remove(spot.at);
+        leaf.give_back_room();
+    });
 }
 
 /// Removes a score that is there.
 pub(super) fn remove(tree: &mut Tree<Scores>, hash: ElementHash, score: f64) {
-    let mut places = Places::new(tree, hash);
-    let same =
-        |(path, at): &(Path, usize)| tree.leaf(path).scores[*at].to_bits() == score.to_bits();
-    let (path, at) = places.find(same).expect("the score was read from here");
-    tree.update(&path, |leaf| {
-        leaf.hashes.remove(at);
-        leaf.scores.remove(at);
-    });
+    let spot = of(tree, hash).find(|spot| spot.score.to_bits() == score.to_bits());
+    remove_at(tree, &spot.expect("each member has its score here"));
 }
 
-/// Where scores of one hash stand.
-struct Places<'t> {
-    tree: &'t Tree<Scores>,
-    hash: ElementHash,
-    next: Option<(Path, usize)>,
-}
-
-impl<'t> Places<'t> {
-    fn new(tree: &'t Tree<Scores>, hash: ElementHash) -> Self {
-        let next = leaf_of(tree, hash).map(|path| {
-            let hashes = &tree.leaf(&path).hashes;
-            let at = hashes.partition_point(|&other| other < hash);
-            (path, at)
-        });
-        Self { tree, hash, next }
-    }
-}
-
-impl Iterator for Places<'_> {
-    type Item = (Path, usize);
-
-    fn next(&mut self) -> Option<(Path, usize)> {
-        loop {
-            let (path, at) = self.next.take()?;
-            let hashes = &self.tree.leaf(&path).hashes;
-            match hashes.get(at) {
-                Some(&hash) if hash == self.hash => {
-                    self.next = Some((path.clone(), at + 1));
-                    return Some((path, at));
-                }
-                Some(_) => return None,
-                None => self.next = self.tree.next_leaf(&path).map(|path| (path, 0)),
-            }
+/// Removes scores that are there and come in the order of their hashes, a leaf at a time.
+pub(super) fn remove_all(tree: &mut Tree<Scores>, mut gone: &[(ElementHash, f64)]) {
+    while let Some(&(hash, score)) = gone.first() {
+        let first = of(tree, hash).next();
+        let ScoreSpot { path, .. } = first.expect("each member has its score here");
+        // Scores of the last hash may stand in the next leaf, too.
+        let last = *tree.leaf(&path).hashes.last().expect("no leaf is empty");
+        let count = gone.partition_point(|&(hash, _)| hash < last);
+        if count == 0 {
+            remove(tree, hash, score);
+            gone = &gone[1..];
+        } else {
+            tree.update(&path, |leaf| leaf.remove_all(&gone[..count]));
+            gone = &gone[count..];
         }
     }
+}
+
+impl Scores {
+    fn insert(&mut self, at: usize, hash: ElementHash, score: f64) {
+        make_room(&mut self.hashes, 1);
+        make_room(&mut self.scores, 1);
+        self.hashes.insert(at, hash);
+        self.scores.insert(at, score);
+    }
+
+    /// Removes scores that are there and come in the order of their hashes.
+    fn remove_all(&mut self, gone: &[(ElementHash, f64)]) {
+        let (mut kept, mut next) = (0, 0);
+        let mut found = vec![false; gone.len()];
+        for at in 0..self.hashes.len() {
+            let (hash, score) = (self.hashes[at], self.scores[at]);
+            next += gone[next..].iter().take_while(|one| one.0 < hash).count();
+            let same = (next..gone.len())
+                .take_while(|&one| gone[one].0 == hash)
+                .find(|&one| !found[one] && gone[one].1.to_bits() == score.to_bits());
+            if let Some(one) = same {
+                found[one] = true;
+            } else {
+                (self.hashes[kept], self.scores[kept]) = (hash, score);
+                kept += 1;
+            }
+        }
+        debug_assert!(found.iter().all(|&found| found), "all were there");
+        self.hashes.truncate(kept);
+        self.scores.truncate(kept);
+        self.give_back_room();
+    }
+
+    fn give_back_room(&mut self) {
+        give_back_room(&mut self.hashes);
+        give_back_room(&mut self.scores);
+    }
+}
+
+/// A tree of scores that come in the order of their hashes.
+pub(super) fn built(scores: impl IntoIterator<Item = (ElementHash, f64)>) -> Tree<Scores> {
+    let mut tree = Tree::new();
+    let mut scores = scores.into_iter().peekable();
+    while scores.peek().is_some() {
+        let (hashes, scores) = scores.by_ref().take(SCORES_MAX).unzip();
+        let mut leaf = Scores { hashes, scores };
+        leaf.hashes.shrink_to_fit();
+        leaf.scores.shrink_to_fit();
+        tree.push_leaf(leaf);
+    }
+    tree
 }

@@ -182,6 +182,7 @@ fn name_bytes(name: &[u8]) -> usize {
 
 impl Leaf for Names {
     type Bound = u64;
+    type Summary = ();
 
     fn len(&self) -> usize {
         self.names.len()
@@ -190,6 +191,8 @@ impl Leaf for Names {
     fn memory_bytes(&self) -> usize {
         self.names.capacity() * size_of::<(Arc<[u8]>, ConsumerNumber)>() + self.name_bytes
     }
+
+    fn summary(&self) {}
 
     fn bound(&self) -> u64 {
         prefix(&self.names[0].0)

@@ -237,6 +237,7 @@ impl StreamNode {
 
 impl Leaf for StreamNode {
     type Bound = StreamId;
+    type Summary = ();
 
     fn len(&self) -> usize {
         self.live as usize
@@ -247,6 +248,8 @@ impl Leaf for StreamNode {
     }
 
     /// The node's ID, so that it is known which node an entry belongs to, or would.
+    fn summary(&self) {}
+
     fn bound(&self) -> StreamId {
         self.id
     }

@@ -61,6 +61,7 @@ impl<K: Copy + Ord, V: Clone> Items<K, V> {
 
 impl<K: Copy + Ord, V: Clone> Leaf for Items<K, V> {
     type Bound = K;
+    type Summary = ();
 
     fn len(&self) -> usize {
         self.items.len()
@@ -69,6 +70,8 @@ impl<K: Copy + Ord, V: Clone> Leaf for Items<K, V> {
     fn memory_bytes(&self) -> usize {
         self.items.capacity() * size_of::<(K, V)>()
     }
+
+    fn summary(&self) {}
 
     fn bound(&self) -> K {
         self.items[0].0

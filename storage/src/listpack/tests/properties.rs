@@ -22,6 +22,8 @@ enum Edit {
     Remove(usize),
     RemoveFrom(usize, usize),
     RemoveRange(usize, usize),
+    /// Those whose length has this remainder by three stay.
+    Retain(usize),
     Append(Vec<Vec<u8>>),
     SplitOff(usize, bool),
     Clear,
@@ -60,6 +62,7 @@ fn edit() -> impl Strategy<Value = Edit> {
         4 => index.clone().prop_map(Remove),
         2 => (index.clone(), count.clone()).prop_map(|(index, count)| RemoveFrom(index, count)),
         2 => (index.clone(), count).prop_map(|(index, count)| RemoveRange(index, count)),
+        1 => (0..3_usize).prop_map(Retain),
         1 => prop::collection::vec(element(), 0..4).prop_map(Append),
         1 => (index, any::<bool>()).prop_map(|(index, keep)| SplitOff(index, keep)),
         1 => Just(Clear),
@@ -139,6 +142,10 @@ fn apply(listpack: &mut ListpackBuf, model: &mut Vec<Vec<u8>>, edit: Edit) {
             let index = index % (len + 2);
             listpack.remove_range(index, count);
             model.drain(index.min(len)..(index + count).min(len));
+        }
+        Retain(remainder) => {
+            listpack.retain(|value| value.len() % 3 == remainder);
+            model.retain(|element| element.len() % 3 == remainder);
         }
         Append(elements) => {
             listpack.append(build(&elements).as_listpack());

@@ -109,9 +109,15 @@ impl Connection {
     pub(super) fn receive(
         &mut self,
         buffer: &mut [u8],
-        mut on_replies: impl FnMut(Nanos, u64),
+        on_replies: impl FnMut(Nanos, u64),
     ) -> Result<u64> {
-        let read = match self.stream.read(buffer) {
+        let read = self.read(buffer)?;
+        self.take(&buffer[..read], on_replies)
+    }
+
+    /// Reads once; how many bytes there were.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        match self.stream.read(buffer) {
             Ok(0) => Err(std::io::Error::from(ErrorKind::UnexpectedEof)),
             Ok(read) => Ok(read),
             Err(error)
@@ -121,8 +127,16 @@ impl Connection {
             }
             Err(error) => Err(error),
         }
-        .doing(|| "read from the server".into())?;
-        let replies = self.skipper.feed(&buffer[..read])?;
+        .doing(|| "read from the server".into())
+    }
+
+    /// Takes bytes that were read, as [`Connection::receive`] does.
+    pub(super) fn take(
+        &mut self,
+        bytes: &[u8],
+        mut on_replies: impl FnMut(Nanos, u64),
+    ) -> Result<u64> {
+        let replies = self.skipper.feed(bytes)?;
         let mut left = replies.min(self.in_flight);
         self.in_flight -= left;
         while left > 0 {

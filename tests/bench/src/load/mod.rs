@@ -4,8 +4,11 @@
 //! It finds what a server can do. *Open loop* (`rate`): requests are sent when the [`Schedule`] says
 //! so, on whichever connection is free, and latency counts from the intended time; the thread spins
 //! instead of sleeping, because a wake-up costs more than many a request. Requests that were due
-//! before the end count even if their replies come after it.
+//! before the end count even if their replies come after it. Beside an open loop a further connection
+//! can send operations of its own ([`run_beside`]); what comes back is read in small pieces between the
+//! requests, so that a reply of megabytes does not hold up the generator itself.
 
+mod beside;
 mod connection;
 mod poll;
 mod schedule;
@@ -23,6 +26,8 @@ use crate::error::{BenchError, Result};
 use crate::keys::KeyPicker;
 use crate::procfs::{CpuTime, CpuUsed};
 use crate::random::Random;
+use beside::Beside;
+pub(crate) use beside::Operation;
 use connection::Connection;
 use poll::{EVENTS_MAX, Poll};
 pub(crate) use schedule::{Nanos, Schedule};
@@ -37,6 +42,18 @@ const READ_BUFFER_BYTES: usize = 256 * 1024;
 /// # Errors
 /// `BenchError` when a connection fails or what comes is no RESP; error replies are counted instead.
 pub(crate) fn run(spec: &LoadSpec) -> Result<LoadResult> {
+    run_beside(spec, Vec::new()).map(|(result, _)| result)
+}
+
+/// Runs an open loop while another connection sends `operations`, encoded requests, one at a time and
+/// evenly over the measurement; returns also what became of those that were sent before its end.
+///
+/// # Errors
+/// As [`run`], and `BenchError::Usage` for operations beside a closed loop.
+pub(crate) fn run_beside(
+    spec: &LoadSpec,
+    operations: Vec<Vec<u8>>,
+) -> Result<(LoadResult, Vec<Operation>)> {
     if spec.connections == 0 || spec.pipeline == 0 {
         return Err(BenchError::Usage(
             "a load needs connections and a pipeline of at least 1".into(),
@@ -49,11 +66,18 @@ pub(crate) fn run(spec: &LoadSpec) -> Result<LoadResult> {
         return Err(BenchError::Usage("a rate is a number above 0".into()));
     }
     let mut load = Load::new(spec)?;
-    match spec.rate {
-        None => load.closed_loop()?,
-        Some(rate) => load.open_loop(rate)?,
-    }
-    load.finish()
+    let done = match spec.rate {
+        None if !operations.is_empty() => {
+            let reason = "operations beside a load need a rate";
+            return Err(BenchError::Usage(reason.into()));
+        }
+        None => {
+            load.closed_loop()?;
+            Vec::new()
+        }
+        Some(rate) => load.open_loop(rate, operations)?,
+    };
+    Ok((load.finish()?, done))
 }
 
 struct Load<'a> {
@@ -78,6 +102,15 @@ struct Load<'a> {
     cpu: Option<CpuUsed>,
     latency: Histogram<u64>,
     unanswered: u64,
+}
+
+/// What only the open loop has.
+struct OpenLoop {
+    schedule: Schedule,
+    /// Connections with room for a request.
+    free: VecDeque<usize>,
+    ready: Vec<usize>,
+    beside: Option<Beside>,
 }
 
 impl<'a> Load<'a> {
@@ -166,7 +199,7 @@ impl<'a> Load<'a> {
         self.send(index)
     }
 
-    fn open_loop(&mut self, rate: f64) -> Result<()> {
+    fn open_loop(&mut self, rate: f64, operations: Vec<Vec<u8>>) -> Result<Vec<Operation>> {
         let warm_up = self.spec.warm_up.as_nanos() as Nanos;
         let warm_up_requests = rate * self.spec.warm_up.as_secs_f64();
         let requests = match self.spec.length {
@@ -174,70 +207,68 @@ impl<'a> Load<'a> {
             Length::Requests(count) => count as f64,
         };
         let end = warm_up + (requests / rate * 1e9) as Nanos;
-        let mut schedule = Schedule::new(rate, (warm_up_requests + requests) as u64);
-        let mut free: VecDeque<usize> = (0..self.connections.len()).collect();
-        self.open_phase(warm_up, &mut schedule, &mut free)?;
+        let mut open = OpenLoop {
+            schedule: Schedule::new(rate, (warm_up_requests + requests) as u64),
+            free: (0..self.connections.len()).collect(),
+            ready: Vec::with_capacity(EVENTS_MAX),
+            beside: Beside::with(self.spec.address, operations, warm_up..end)?,
+        };
+        self.open_phase(warm_up, &mut open)?;
         self.open_window(warm_up)?;
-        self.open_phase(end, &mut schedule, &mut free)?;
+        self.open_phase(end, &mut open)?;
         self.close_window(self.now())?;
-        self.open_drain(&mut schedule, &mut free)
+        self.open_drain(&mut open)?;
+        open.beside.map_or(Ok(Vec::new()), Beside::finish)
     }
 
-    fn open_phase(
-        &mut self,
-        end: Nanos,
-        schedule: &mut Schedule,
-        free: &mut VecDeque<usize>,
-    ) -> Result<()> {
-        let mut ready = Vec::with_capacity(EVENTS_MAX);
+    fn open_phase(&mut self, end: Nanos, open: &mut OpenLoop) -> Result<()> {
         loop {
             let now = self.now();
             if now >= end {
                 return Ok(());
             }
-            self.open_turn(now, schedule, free, &mut ready)?;
+            self.open_turn(now, open)?;
         }
     }
 
     /// Sends what was due and waits for every reply, so that a stall at the end still counts.
-    fn open_drain(&mut self, schedule: &mut Schedule, free: &mut VecDeque<usize>) -> Result<()> {
+    fn open_drain(&mut self, open: &mut OpenLoop) -> Result<()> {
         let give_up = self.now() + DRAIN.as_nanos() as Nanos;
-        let mut ready = Vec::with_capacity(EVENTS_MAX);
-        while schedule.peek().is_some() || self.connections.iter().any(|c| c.in_flight() > 0) {
+        while open.schedule.peek().is_some()
+            || open.beside.as_ref().is_some_and(Beside::is_busy)
+            || self.connections.iter().any(|c| c.in_flight() > 0)
+        {
             let now = self.now();
             if now >= give_up {
                 break;
             }
-            self.open_turn(now, schedule, free, &mut ready)?;
+            self.open_turn(now, open)?;
         }
         Ok(())
     }
 
-    fn open_turn(
-        &mut self,
-        now: Nanos,
-        schedule: &mut Schedule,
-        free: &mut VecDeque<usize>,
-        ready: &mut Vec<usize>,
-    ) -> Result<()> {
-        while let Some(&index) = free.front() {
-            if !self.send_due(index, now, schedule)? {
+    fn open_turn(&mut self, now: Nanos, open: &mut OpenLoop) -> Result<()> {
+        while let Some(&index) = open.free.front() {
+            if !self.send_due(index, now, &mut open.schedule)? {
                 break;
             }
-            free.pop_front();
+            open.free.pop_front();
             if self.connections[index].in_flight() < self.spec.pipeline {
-                free.push_back(index);
+                open.free.push_back(index);
             }
         }
-        self.poll.wait(ready, Some(Duration::ZERO))?;
-        for &index in ready.iter() {
+        self.poll.wait(&mut open.ready, Some(Duration::ZERO))?;
+        for &index in &open.ready {
             let was_full = self.connections[index].in_flight() >= self.spec.pipeline;
             self.receive(index, false)?;
             if was_full && self.connections[index].in_flight() < self.spec.pipeline {
-                free.push_back(index);
+                open.free.push_back(index);
             }
         }
-        Ok(())
+        match &mut open.beside {
+            Some(beside) => beside.turn(now, &mut self.buffer, self.began),
+            None => Ok(()),
+        }
     }
 
     /// Sends the requests that are due, as far as the connection has room; whether there were any.

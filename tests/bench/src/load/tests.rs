@@ -101,3 +101,18 @@ fn loads_that_cannot_run_are_refused() {
     );
     assert!(run(&spec(serve(b"nonsense\r\n"), 1, None)).is_err());
 }
+
+#[test]
+fn operations_run_beside_an_open_loop() {
+    let spec = spec(serve(b"+PONG\r\n"), 1, Some(5000.0));
+    let operations = vec![b"*1\r\n$4\r\nPING\r\n".to_vec(); 3];
+    let (result, done) = run_beside(&spec, operations.clone()).unwrap();
+    assert_eq!((result.latency.len(), result.unanswered), (1000, 0));
+    let heads: Vec<&str> = done
+        .iter()
+        .map(|operation| operation.head.as_str())
+        .collect();
+    assert_eq!(heads, ["+PONG"; 3]);
+    assert!(done.iter().all(|operation| !operation.took.is_zero()));
+    assert!(run_beside(&LoadSpec { rate: None, ..spec }, operations).is_err());
+}

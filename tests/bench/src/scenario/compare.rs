@@ -8,11 +8,9 @@
 //! rounds, and the whole goes round `--passes` times, so that slow changes of the machine still
 //! reach all of them.
 
-use std::time::Duration;
-
 use clap::Args;
 
-use super::compare_tables::{METRICS, Measured, Samples, table};
+use super::compare_tables::{Bounds, METRICS, Measured, Samples};
 use super::{seconds, turn_order};
 use crate::args::{KeyArgs, ServerArgs};
 use crate::commands::Mix;
@@ -65,14 +63,14 @@ pub(crate) struct CompareArgs {
 
 /// What a server is filled with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct DataSet {
-    pub(super) keys: u64,
+struct DataSet {
+    keys: u64,
     /// `None` for counters.
     data_bytes: Option<usize>,
 }
 
 impl DataSet {
-    pub(super) fn value_text(self) -> String {
+    fn value_text(self) -> String {
         self.data_bytes
             .map_or("counter".into(), |bytes| format!("{bytes} B"))
     }
@@ -82,6 +80,29 @@ impl DataSet {
     fn bytes_estimate(self, key_bytes: usize) -> u64 {
         let value = self.data_bytes.unwrap_or(8) as u64;
         self.keys * (value + value / 4 + key_bytes as u64 + 120)
+    }
+}
+
+/// One cell of the comparison.
+struct CompareCell {
+    data: DataSet,
+    command: String,
+    pipeline: u64,
+    measured: Measured,
+}
+
+/// What is to be met in a cell of the budget.
+fn bounds(command: &str, pipeline: u64) -> Bounds {
+    let (cpu, user) = match pipeline {
+        _ if !["get", "set", "incr", "10:1"].contains(&command) => return Bounds::default(),
+        1 => (1.0, 0.9),
+        16 => (0.85, 0.75),
+        100 => (0.75, 0.65),
+        _ => return Bounds::default(),
+    };
+    Bounds {
+        cpu: Some(cpu),
+        user: Some(user),
     }
 }
 
@@ -102,7 +123,8 @@ pub(crate) fn run(args: &CompareArgs, report: &mut Report) -> Result<()> {
         .collect();
     // What was measured before a failure is worth having.
     for metric in &METRICS {
-        report.add(table(metric, &cells, &names))?;
+        let measured = cells.iter().map(|cell| &cell.measured);
+        report.add(metric.table(measured, &["command", "value", "keys", "pipeline"], &names))?;
     }
     outcome
 }
@@ -110,7 +132,7 @@ pub(crate) fn run(args: &CompareArgs, report: &mut Report) -> Result<()> {
 fn measure_all(
     args: &CompareArgs,
     programs: &[ServerProgram],
-    cells: &mut Vec<Measured>,
+    cells: &mut Vec<CompareCell>,
 ) -> Result<()> {
     for data in data_sets(args) {
         let first = cells.len();
@@ -147,7 +169,7 @@ fn is_counter(command: &str) -> bool {
     command == "incr"
 }
 
-fn empty_cells(args: &CompareArgs, data: DataSet, servers: usize) -> Vec<Measured> {
+fn empty_cells(args: &CompareArgs, data: DataSet, servers: usize) -> Vec<CompareCell> {
     let commands = args
         .commands
         .iter()
@@ -158,11 +180,20 @@ fn empty_cells(args: &CompareArgs, data: DataSet, servers: usize) -> Vec<Measure
                 .iter()
                 .map(move |&pipeline| (command, pipeline))
         })
-        .map(|(command, pipeline)| Measured {
+        .map(|(command, pipeline)| CompareCell {
             data,
             command: command.clone(),
             pipeline,
-            samples: vec![Samples::default(); servers],
+            measured: Measured {
+                labels: vec![
+                    command.as_str().into(),
+                    data.value_text().into(),
+                    count_text(data.keys).into(),
+                    pipeline.into(),
+                ],
+                bounds: bounds(command, pipeline),
+                samples: vec![Samples::default(); servers],
+            },
         })
         .collect()
 }
@@ -176,7 +207,7 @@ fn measure_together(
     args: &CompareArgs,
     programs: &[ServerProgram],
     data: DataSet,
-    cells: &mut [Measured],
+    cells: &mut [CompareCell],
 ) -> Result<()> {
     let mut servers = Vec::new();
     for program in programs {
@@ -201,7 +232,7 @@ fn measure_apart(
     args: &CompareArgs,
     programs: &[ServerProgram],
     data: DataSet,
-    cells: &mut [Measured],
+    cells: &mut [CompareCell],
 ) -> Result<()> {
     let passes = args.passes.min(args.rounds);
     for pass in 0..passes {
@@ -241,7 +272,7 @@ fn start_filled(args: &CompareArgs, program: &ServerProgram, data: DataSet) -> R
 fn measure(
     args: &CompareArgs,
     server: &Server,
-    cell: &mut Measured,
+    cell: &mut CompareCell,
     index: usize,
     round: usize,
 ) -> Result<()> {
@@ -265,19 +296,8 @@ fn measure(
         server_pid: Some(server.pid()),
     })?
     .checked()?;
-    if result.nulls > 0 {
-        // A read that finds nothing is cheap, so the figure would flatter.
-        let reason = format!("{} replies of {} were null", result.nulls, cell.command);
-        return Err(BenchError::Usage(format!("{}: {reason}", server.name)));
-    }
-    let samples = &mut cell.samples[index];
-    if let (Some((cpu, user)), Some(used)) = (result.cpu_us_per_command(), result.cpu) {
-        samples.cpu_us.push(cpu);
-        samples.user_us.push(user);
-        samples.used += used;
-        samples.busy.push(part(used.total, result.elapsed) * 100.0);
-    }
-    samples.throughput.push(result.throughput());
+    let samples = &mut cell.measured.samples[index];
+    samples.note(&server.name, &cell.command, &result)?;
     progress(&format!(
         "{} {} {} P{} {}: {:.3} µs",
         cell.command,
@@ -285,11 +305,7 @@ fn measure(
         count_text(cell.data.keys),
         cell.pipeline,
         server.name,
-        samples.cpu_us.last().copied().unwrap_or(f64::NAN)
+        samples.last_cpu_us()
     ));
     Ok(())
-}
-
-fn part(time: Duration, whole: Duration) -> f64 {
-    time.as_secs_f64() / whole.as_secs_f64()
 }

@@ -11,7 +11,8 @@ use clap::Args;
 
 use super::judged;
 use crate::args::ServerArgs;
-use crate::client::{Client, Value};
+use crate::batch::Batch;
+use crate::client::{Value, unexpected};
 use crate::error::{BenchError, Result};
 use crate::random::Random;
 use crate::report::{Cell, Report, Table, progress};
@@ -84,15 +85,13 @@ fn measure(args: &FragmentationArgs, program: &ServerProgram) -> Result<Vec<Vec<
 
 /// Knows every live key and its bytes, and keeps within the budget.
 struct Writer {
-    client: Client,
+    batch: Batch,
     random: Random,
     data: Vec<u8>,
     live: Vec<Live>,
     live_bytes: u64,
     budget: u64,
     next_key: u32,
-    requests: Vec<u8>,
-    pending: usize,
 }
 
 struct Live {
@@ -104,15 +103,13 @@ impl Writer {
     fn new(server: &Server, budget: u64) -> Result<Writer> {
         let mut random = Random::new(5);
         Ok(Writer {
-            client: server.client()?,
+            batch: Batch::new(server.client()?, BATCH, done),
             data: random.letters(*PHASES[3].end() as usize),
             random,
             live: Vec::new(),
             live_bytes: 0,
             budget,
             next_key: 0,
-            requests: Vec::new(),
-            pending: 0,
         })
     }
 
@@ -125,28 +122,25 @@ impl Writer {
             self.set(value)?;
             to_write = to_write.saturating_sub(bytes);
         }
-        self.flush()
+        self.batch.flush()
     }
 
     fn free_three_quarters(&mut self) -> Result<()> {
         while self.live_bytes > self.budget / 4 && self.delete_random()? {}
-        self.flush()
+        self.batch.flush()
     }
 
     fn set(&mut self, value: u64) -> Result<()> {
         let key = self.next_key;
         self.next_key += 1;
-        self.requests
-            .extend(format!("*3\r\n$3\r\nSET\r\n$16\r\nkey:{key:012}\r\n${value}\r\n").bytes());
-        self.requests.extend(&self.data[..value as usize]);
-        self.requests.extend(b"\r\n");
         let bytes = value + KEY_BYTES;
         self.live.push(Live {
             key,
             bytes: bytes as u32,
         });
         self.live_bytes += bytes;
-        self.queued()
+        let data = &self.data[..value as usize];
+        self.batch.push(&[b"SET", &key_name(key), data])
     }
 
     /// Deletes one live key; whether there was any.
@@ -157,43 +151,14 @@ impl Writer {
         let victim = self.random.below(self.live.len() as u64) as usize;
         let Live { key, bytes } = self.live.swap_remove(victim);
         self.live_bytes -= u64::from(bytes);
-        self.requests
-            .extend(format!("*2\r\n$3\r\nDEL\r\n$16\r\nkey:{key:012}\r\n").bytes());
-        self.queued()?;
+        self.batch.push(&[b"DEL", &key_name(key)])?;
         Ok(true)
-    }
-
-    fn queued(&mut self) -> Result<()> {
-        self.pending += 1;
-        if self.pending == BATCH {
-            self.flush()
-        } else {
-            Ok(())
-        }
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        self.client.send(&self.requests)?;
-        self.requests.clear();
-        for _ in 0..std::mem::take(&mut self.pending) {
-            match self.client.read()? {
-                Value::Simple(_) | Value::Integer(1) => {}
-                // A key that was there must be deleted, and nothing may be refused.
-                other => {
-                    return Err(BenchError::UnexpectedReply {
-                        command: "SET or DEL".into(),
-                        reply: format!("{other:?}"),
-                    });
-                }
-            }
-        }
-        Ok(())
     }
 
     fn row(&mut self, server: &Server, after: &str, bound: Option<f64>) -> Result<Vec<Cell>> {
         let rss = server.settled_rss_bytes(Duration::from_secs(1), Duration::from_secs(10))?;
-        let used = self.client.info_number("memory", "used_memory")?;
-        let keys = self.client.integer("DBSIZE")?;
+        let used = self.batch.client().info_number("memory", "used_memory")?;
+        let keys = self.batch.client().integer("DBSIZE")?;
         if keys != self.live.len() as i64 {
             return Err(BenchError::Usage(format!(
                 "{keys} keys where {} are live",
@@ -217,5 +182,17 @@ impl Writer {
             judged(ratio(rss as f64, self.live_bytes as f64), bound, 2),
             Cell::number(ratio(rss as f64, used as f64), 2),
         ])
+    }
+}
+
+fn key_name(key: u32) -> Vec<u8> {
+    format!("key:{key:012}").into_bytes()
+}
+
+/// A key that was there must be deleted, and nothing may be refused.
+fn done(reply: Value) -> Result<()> {
+    match reply {
+        Value::Simple(_) | Value::Integer(1) => Ok(()),
+        other => Err(unexpected("SET or DEL", &other)),
     }
 }

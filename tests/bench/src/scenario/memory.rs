@@ -111,7 +111,7 @@ fn overheads(
     with_ttl: bool,
 ) -> Result<Vec<f64>> {
     let server = args.servers.start(program)?;
-    let base = server.settled_rss_bytes(QUIET, PATIENCE)?;
+    let base = settled_rss_bytes(&server)?;
     let mut overheads = Vec::new();
     let mut stored = 0;
     for &keys in &args.keys {
@@ -127,7 +127,7 @@ fn overheads(
             with_ttl,
         )?;
         stored = keys;
-        let rss = server.settled_rss_bytes(QUIET, PATIENCE)?;
+        let rss = settled_rss_bytes(&server)?;
         let per_key = rss.saturating_sub(base) as f64 / keys as f64;
         overheads.push(per_key - (key_bytes + data_bytes) as f64);
     }
@@ -136,6 +136,11 @@ fn overheads(
         server.name
     ));
     Ok(overheads)
+}
+
+/// Resident memory once the server has come to rest.
+pub(super) fn settled_rss_bytes(server: &Server) -> Result<u64> {
+    server.settled_rss_bytes(QUIET, PATIENCE)
 }
 
 fn add_keys(server: &Server, keys: &KeySpace, data_bytes: usize, with_ttl: bool) -> Result<()> {

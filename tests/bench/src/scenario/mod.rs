@@ -8,10 +8,15 @@ pub(crate) mod expiry;
 pub(crate) mod fragmentation;
 pub(crate) mod latency;
 pub(crate) mod memory;
+pub(crate) mod memory_types;
+pub(crate) mod neighbours;
+mod neighbours_cases;
 pub(crate) mod one_tag;
 pub(crate) mod run;
 pub(crate) mod scaling;
 pub(crate) mod scan;
+pub(crate) mod types;
+mod workloads;
 
 use std::time::Duration;
 

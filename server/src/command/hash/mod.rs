@@ -1,0 +1,64 @@
+//! Hash commands.
+
+mod increment;
+mod random;
+mod read;
+mod scan;
+mod write;
+
+use protocol::Reply;
+use storage::listpack::Value;
+
+use super::Arity::{AtLeast, Exactly};
+use super::KeySpec::One;
+use super::{Command, Flags, KeyAccess};
+
+const READ: Flags = Flags::READ;
+const FAST_READ: Flags = Flags::READ.and(Flags::FAST);
+/// What is taken from the arguments goes into the collection piece by piece.
+const FAST_WRITE: Flags = Flags::WRITE.and(Flags::FAST).and(Flags::STORES_NO_ARGUMENT);
+const FAST_GROW: Flags = FAST_WRITE.and(Flags::DENY_OOM);
+
+const INSERT: KeyAccess = KeyAccess(&["RW", "insert"]);
+const REMOVE: KeyAccess = KeyAccess(&["RW", "delete"]);
+
+pub(crate) const COMMANDS: &[Command] = &[
+    Command::new("HDEL", AtLeast(3), One(1), FAST_WRITE, write::hdel).with_access(&[REMOVE]),
+    Command::new("HEXISTS", Exactly(3), One(1), FAST_READ, read::hexists)
+        .with_access(&[KeyAccess::READ_META]),
+    Command::new("HGET", Exactly(3), One(1), FAST_READ, read::hget),
+    Command::new("HGETALL", Exactly(2), One(1), READ, read::hgetall),
+    Command::new("HINCRBY", Exactly(4), One(1), FAST_GROW, increment::hincrby)
+        .with_access(&[KeyAccess::UPDATE]),
+    Command::new(
+        "HINCRBYFLOAT",
+        Exactly(4),
+        One(1),
+        FAST_GROW,
+        increment::hincrbyfloat,
+    )
+    .with_access(&[KeyAccess::UPDATE]),
+    Command::new("HKEYS", Exactly(2), One(1), READ, read::hkeys),
+    Command::new("HLEN", Exactly(2), One(1), FAST_READ, read::hlen)
+        .with_access(&[KeyAccess::READ_META]),
+    Command::new("HMGET", AtLeast(3), One(1), FAST_READ, read::hmget),
+    Command::new("HMSET", AtLeast(4), One(1), FAST_GROW, write::hmset)
+        .with_access(&[KeyAccess::CHANGE]),
+    Command::new("HRANDFIELD", AtLeast(2), One(1), READ, random::hrandfield),
+    Command::new("HSCAN", AtLeast(3), One(1), READ, scan::hscan),
+    Command::new("HSET", AtLeast(4), One(1), FAST_GROW, write::hset)
+        .with_access(&[KeyAccess::CHANGE]),
+    Command::new("HSETNX", Exactly(4), One(1), FAST_GROW, write::hsetnx).with_access(&[INSERT]),
+    Command::new("HSTRLEN", Exactly(3), One(1), FAST_READ, read::hstrlen)
+        .with_access(&[KeyAccess::READ_META]),
+    Command::new("HVALS", Exactly(2), One(1), READ, read::hvals),
+];
+
+/// Writes a field or value.
+#[inline]
+fn write_value(reply: &mut Reply<'_>, value: Value<'_>) {
+    match value {
+        Value::Int(integer) => reply.bulk_integer(integer),
+        Value::Bytes(bytes) => reply.bulk(bytes),
+    }
+}

@@ -1,0 +1,100 @@
+//! Elements that equal another one: where they are, and without them.
+
+use crate::listpack::Value;
+use crate::tree::Leaf;
+use crate::value::canonical_integer;
+
+use super::ListTree;
+
+/// What is looked for. As a number it is told apart from numbers without their being written out.
+#[derive(Clone, Copy)]
+pub(crate) struct Needle<'a> {
+    bytes: &'a [u8],
+    integer: Option<i64>,
+}
+
+impl<'a> Needle<'a> {
+    /// What equals `bytes`.
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        let integer = canonical_integer(bytes);
+        Self { bytes, integer }
+    }
+
+    /// Whether `value` does.
+    pub(crate) fn is(self, value: Value<'_>) -> bool {
+        match value {
+            Value::Int(integer) => self.integer == Some(integer),
+            Value::Bytes(bytes) => bytes == self.bytes,
+        }
+    }
+}
+
+impl ListTree {
+    /// The indices of elements that equal `element`, from the first one on, or backwards from the last one, among the first
+    /// `most` on that way.
+    pub fn positions_of<'t>(
+        &'t self,
+        element: &'t [u8],
+        from_tail: bool,
+        most: u64,
+    ) -> impl Iterator<Item = u64> + 't {
+        let needle = Needle::new(element);
+        let found = move |(index, value)| needle.is(value).then_some(index);
+        let last = self.len().saturating_sub(1);
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let forwards = (!from_tail).then(|| (0..).zip(self.iter_from(0)).take(most));
+        let backwards =
+            from_tail.then(|| (0..=last).rev().zip(self.iter_back_from(last)).take(most));
+        let forwards = forwards.into_iter().flatten().filter_map(found);
+        forwards.chain(backwards.into_iter().flatten().filter_map(found))
+    }
+
+    /// Removes up to `most` elements that equal `element`, the first or the last ones; how many it was. Nodes without any
+    /// are left alone.
+    pub fn remove_matching(&mut self, element: &[u8], most: u64, from_tail: bool) -> u64 {
+        let needle = Needle::new(element);
+        let is_one = |value: Value<'_>| needle.is(value);
+        let mut left = most;
+        // The next node to look at: the one behind, or before, so many elements.
+        let mut at = if from_tail { self.len() } else { 0 };
+        while left > 0 {
+            let index = if from_tail {
+                at.checked_sub(1)
+            } else {
+                Some(at)
+            };
+            let Some(mut path) = index
+                .and_then(|index| self.tree.spot(index))
+                .map(|spot| spot.path)
+            else {
+                break;
+            };
+            // Steps from node to node are cheaper than going down for each.
+            while !self.tree.leaf(&path).iter_from(0).any(is_one) {
+                let next = if from_tail {
+                    self.tree.previous_leaf(&path)
+                } else {
+                    self.tree.next_leaf(&path)
+                };
+                let Some(next) = next else {
+                    return most - left;
+                };
+                path = next;
+            }
+            let before = self.tree.before(&path);
+            let len = self.tree.leaf(&path).len() as u64;
+            let limit = usize::try_from(left).unwrap_or(usize::MAX);
+            let removed = self
+                .tree
+                .update(&path, |node| node.remove_where(is_one, limit, from_tail))
+                as u64;
+            left -= removed;
+            at = if from_tail {
+                before
+            } else {
+                before + len - removed
+            };
+        }
+        most - left
+    }
+}

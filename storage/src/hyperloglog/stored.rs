@@ -1,0 +1,235 @@
+//! HyperLogLogs in the keyspace: strings that are read and edited as such.
+
+use super::{
+    CARDINALITY_AT, DENSE_BYTES, HEADER_BYTES, Observation, Ranks, STALE_AT, STALE_BIT, Sketch,
+    SketchBuf, dense, sparse,
+};
+use crate::hash::Key;
+use crate::strings::StringMut;
+use crate::unit::Unit;
+use crate::{DbIndex, StoreError};
+
+/// What adding would come to, found out before anything is written.
+enum Addition {
+    /// Nothing would change.
+    None,
+    /// Registers of a dense one rise; the value is edited in place.
+    InPlace,
+    /// The value is replaced, after this many changes.
+    Replaced(SketchBuf, u64),
+}
+
+impl Unit<'_> {
+    /// Adds `elements` to the HyperLogLog at `key`, which is created if there is none, and returns how many changes that
+    /// made: creating it is one, and so is every register that rises. A sparse one becomes dense before it gets longer
+    /// than `sparse_bytes_max`.
+    ///
+    /// # Errors
+    /// `WrongType`, `NotHyperLogLog`, or `CorruptHyperLogLog`; then nothing has changed.
+    pub fn hll_add<'a>(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        elements: impl Iterator<Item = &'a [u8]> + Clone,
+        sparse_bytes_max: u64,
+    ) -> Result<u64, StoreError> {
+        let seen = elements.map(Observation::of);
+        let addition = match self.hll_to_change(db, key)? {
+            None => add_to(SketchBuf::new(), 1, seen.clone(), sparse_bytes_max)?,
+            Some(sketch) if sketch.is_sparse() => {
+                add_to_sparse(&sketch, seen.clone(), sparse_bytes_max)?
+            }
+            Some(sketch) => {
+                let registers = sketch.registers();
+                let rises = |seen: Observation| dense::rank(registers, seen.register) < seen.rank;
+                if seen.clone().any(rises) {
+                    Addition::InPlace
+                } else {
+                    Addition::None
+                }
+            }
+        };
+        let changes = match addition {
+            Addition::None => return Ok(0),
+            Addition::InPlace => {
+                self.with_string_mut(db, key, 0, |value| add_in_place(value, seen))?
+            }
+            Addition::Replaced(mut sketch, changes) => {
+                sketch.spoil_count();
+                self.replace_string(db, key, &sketch.bytes);
+                changes
+            }
+        };
+        // Redis counts every one; storage has counted the first.
+        self.tally.dirty += changes.saturating_sub(1);
+        Ok(changes)
+    }
+
+    /// The estimated number of different elements added to the HyperLogLog at `key`, 0 if there is none. If that had to be
+    /// computed it is kept in the value, which is a change, unless `may_keep` forbids it.
+    ///
+    /// # Errors
+    /// `WrongType`, `NotHyperLogLog`, or `CorruptHyperLogLog`.
+    pub fn hll_count(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        may_keep: bool,
+    ) -> Result<u64, StoreError> {
+        let Some(value) = self.string(db, key)? else {
+            return Ok(0);
+        };
+        let sketch = Sketch::read(value)?;
+        if let Some(count) = sketch.cached() {
+            return Ok(count);
+        }
+        let count = sketch.count()?;
+        if may_keep {
+            self.with_string_mut(db, key, 0, |value| {
+                let places = CARDINALITY_AT..HEADER_BYTES;
+                places
+                    .zip(count.to_le_bytes())
+                    .for_each(|(at, byte)| value.set_byte(at, byte));
+            })?;
+        }
+        Ok(count)
+    }
+
+    /// Raises every rank of `ranks` to that in the HyperLogLog at `key`, if there is one, and says whether that is dense.
+    ///
+    /// # Errors
+    /// `WrongType`, `NotHyperLogLog`, or `CorruptHyperLogLog`.
+    pub fn hll_raise(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        ranks: &mut Ranks,
+    ) -> Result<bool, StoreError> {
+        let Some(value) = self.string(db, key)? else {
+            return Ok(false);
+        };
+        let sketch = Sketch::read(value)?;
+        sketch.raise(ranks)?;
+        Ok(!sketch.is_sparse())
+    }
+
+    /// Raises the registers of the HyperLogLog at `key`, which is created if there is none, to `ranks`, none of which is
+    /// below the register's own. Counts as one change whatever rises. `in_dense` makes it dense in any case, otherwise
+    /// `sparse_bytes_max` decides.
+    ///
+    /// # Errors
+    /// `WrongType`, `NotHyperLogLog`, or `CorruptHyperLogLog`; then nothing has changed.
+    pub fn hll_merge(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        ranks: &Ranks,
+        in_dense: bool,
+        sparse_bytes_max: u64,
+    ) -> Result<(), StoreError> {
+        let mut sketch = match self.hll_to_change(db, key)? {
+            Some(sketch) => SketchBuf::from_bytes(sketch.bytes.into_owned()),
+            None => SketchBuf::new(),
+        };
+        if in_dense {
+            sketch.make_dense()?;
+        }
+        if sketch.is_sparse() {
+            for (register, &rank) in ranks.iter().enumerate().filter(|(_, rank)| **rank > 0) {
+                sketch.add(Observation { register, rank }, sparse_bytes_max)?;
+            }
+        } else {
+            dense::pack(ranks, &mut sketch.bytes[HEADER_BYTES..]);
+        }
+        sketch.spoil_count();
+        self.replace_string(db, key, &sketch.bytes);
+        Ok(())
+    }
+
+    /// Makes the HyperLogLog at `key` dense; whether it was sparse.
+    ///
+    /// # Errors
+    /// `WrongType`, `NotHyperLogLog`, or `CorruptHyperLogLog`.
+    pub fn hll_make_dense(&mut self, db: DbIndex, key: &Key<'_>) -> Result<bool, StoreError> {
+        let sketch = match self.hll_to_change(db, key)? {
+            Some(sketch) if sketch.is_sparse() => sketch.bytes.into_owned(),
+            _ => return Ok(false),
+        };
+        let mut sketch = SketchBuf::from_bytes(sketch);
+        sketch.make_dense()?;
+        self.replace_string(db, key, &sketch.bytes);
+        Ok(true)
+    }
+
+    /// The HyperLogLog at `key`, looked up in order to change it.
+    ///
+    /// # Errors
+    /// `WrongType`, `NotHyperLogLog`, or `CorruptHyperLogLog` if it is longer than any can be.
+    pub fn hll_to_change(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+    ) -> Result<Option<Sketch<'_>>, StoreError> {
+        self.string_to_change(db, key)?
+            .map(Sketch::read)
+            .transpose()
+    }
+}
+
+/// Copies a sparse one only if something rises.
+fn add_to_sparse(
+    sketch: &Sketch<'_>,
+    mut seen: impl Iterator<Item = Observation> + Clone,
+    sparse_bytes_max: u64,
+) -> Result<Addition, StoreError> {
+    loop {
+        let rest = seen.clone();
+        match seen.next() {
+            None => return Ok(Addition::None),
+            Some(seen) if !sparse::would_raise(&sketch.bytes, seen)? => {}
+            Some(_) => {
+                let copy = SketchBuf::from_bytes(sketch.bytes.to_vec());
+                return add_to(copy, 0, rest, sparse_bytes_max);
+            }
+        }
+    }
+}
+
+fn add_to(
+    mut sketch: SketchBuf,
+    mut changes: u64,
+    seen: impl Iterator<Item = Observation>,
+    sparse_bytes_max: u64,
+) -> Result<Addition, StoreError> {
+    for seen in seen {
+        sketch.rewind();
+        changes += u64::from(sketch.add(seen, sparse_bytes_max)?);
+    }
+    Ok(Addition::Replaced(sketch, changes))
+}
+
+/// Raises registers of a dense one, and returns how many rose.
+fn add_in_place(value: &mut StringMut<'_>, seen: impl Iterator<Item = Observation>) -> u64 {
+    let mut changes = 0;
+    for seen in seen {
+        let field = dense::Field::of(seen.register);
+        let at = HEADER_BYTES + field.at;
+        let next = if field.crosses() {
+            value.byte(at + 1)
+        } else {
+            0
+        };
+        let old = [value.byte(at), next];
+        if field.get(old) < seen.rank {
+            let [first, next] = field.set(old, seen.rank);
+            value.set_byte(at, first);
+            if field.crosses() {
+                value.set_byte(at + 1, next);
+            }
+            changes += 1;
+        }
+    }
+    debug_assert!(value.len() == DENSE_BYTES && changes > 0);
+    value.set_byte(STALE_AT, value.byte(STALE_AT) | STALE_BIT);
+    changes
+}
