@@ -238,6 +238,33 @@ impl Pending {
     }
 }
 
+#[cfg(test)]
+impl Pending {
+    /// Compares both other orders with the entries.
+    pub(super) fn audit(&self) {
+        let entries: Vec<_> = self.iter_from(StreamId::MIN).collect();
+        let owned = |(id, entry): &(StreamId, PendingEntry)| {
+            entry.consumer().map(|consumer| (consumer, *id))
+        };
+        let mut expected: Vec<_> = entries.iter().filter_map(owned).collect();
+        expected.sort_unstable();
+        let by_consumer = self.by_consumer.iter();
+        assert!(
+            by_consumer
+                .map(|(owned, ())| (owned.0[0], owned.id()))
+                .eq(expected)
+        );
+        if let Some(by_time) = &self.by_time {
+            let mut expected: Vec<_> = entries
+                .iter()
+                .map(|(id, entry)| (entry.delivered_at_ms, *id))
+                .collect();
+            expected.sort_unstable();
+            assert!(by_time.iter().map(|(time, ())| time).eq(expected));
+        }
+    }
+}
+
 fn ordered_by_time(by_id: &SortedTree<StreamId, PendingEntry>) -> SortedTree<(i64, StreamId), ()> {
     let times = by_id
         .iter()
