@@ -24,6 +24,40 @@ impl CollectionRef<'_> {
     }
 }
 
+impl CollectionRef<'_> {
+    /// Shows `visit` up to `count` list elements, members or fields, from number `from` on in the order in which they
+    /// lie.
+    pub fn each_name(&self, from: u64, count: u64, visit: &mut dyn FnMut(&[u8])) {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        match self {
+            CollectionRef::Big(Collection::List(list)) => list
+                .iter_from(from)
+                .take(count)
+                .for_each(|element| visit(&bytes_of(element))),
+            CollectionRef::Big(Collection::SortedSet(set)) => set
+                .iter_from(from)
+                .take(count)
+                .for_each(|(_, member)| visit(member)),
+            CollectionRef::Big(Collection::Set(fields) | Collection::Hash(fields)) => {
+                let numbers = from..from.saturating_add(count as u64).min(fields.len());
+                numbers
+                    .filter_map(|number| fields.at(number))
+                    .for_each(|element| visit(element.name));
+            }
+            other => {
+                let mut number = 0;
+                let wanted = from..from.saturating_add(count as u64);
+                other.each_record(&mut |parts| {
+                    if wanted.contains(&number) {
+                        visit(parts[0]);
+                    }
+                    number += 1;
+                });
+            }
+        }
+    }
+}
+
 fn packed_records(packing: Packing, listpack: Listpack<'_>, visit: &mut dyn FnMut(&[&[u8]])) {
     let mut elements = listpack.iter().map(bytes_of);
     match packing {
