@@ -132,16 +132,17 @@ mod tests {
     #[test]
     fn every_subset_is_as_likely() {
         let mut random = random_from(2);
-        let drawn = |random: &mut dyn FnMut() -> u64| drawn(5, 2, random);
-        let one_by_one = |random: &mut dyn FnMut() -> u64| {
-            let (next, left, len) = (0, 2, 5);
-            all(Distinct(Method::OneByOne { next, left, len }), random)
-        };
-        let methods: [&dyn Fn(&mut dyn FnMut() -> u64) -> Vec<u64>; 2] = [&drawn, &one_by_one];
-        for method in methods {
+        for is_drawn in [true, false] {
             let mut counts: BTreeMap<Vec<u64>, u32> = BTreeMap::new();
             for _ in 0..10_000 {
-                *counts.entry(method(&mut random)).or_default() += 1;
+                let (next, left, len) = (0, 2, 5);
+                let method = if is_drawn {
+                    Method::Drawn(drawn(len, left, &mut random).into_iter())
+                } else {
+                    Method::OneByOne { next, left, len }
+                };
+                let subset = all(Distinct(method), &mut random);
+                *counts.entry(subset).or_default() += 1;
             }
             assert_eq!(counts.len(), 10);
             let is_fair = |count: &u32| (800..1200).contains(count);
