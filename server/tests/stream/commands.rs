@@ -2,6 +2,8 @@
 
 use super::harness::request;
 
+#[path = "hashes.rs"]
+mod hashes;
 #[path = "lists.rs"]
 mod lists;
 
@@ -120,6 +122,9 @@ impl Generator {
     fn command(&mut self) -> Vec<String> {
         if self.random.one_in(4) {
             return self.list_command();
+        }
+        if self.random.one_in(4) {
+            return self.hash_command();
         }
         let (key, other, value) = (self.key(), self.key(), self.value());
         let (ttl, database) = (self.ttl(), self.database());
