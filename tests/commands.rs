@@ -15,6 +15,7 @@ const TRANSCRIPTS: &[(&str, &str)] = &[
     ("hyperloglogs", include_str!("commands/hyperloglogs.txt")),
     ("lists", include_str!("commands/lists.txt")),
     ("hashes", include_str!("commands/hashes.txt")),
+    ("sorted_sets", include_str!("commands/sorted_sets.txt")),
     ("keys", include_str!("commands/keys.txt")),
     ("pubsub", include_str!("commands/pubsub.txt")),
     ("transactions", include_str!("commands/transactions.txt")),
@@ -61,6 +62,8 @@ fn lists_answer_as_written() {
 #[test]
 fn hashes_answer_as_written() {
     check("hashes");
+fn sorted_sets_answer_as_written() {
+    check("sorted_sets");
 }
 
 #[test]

@@ -6,6 +6,8 @@ use super::harness::request;
 mod hashes;
 #[path = "lists.rs"]
 mod lists;
+#[path = "sorted_sets.rs"]
+mod sorted_sets;
 
 /// How many databases the keys lie in.
 pub(crate) const DATABASES: u32 = 3;
@@ -120,8 +122,10 @@ impl Generator {
     }
 
     fn command(&mut self) -> Vec<String> {
-        if self.random.one_in(4) {
-            return self.list_command();
+        match self.random.below(16) {
+            0..=3 => return self.list_command(),
+            4..=6 => return self.sorted_set_command(),
+            _ => {}
         }
         if self.random.one_in(4) {
             return self.hash_command();

@@ -6,8 +6,9 @@ use storage::typed::CollectionRef;
 use storage::typed::sorted_set::{Pair, SortedSetRef, below, distinct_ranks};
 use storage::{ElementHasher, PinnedCollection};
 
-use super::reply::{LONG_REPLY, Shown, begin_pairs, write_member, write_pair};
+use super::reply::{Shown, begin_pairs, write_member, write_pair};
 use crate::command::{Args, CommandError, CommandResult, Context};
+use crate::long_reply::ELEMENTS_MIN;
 use crate::output::ReplySource;
 
 const COUNT_RANGE: CommandError = CommandError::Line(
@@ -72,7 +73,7 @@ pub(super) fn zrandmember(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandR
         picks,
         with_scores,
     };
-    if rest.picks.left() > LONG_REPLY {
+    if rest.picks.left() > ELEMENTS_MIN {
         ctx.reply.rest_from(Box::new(rest));
     } else {
         rest.write_some(&mut ctx.reply, usize::MAX);

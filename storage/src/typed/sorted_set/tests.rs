@@ -481,7 +481,7 @@ fn small_sets_are_stored_byte_for_byte_as_redis_does() {
     let Content::Packed(packed) = sorted_set_of(pairs.into_iter(), LIMIT, hasher) else {
         panic!("it is small");
     };
-    let expected = b"\x22\0\0\0\x08\0\x81a\x02\x84-1.5\x05\x0c\x01\0\x01\x81b\x02\x03\x01\x81c\x02\x851e+20\x06\xff";
+    let expected = b"#\0\0\0\x08\0\x81a\x02\x84-1.5\x05\x0c\x01\0\x01\x81b\x02\x03\x01\x81c\x02\x851e+20\x06\xff";
     assert_eq!(packed.as_ref().bytes, expected);
 }
 
