@@ -14,6 +14,7 @@ const TRANSCRIPTS: &[(&str, &str)] = &[
     ("bitmaps", include_str!("commands/bitmaps.txt")),
     ("hyperloglogs", include_str!("commands/hyperloglogs.txt")),
     ("lists", include_str!("commands/lists.txt")),
+    ("hashes", include_str!("commands/hashes.txt")),
     ("sorted_sets", include_str!("commands/sorted_sets.txt")),
     ("keys", include_str!("commands/keys.txt")),
     ("pubsub", include_str!("commands/pubsub.txt")),
@@ -59,6 +60,8 @@ fn lists_answer_as_written() {
 }
 
 #[test]
+fn hashes_answer_as_written() {
+    check("hashes");
 fn sorted_sets_answer_as_written() {
     check("sorted_sets");
 }
