@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nuthatch_server::config::Permission;
 use storage::big_string::BigString;
+use storage::typed::sorted_set::Adding;
 use storage::typed::{End, Limits};
 use storage::{
     DataDigest, DbIndex, Key, LockPlan, NewExpiry, NewValue, Snapshot, Unit, UnixMillis, ValueRef,
@@ -25,6 +26,8 @@ pub(crate) enum Stored {
     String(Vec<u8>),
     /// A list's elements in order.
     List(Vec<Vec<u8>>),
+    /// A sorted set's members, each with the 8 bytes of its score behind it.
+    SortedSet(Vec<Vec<u8>>),
 }
 
 impl Stored {
@@ -37,6 +40,7 @@ impl Stored {
         collection.each_record(&mut |parts| records.push(parts.concat()));
         match collection.value_type() {
             ValueType::List => Stored::List(records),
+            ValueType::SortedSet => Stored::SortedSet(records),
             other => panic!("no command here makes a {}", other.name()),
         }
     }
@@ -56,6 +60,16 @@ impl Stored {
                 unit.push_list(db, key, End::Right, elements, true, &Limits::default())
                     .expect("nothing is there");
             }
+            Stored::SortedSet(members) => {
+                let limit = Limits::default().sorted_set;
+                unit.edit_sorted_set(db, key, limit, |edit| {
+                    for record in members {
+                        let (member, score) = record.split_last_chunk().expect("it has a score");
+                        edit.add(member, f64::from_le_bytes(*score), &Adding::default());
+                    }
+                })
+                .expect("nothing is there");
+            }
         }
     }
 
@@ -66,7 +80,7 @@ impl Stored {
                 value.len(),
                 String::from_utf8_lossy(&value[..value.len().min(60)])
             ),
-            Stored::List(elements) => {
+            Stored::List(elements) | Stored::SortedSet(elements) => {
                 let first = elements.iter().take(8);
                 let first = first.map(|element| String::from_utf8_lossy(element));
                 format!(

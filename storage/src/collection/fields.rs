@@ -80,7 +80,7 @@ impl FieldTree {
 
     /// The element called `name`, whose hash is `hash`.
     pub fn get(&self, hash: ElementHash, name: &[u8]) -> Option<Element<'_>> {
-        let leaf = self.tree.leaf(&self.leaf_of(hash)?);
+        let leaf = self.tree.leaf_for(|bound, _| bound.cmp(&hash))?;
         leaf.find(hash, name).ok().map(|at| leaf.element(at))
     }
 
@@ -96,10 +96,8 @@ impl FieldTree {
     /// If name or value is longer than [`super::PART_BYTES_MAX`].
     pub fn set(&mut self, hash: ElementHash, element: &Element<'_>) -> bool {
         element.assert_fits();
-        match self.leaf_of(hash) {
-            Some(path) => self.tree.update(&path, |leaf| leaf.set(hash, element)),
-            None => self.tree.update_last(|leaf| leaf.set(hash, element)),
-        }
+        self.tree
+            .update_where(|bound, _| bound.cmp(&hash), |leaf| leaf.set(hash, element))
     }
 
     /// Removes the element called `name`; whether it was there.

@@ -13,6 +13,7 @@ use super::fields::ElementHash;
 mod build;
 mod cut;
 mod leaf;
+mod scan;
 mod scores;
 #[cfg(test)]
 mod tests;
@@ -101,10 +102,8 @@ impl RankedTree {
             let at = leaf.find(score, member).unwrap_or_else(|at| at);
             leaf.insert(at, score, member);
         };
-        match self.leaf_of(score, member) {
-            Some(path) => self.ranked.update(&path, add),
-            None => self.ranked.update_last(add),
-        }
+        let order = order_of(score, member);
+        self.ranked.update_where(order, add);
     }
 
     /// The number that the member at `spot` would have in its leaf with another score, unless it belongs in another leaf.
@@ -241,18 +240,23 @@ impl RankedTree {
 
     /// The leaf in which a member stands, or would.
     fn leaf_of(&self, score: f64, member: &[u8]) -> Option<Path> {
-        let wanted = RankedBound::new(score, member);
-        self.ranked.seek(|bound, first| {
-            bound
-                .cmp(wanted)
-                .then_with(|| first.leaf().member(0).1.cmp(member))
-        })
+        self.ranked.seek(order_of(score, member))
     }
 
     fn find(&self, score: f64, member: &[u8]) -> Option<Spot> {
         let path = self.leaf_of(score, member)?;
         let offset = self.ranked.leaf(&path).find(score, member).ok()?;
         Some(Spot { path, offset })
+    }
+}
+
+/// For [`Tree::seek`]: compares with a member of this score.
+fn order_of(score: f64, member: &[u8]) -> impl FnMut(RankedBound, First<'_, Ranked>) -> Ordering {
+    let wanted = RankedBound::new(score, member);
+    move |bound, first| {
+        bound
+            .cmp(wanted)
+            .then_with(|| first.leaf().member(0).1.cmp(member))
     }
 }
 

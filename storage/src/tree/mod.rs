@@ -190,6 +190,16 @@ impl<L: Leaf> Tree<L> {
         Some(path)
     }
 
+    /// The leaf that [`Tree::seek`] would find.
+    pub fn leaf_for(
+        &self,
+        mut order: impl FnMut(L::Bound, First<'_, L>) -> Ordering,
+    ) -> Option<&L> {
+        let child =
+            |inner: &Inner<L>| inner.last_child_where(|bound, first| order(bound, first).is_le());
+        self.root.as_ref().map(|root| root.edge_leaf(child))
+    }
+
     /// The leaf at `path`.
     ///
     /// # Panics

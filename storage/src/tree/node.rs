@@ -108,7 +108,7 @@ impl<L: Leaf> Node<L> {
     }
 
     /// The leaf at or below it to which `child_of` leads.
-    pub(super) fn edge_leaf(&self, child_of: impl Fn(&Inner<L>) -> usize) -> &L {
+    pub(super) fn edge_leaf(&self, mut child_of: impl FnMut(&Inner<L>) -> usize) -> &L {
         let mut node = self;
         while let Node::Inner(inner) = node {
             node = &inner.nodes[child_of(inner)];

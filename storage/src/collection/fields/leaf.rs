@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::ops::Range;
 
+use crate::prefetch;
+use crate::same_bytes::same_bytes;
 use crate::time::UnixMillis;
 use crate::tree::{Leaf, Summary};
 
@@ -94,15 +96,19 @@ impl Fields {
     }
 
     /// The number of the first element whose hash is `hash` or above.
+    #[inline]
     pub(super) fn first_from(&self, hash: ElementHash) -> usize {
+        prefetch::read_all(std::slice::from_ref(self));
+        prefetch::read_all(&self.slots);
         self.slots.partition_point(|slot| slot.hash < hash)
     }
 
     /// The number of `name`, or the one it would get.
+    #[inline]
     pub(super) fn find(&self, hash: ElementHash, name: &[u8]) -> Result<usize, usize> {
         let mut at = self.first_from(hash);
         while self.slots.get(at).is_some_and(|slot| slot.hash == hash) {
-            if self.name(at) == name {
+            if same_bytes(self.name(at), name) {
                 return Ok(at);
             }
             at += 1;

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use crate::prefetch;
 use crate::tree::Leaf;
 
 use super::super::length;
@@ -83,6 +84,8 @@ impl Ranked {
 
     /// The number of a member, or the one it would get.
     pub(super) fn find(&self, score: f64, member: &[u8]) -> Result<usize, usize> {
+        prefetch::read_all(std::slice::from_ref(self));
+        prefetch::read_all(&self.scores);
         let mut at = self.scores.partition_point(|&other| other < score);
         let end = at + self.scores[at..].partition_point(|&other| other == score);
         let mut behind = end;

@@ -1,5 +1,8 @@
 //! Scores by their members' hashes.
 
+use std::cmp::Ordering;
+
+use crate::prefetch;
 use crate::tree::{Leaf, Path, Tree};
 
 use super::super::fields::ElementHash;
@@ -67,8 +70,12 @@ impl Leaf for Scores {
 
 /// The leaf with the first score of `hash`, or where it would stand. Equal hashes may lie in several leaves.
 fn leaf_of(tree: &Tree<Scores>, hash: ElementHash) -> Option<Path> {
-    // A leaf that begins with `hash` may have more of it before it.
-    tree.seek(|bound, _| bound.cmp(&hash).then(std::cmp::Ordering::Greater))
+    tree.seek(|bound, _| order(bound, hash))
+}
+
+/// Where a leaf stands that begins with `bound`. One that begins with `hash` itself may have more of it before it.
+fn order(bound: ElementHash, hash: ElementHash) -> Ordering {
+    bound.cmp(&hash).then(Ordering::Greater)
 }
 
 /// A score, and where it stands.
@@ -81,8 +88,10 @@ pub(super) struct ScoreSpot {
 /// The scores of members with `hash`.
 pub(super) fn of(tree: &Tree<Scores>, hash: ElementHash) -> impl Iterator<Item = ScoreSpot> {
     let mut next = leaf_of(tree, hash).map(|path| {
-        let hashes = &tree.leaf(&path).hashes;
-        let at = hashes.partition_point(|&other| other < hash);
+        let leaf = tree.leaf(&path);
+        prefetch::read_all(std::slice::from_ref(leaf));
+        prefetch::read_all(&leaf.hashes);
+        let at = leaf.hashes.partition_point(|&other| other < hash);
         (path, at)
     });
     std::iter::from_fn(move || {
@@ -102,16 +111,36 @@ pub(super) fn of(tree: &Tree<Scores>, hash: ElementHash) -> impl Iterator<Item =
     })
 }
 
+/// The scores from `hash` on, with their hashes, in the order of hashes.
+pub(super) fn from(
+    tree: &Tree<Scores>,
+    hash: ElementHash,
+) -> impl Iterator<Item = (ElementHash, f64)> {
+    let mut path = leaf_of(tree, hash);
+    let mut at = path.as_ref().map_or(0, |path| {
+        let hashes = &tree.leaf(path).hashes;
+        hashes.partition_point(|&other| other < hash)
+    });
+    std::iter::from_fn(move || {
+        loop {
+            let leaf = tree.leaf(path.as_ref()?);
+            if at < leaf.hashes.len() {
+                at += 1;
+                return Some((leaf.hashes[at - 1], leaf.scores[at - 1]));
+            }
+            path = tree.next_leaf(path.as_ref()?);
+            at = 0;
+        }
+    })
+}
+
 /// Adds a score.
 pub(super) fn add(tree: &mut Tree<Scores>, hash: ElementHash, score: f64) {
     let add = |leaf: &mut Scores| {
         let at = leaf.hashes.partition_point(|&other| other < hash);
         leaf.insert(at, hash, score);
     };
-    match leaf_of(tree, hash) {
-        Some(path) => tree.update(&path, add),
-        None => tree.update_last(add),
-    }
+    tree.update_where(|bound, _| order(bound, hash), add);
 }
 
 /// Puts another score where one stands.
