@@ -101,7 +101,7 @@ pub(super) const DOCS: &[Doc] = &[
         "Returns the values of fields and sets when they expire.",
     )
     .categories(&["@hash"])
-    .key_notes("RW and UPDATE because it changes the TTL")
+    .key_notes(&["RW and UPDATE because it changes the TTL"])
     .arguments(&[
         key("key", 0),
         one_of(

@@ -101,7 +101,7 @@ fn parse_pairs(args: Args<'_>, at: usize) -> Result<Args<'_>, CommandError> {
     let count = count.filter(|count| (1..=i64::from(i32::MAX)).contains(count));
     let count = count.ok_or(CommandError::Line("ERR invalid number of fields"))?;
     let pairs = args.tail(at + 2);
-    if pairs.len() % 2 != 0 || pairs.len() as u64 / 2 != count as u64 {
+    if !pairs.len().is_multiple_of(2) || pairs.len() as u64 / 2 != count as u64 {
         return Err(wrong_arity());
     }
     Ok(pairs)

@@ -1,7 +1,7 @@
 //! Sorted sets: members with scores, in the order of the scores and, where those are equal, of the members' bytes.
 //!
 //! A small one is a listpack of members and scores in turn, in that order; a big one is a
-//! [`RankedTree`](crate::collection::ranked::RankedTree). Ranks count from 0 at the lowest score.
+//! [`RankedTree`]. Ranks count from 0 at the lowest score.
 
 mod algebra;
 mod edit;
