@@ -62,6 +62,9 @@ fn lists_answer_as_written() {
 #[test]
 fn hashes_answer_as_written() {
     check("hashes");
+}
+
+#[test]
 fn sorted_sets_answer_as_written() {
     check("sorted_sets");
 }
