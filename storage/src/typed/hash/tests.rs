@@ -208,7 +208,8 @@ fn set(keyspace: &Keyspace, limits: &Limits, field: &[u8], value: &[u8]) {
 #[test]
 fn a_hash_grows_with_the_first_field_too_many_or_too_long() {
     let (of, limits) = (keyspace, limits(3, 5));
-    let cases: &[(&[(&[u8], &[u8])], &str)] = &[
+    type Pairs = [(&'static [u8], &'static [u8])];
+    let cases: &[(&Pairs, &str)] = &[
         (&[(b"a", b"1"), (b"b", b"2"), (b"c", b"12345")], "listpack"),
         (
             &[(b"a", b"1"), (b"a", b"2"), (b"a", b"3"), (b"a", b"4")],

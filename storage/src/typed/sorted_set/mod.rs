@@ -29,7 +29,7 @@ pub use algebra::{
     Aggregate, Operand, Weighted, difference, intersection, intersection_len, union,
 };
 pub use edit::{Added, Adding, Extreme, SortedSetEdit, Towards, Which, sorted_set_of};
-pub use random::{below, distinct_ranks};
+pub use random::{Distinct, below};
 pub use range::{LexBound, LexRange, ScoreRange};
 pub(crate) use score::score_of;
 pub use score::write_with_17_digits;
@@ -109,10 +109,7 @@ impl<'a> SortedSetRef<'a> {
     pub fn rank(&self, member: &[u8]) -> Option<(u64, f64)> {
         match self.form {
             Form::Packed(set) => packed::rank(set, member),
-            Form::Big(tree, _) => {
-                let score = tree.score(self.hasher.hash(member), member)?;
-                Some((tree.rank(score, member)?, score))
-            }
+            Form::Big(tree, _) => tree.rank_of(self.hasher.hash(member), member),
         }
     }
 
