@@ -197,12 +197,17 @@ fn commands_are_logged_as_their_effects() {
                 "LMOVE l m LEFT RIGHT",
                 "RPOPLPUSH m m",
                 "RPOPLPUSH nope m",
+                "LMOVEM l m LEFT LEFT COUNT 5 OBO",
+                "LMOVEM m l LEFT LEFT EXACTLY 5 OBO",
+                "BLMOVEM m l LEFT right 0 COUNT 5 obo",
             ],
             &[
                 "SELECT 0",
                 "RPUSH l a b",
                 "LMOVE l m LEFT RIGHT",
                 "RPOPLPUSH m m",
+                "LMOVEM l m LEFT LEFT COUNT 5 OBO",
+                "LMOVEM m l LEFT right EXACTLY 2 OBO",
             ],
         ),
         (

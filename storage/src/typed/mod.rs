@@ -20,7 +20,7 @@ mod records;
 pub mod sorted_set;
 
 pub use limits::{Limits, PackedLimit};
-pub use list::{End, ListEdit, ListRef, ListSpan};
+pub use list::{End, ListEdit, ListRef, ListSpan, MoveMany, Moved};
 
 /// How a small collection is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

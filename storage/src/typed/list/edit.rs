@@ -68,19 +68,32 @@ impl<'e, 'a> ListEdit<'e, 'a> {
 
     /// Moves the element at one end to the same end or the other, and returns it; `None` if there is none.
     pub(super) fn rotate(&mut self, from: End, to: End) -> Option<Vec<u8>> {
-        let list = self.list();
-        if list.is_empty() {
+        if self.list().is_empty() {
             return None;
         }
+        let element = self.span(from, 1).to_vec();
+        self.pop_and_push((from, 1), (to, std::slice::from_ref(&element)));
+        Some(element)
+    }
+
+    /// Removes `count` elements at one end and adds `elements`, in this order, at the same or the other; the list is not
+    /// looked at in between.
+    pub(super) fn pop_and_push(
+        &mut self,
+        (from, count): (End, u64),
+        (to, elements): (End, &[Vec<u8>]),
+    ) {
         let first = match from {
             End::Left => 0,
-            End::Right => list.len() - 1,
+            End::Right => self.list().len() - count,
         };
-        let element = self.span(from, 1).to_vec();
-        self.remove(first, 1);
-        self.push(to, std::iter::once(&element[..]));
+        self.remove(first, count);
+        let elements = elements.iter().map(Vec::as_slice);
+        match to {
+            End::Left => self.push(to, elements.rev()),
+            End::Right => self.push(to, elements),
+        }
         self.shrink();
-        Some(element)
     }
 
     /// Puts `element` in the place of number `index`, which is there.

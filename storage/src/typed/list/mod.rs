@@ -18,6 +18,7 @@ mod tests;
 mod unit;
 
 pub use edit::ListEdit;
+pub use unit::{MoveMany, Moved};
 
 /// One of a list's two ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -174,6 +174,89 @@ impl Unit<'_> {
     }
 }
 
+/// How many elements to move from list to list, and in what order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MoveMany {
+    /// Most of them.
+    pub count: u64,
+    /// Whether none is moved if there are fewer.
+    pub exactly: bool,
+    /// Whether they keep the order in which they stand; otherwise each is added at the end, one after the other.
+    pub keeps_order: bool,
+}
+
+/// Elements that have been moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// They, as they stand in the list that has them now.
+    pub elements: Vec<Vec<u8>>,
+    /// Whether the list they were taken from has gone with them.
+    pub is_gone: bool,
+}
+
+impl Unit<'_> {
+    /// As [`Unit::move_element`], of as many elements as `how` says. `None`: there is no list, or not enough in it.
+    ///
+    /// # Errors
+    /// `WrongType` when one of both keys holds something else; nothing has happened then.
+    pub fn move_elements(
+        &mut self,
+        db: DbIndex,
+        (source, from): (&Key<'_>, End),
+        (destination, to): (&Key<'_>, End),
+        how: MoveMany,
+        limits: &Limits,
+    ) -> Result<Option<Moved>, StoreError> {
+        let available = self.list_to_change(db, source)?.map_or(0, ListRef::len);
+        if available == 0 || how.exactly && available < how.count {
+            return Ok(None);
+        }
+        self.list_to_change(db, destination)?;
+        let take = |span: ListSpan<'_>| in_new_order(span, to, how.keeps_order);
+        if source.bytes == destination.bytes {
+            let moved = self.edit_list(db, source, limits, |list| {
+                let elements = take(list.span(from, how.count));
+                list.pop_and_push((from, elements.len() as u64), (to, &elements));
+                elements
+            })?;
+            let (elements, is_gone) = (moved.result, false);
+            return Ok(Some(Moved { elements, is_gone }));
+        }
+        let popped = self.pop_list(db, source, from, how.count, limits, take)?;
+        let Some(popped) = popped else {
+            return Ok(None);
+        };
+        let (elements, is_gone) = (popped.result, popped.is_gone);
+        let in_order = elements.iter().map(Vec::as_slice);
+        match to {
+            End::Left => self.push_list(db, destination, to, in_order.rev(), true, limits)?,
+            End::Right => self.push_list(db, destination, to, in_order, true, limits)?,
+        };
+        self.tally.dirty -= elements.len() as u64;
+        Ok(Some(Moved { elements, is_gone }))
+    }
+}
+
+/// The elements of `span` in the order in which they will stand at the end `to` of a list.
+fn in_new_order(span: ListSpan<'_>, to: End, keeps_order: bool) -> Vec<Vec<u8>> {
+    let mut elements = Vec::new();
+    span.each(|element| {
+        let mut bytes = Vec::new();
+        element.write_to(&mut bytes);
+        elements.push(bytes);
+    });
+    // They come as they would be popped: from the right, the last one first.
+    let is_reversed = if keeps_order {
+        span.end() == End::Right
+    } else {
+        to == End::Left
+    };
+    if is_reversed {
+        elements.reverse();
+    }
+    elements
+}
+
 /// How many bytes a small list grows when `elements` are added, unless it grows out of its listpack with them.
 fn room_for<'v>(
     pack: Listpack<'_>,
