@@ -12,6 +12,7 @@ pub mod collection;
 mod digest;
 mod entry;
 mod error;
+pub mod geo;
 pub mod glob;
 mod hash;
 #[cfg(test)]
