@@ -137,6 +137,28 @@ fn chains_of_moves_run_to_their_end() {
 }
 
 #[test]
+fn the_key_named_first_serves_first() {
+    let server = TestServer::start();
+    let mut pusher = server.raw();
+    for keys in ["a b", "{t}a {t}b"] {
+        let (first, second) = keys.split_once(' ').unwrap();
+        let mut waiting = block(&server, &format!("BLPOP {keys} 0"), 1);
+        pusher.check("MULTI", "+OK");
+        pusher.check(&format!("RPUSH {second} 2"), "+QUEUED");
+        pusher.check(&format!("RPUSH {first} 1"), "+QUEUED");
+        pusher.check("EXEC", "[:1, :1]");
+        waiting.expect_reply(&format!("[\"{first}\", \"1\"]"));
+        pusher.check(&format!("DEL {keys}"), ":1");
+        let mut waiting = block(&server, &format!("BLPOP {keys} 0"), 1);
+        pusher.check(&format!("SET {first} x"), "+OK");
+        pusher.check(&format!("RPUSH {second} 2"), ":1");
+        waiting.expect_reply("-WRONGTYPE Operation against a key holding the wrong kind of value");
+        pusher.check(&format!("LLEN {second}"), ":1");
+        pusher.check(&format!("DEL {keys}"), ":2");
+    }
+}
+
+#[test]
 fn a_move_to_a_key_of_another_type_fails_and_takes_nothing() {
     let server = TestServer::start();
     let mut waiting = block(&server, "BLMOVE from to LEFT RIGHT 0", 1);

@@ -4,6 +4,7 @@
 //! of their hash with the score; what it says is looked up in the first. So a member is kept once.
 
 use std::cmp::Ordering;
+use std::ops::{ControlFlow, Range};
 
 use crate::tree::{First, Leaf, Path, Spot, Tree};
 
@@ -251,6 +252,34 @@ impl RankedTree {
         })
     }
 
+    /// Shows `visit` the members with scores in a range, in their order, until it breaks off. Nothing of a member is loaded
+    /// unless it is read.
+    pub fn each_in_scores<'t, B>(
+        &'t self,
+        scores: Range<f64>,
+        mut visit: impl FnMut(f64, RankedMember<'t>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let is_before = |score| score < scores.start;
+        let mut path = self.ranked.seek(|bound, _| side(is_before(bound.score)));
+        let mut offset = path.as_ref().map_or(0, |path| {
+            let leaf = self.ranked.leaf(path);
+            leaf.count_scores_while(is_before)
+        });
+        while let Some(place) = &path {
+            let leaf = self.ranked.leaf(place);
+            for at in offset..leaf.len() {
+                let score = leaf.score(at);
+                if score >= scores.end {
+                    return ControlFlow::Continue(());
+                }
+                visit(score, RankedMember { leaf, at })?;
+            }
+            path = self.ranked.next_leaf(place);
+            offset = 0;
+        }
+        ControlFlow::Continue(())
+    }
+
     /// Members with their scores, backwards from the one with `rank` others before it.
     pub fn iter_back_from(&self, rank: u64) -> impl Iterator<Item = (f64, &[u8])> {
         let spot = self.ranked.spot(rank);
@@ -277,6 +306,20 @@ impl RankedTree {
         let path = self.leaf_of(score, member)?;
         let offset = self.ranked.leaf(&path).find(score, member).ok()?;
         Some(Spot { path, offset })
+    }
+}
+
+/// A member that has not been read yet.
+#[derive(Clone, Copy)]
+pub struct RankedMember<'t> {
+    leaf: &'t Ranked,
+    at: usize,
+}
+
+impl<'t> RankedMember<'t> {
+    /// Its bytes.
+    pub fn read(self) -> &'t [u8] {
+        self.leaf.member(self.at).1
     }
 }
 

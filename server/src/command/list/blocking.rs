@@ -113,6 +113,10 @@ pub(super) fn blmovem(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResul
 struct PopOne(End);
 
 impl Operation for PopOne {
+    fn takes_first(&self) -> Option<ValueType> {
+        Some(ValueType::List)
+    }
+
     fn can_serve(&self, unit: &mut Unit<'_>, db: DbIndex, key: &Key<'_>) -> Serve {
         serve_type(unit, db, key, ValueType::List)
     }
@@ -138,6 +142,10 @@ impl Operation for PopOne {
 struct PopMany(PopOptions);
 
 impl Operation for PopMany {
+    fn takes_first(&self) -> Option<ValueType> {
+        Some(ValueType::List)
+    }
+
     fn can_serve(&self, unit: &mut Unit<'_>, db: DbIndex, key: &Key<'_>) -> Serve {
         serve_type(unit, db, key, ValueType::List)
     }

@@ -430,6 +430,10 @@ fn a_set_grows_big_as_in_redis_and_stays_so() {
         let key = keyspace.hasher().key(b"many");
         add(unit, &key, &[&b"a"[..]; 7]);
         assert_eq!(encoding(unit, &key), Some("skiplist"));
+        let key = keyspace.hasher().key(b"there");
+        add(unit, &key, &[b"a"]);
+        add(unit, &key, &[&b"a"[..]; 7]);
+        assert_eq!(encoding(unit, &key), Some("skiplist"));
         let gone = unit
             .edit_sorted_set(0, &key, LIMIT, |edit| edit.remove(b"a"))
             .unwrap();
