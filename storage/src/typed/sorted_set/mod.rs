@@ -30,9 +30,8 @@ pub use algebra::{
     Aggregate, Operand, Weighted, difference, intersection, intersection_len, sort, union,
 };
 pub use edit::{Added, Adding, Extreme, SortedSetEdit, Towards, Which, sorted_set_of};
-pub use random::{Distinct, below};
 pub use geo::{GeoHit, GeoOrder, GeoSearch};
-pub use random::{below, distinct_ranks};
+pub use random::{Distinct, below};
 pub use range::{LexBound, LexRange, ScoreRange};
 pub(crate) use score::score_of;
 pub use score::write_with_17_digits;
