@@ -18,6 +18,7 @@ mod held;
 mod limits;
 mod list;
 mod records;
+pub mod set;
 pub mod sorted_set;
 
 pub use held::Held;
