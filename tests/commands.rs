@@ -17,6 +17,7 @@ const TRANSCRIPTS: &[(&str, &str)] = &[
     ("lists", include_str!("commands/lists.txt")),
     ("hashes", include_str!("commands/hashes.txt")),
     ("sorted_sets", include_str!("commands/sorted_sets.txt")),
+    ("sorting", include_str!("commands/sorting.txt")),
     ("keys", include_str!("commands/keys.txt")),
     ("pubsub", include_str!("commands/pubsub.txt")),
     ("transactions", include_str!("commands/transactions.txt")),
@@ -73,6 +74,11 @@ fn hashes_answer_as_written() {
 #[test]
 fn sorted_sets_answer_as_written() {
     check("sorted_sets");
+}
+
+#[test]
+fn sorting_answers_as_written() {
+    check("sorting");
 }
 
 #[test]
