@@ -13,6 +13,7 @@ const TRANSCRIPTS: &[(&str, &str)] = &[
     ("strings", include_str!("commands/strings.txt")),
     ("bitmaps", include_str!("commands/bitmaps.txt")),
     ("hyperloglogs", include_str!("commands/hyperloglogs.txt")),
+    ("sets", include_str!("commands/sets.txt")),
     ("lists", include_str!("commands/lists.txt")),
     ("hashes", include_str!("commands/hashes.txt")),
     ("sorted_sets", include_str!("commands/sorted_sets.txt")),
@@ -57,6 +58,11 @@ fn hyperloglogs_answer_as_written() {
 #[test]
 fn lists_answer_as_written() {
     check("lists");
+}
+
+#[test]
+fn sets_answer_as_written() {
+    check("sets");
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub(crate) struct Effects {
     choice: Choice,
     /// The shard that frames without a key of their own are filed under.
     shard: u16,
+    /// See [`Effects::bind`].
+    is_bound: bool,
 }
 
 /// How the running command is to be logged.
@@ -38,8 +40,14 @@ impl Effects {
         self.shard = shard;
     }
 
+    /// Says that the effects of the running command are one step: whoever applies them applies all.
+    pub(crate) fn bind(&mut self) {
+        self.is_bound = true;
+    }
+
     /// Forgets what has been built and not been logged.
     pub(crate) fn clear(&mut self) {
+        self.is_bound = false;
         self.group.clear();
     }
 
@@ -100,10 +108,11 @@ impl Effects {
     /// whether there were any, so that the log is woken once the locks are gone.
     #[inline]
     pub(crate) fn append(&mut self, unit: &mut Unit<'_>, atomic: bool) -> bool {
+        let is_bound = std::mem::take(&mut self.is_bound);
         if self.group.is_empty() {
             return false;
         }
-        self.group.set_atomic(atomic);
+        self.group.set_atomic(atomic || is_bound);
         unit.append_effects(&mut self.group);
         true
     }

@@ -389,6 +389,59 @@ fn commands_are_logged_as_their_effects() {
                 "PFDEBUG TODENSE h",
             ],
         ),
+        // Members that were picked at random are named, and only what changes a set is logged.
+        (
+            &[
+                "SADD s a",
+                "SADD s a",
+                "SREM s b",
+                "SPOP s",
+                "SPOP s",
+                "SPOP s 3",
+                "SADD s a b",
+                "SPOP s 0",
+                "SPOP s 5",
+                "SADD i 1 2",
+                "SREM i 1 7",
+                "SPOP i 1",
+                "SRANDMEMBER i",
+            ],
+            &[
+                "SELECT 0",
+                "SADD s a",
+                "SREM s a",
+                "SADD s a b",
+                "DEL s",
+                "SADD i 1 2",
+                "SREM i 1 7",
+                "DEL i",
+            ],
+        ),
+        (
+            &[
+                "SADD a x y",
+                "SMOVE a b x",
+                "SMOVE a b x",
+                "SMOVE b b x",
+                "SMOVE a b y",
+                "SUNIONSTORE d a b",
+                "SUNIONSTORE d a",
+                "SUNIONSTORE d a",
+                "SINTERSTORE d b",
+                "SDIFFSTORE d d b",
+                "SDIFFSTORE d d b",
+            ],
+            &[
+                "SELECT 0",
+                "SADD a x y",
+                "SMOVE a b x",
+                "SMOVE a b y",
+                "SUNIONSTORE d a b",
+                "SUNIONSTORE d a",
+                "SINTERSTORE d b",
+                "SDIFFSTORE d d b",
+            ],
+        ),
     ];
     for (sent, expected) in cases {
         let server = TestServer::start();
@@ -417,6 +470,40 @@ fn commands_are_logged_as_their_effects() {
         drop(cursor);
         server.running().stop_log();
     }
+}
+
+#[test]
+fn many_members_popped_at_once_are_one_step_of_several_commands() {
+    let server = TestServer::start();
+    let members: Vec<String> = (0..5_000)
+        .map(|number| format!("member:{number}"))
+        .collect();
+    let fill = format!("SADD s {}", members.join(" "));
+    let mut cursor = server.running().start_log().unwrap();
+    run(&mut server.client(), &[&fill, "SPOP s 700", "SPOP s 2500"]);
+    let commands = read_to_marker(&mut cursor);
+    let lens: Vec<(&str, usize)> = commands
+        .iter()
+        .map(|args| (args[0].as_str(), args.len()))
+        .collect();
+    let expected = [
+        ("SELECT", 2),
+        ("SADD", 5_002),
+        ("SREM", 702),
+        ("MULTI", 1),
+        ("SREM", 1_026),
+        ("SREM", 1_026),
+        ("SREM", 454),
+        ("EXEC", 1),
+    ];
+    assert_eq!(lens, expected);
+    let removed = commands.iter().filter(|args| args[0] == "SREM");
+    let mut removed: Vec<&String> = removed.flat_map(|args| &args[2..]).collect();
+    removed.sort();
+    removed.dedup();
+    assert_eq!(removed.len(), 3_200);
+    drop(cursor);
+    server.running().stop_log();
 }
 
 #[test]

@@ -214,6 +214,7 @@ impl ServingUnit<Blocked> for Serving<'_, '_, '_> {
                 stripes: self.stripes,
                 keys: &[],
                 in_exec: true,
+                prepared: &mut None,
             };
             match first {
                 Ok(key) => client.operation.serve(&mut ctx, &key),

@@ -35,6 +35,7 @@ mod memory;
 mod monitor;
 mod process;
 pub(crate) mod pubsub;
+mod set;
 mod slowlog;
 pub(crate) mod sorted_set;
 mod string;

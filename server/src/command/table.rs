@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use super::key::sort::names_other_keys;
 use super::{
     Args, Command, Flags, admin, bitmap, connection, geo, hash, hyperloglog, key, keyspace, list,
-    pubsub, sorted_set, string, transaction,
+    pubsub, set, sorted_set, string, transaction,
 };
 
 /// A group of commands, as `COMMAND DOCS` and ACL categories know it.
@@ -41,6 +41,10 @@ pub(crate) const GROUPS: &[Group] = &[
     Group {
         name: "list",
         commands: list::COMMANDS,
+    },
+    Group {
+        name: "set",
+        commands: set::COMMANDS,
     },
     Group {
         name: "hyperloglog",

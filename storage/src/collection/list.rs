@@ -49,6 +49,11 @@ impl ListTree {
         self.tree.memory_bytes()
     }
 
+    /// See [`Tree::is_same`].
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.tree.is_same(&other.tree)
+    }
+
     /// The tree, out of here.
     pub fn into_tree(self) -> Tree<ListNode> {
         self.tree

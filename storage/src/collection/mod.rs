@@ -89,6 +89,18 @@ impl Collection {
         }
     }
 
+    /// Whether it is known to be the same as `other`, be it a pin: whatever is written to one of them makes them differ.
+    /// Streams are never known to be.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Collection::Set(one), Collection::Set(other))
+            | (Collection::Hash(one), Collection::Hash(other)) => one.is_same(other),
+            (Collection::SortedSet(one), Collection::SortedSet(other)) => one.is_same(other),
+            (Collection::List(one), Collection::List(other)) => one.is_same(other),
+            _ => false,
+        }
+    }
+
     /// The soonest expire time of an element.
     pub fn soonest_expiry(&self) -> Option<UnixMillis> {
         match self {

@@ -47,6 +47,11 @@ impl RankedTree {
         self.ranked.memory_bytes() + self.scores.memory_bytes()
     }
 
+    /// See [`Tree::is_same`].
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.ranked.is_same(&other.ranked) && self.scores.is_same(&other.scores)
+    }
+
     /// The trees, out of here.
     pub fn into_trees(self) -> (Tree<Ranked>, Tree<Scores>) {
         (self.ranked, self.scores)

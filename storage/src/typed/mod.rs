@@ -14,11 +14,14 @@ use crate::listpack::{Listpack, ListpackBuf};
 use crate::value::ValueType;
 
 pub mod hash;
+mod held;
 mod limits;
 mod list;
 mod records;
+pub mod set;
 pub mod sorted_set;
 
+pub use held::Held;
 pub use limits::{Limits, PackedLimit};
 pub use list::{End, ListEdit, ListRef, ListSpan, MoveMany, Moved};
 

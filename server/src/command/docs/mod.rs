@@ -13,6 +13,7 @@ mod hyperloglog;
 mod list;
 mod pubsub;
 mod server;
+mod set;
 mod sorted_set;
 mod string;
 mod transactions;
@@ -116,6 +117,7 @@ const GROUPS: &[&[Doc]] = &[
     hyperloglog::DOCS,
     generic::DOCS,
     hash::DOCS,
+    set::DOCS,
     pubsub::DOCS,
     transactions::DOCS,
     connection::DOCS,

@@ -95,6 +95,11 @@ impl Fields {
         self.slots[at].hash
     }
 
+    /// The last element's hash.
+    pub(super) fn last_hash(&self) -> Option<ElementHash> {
+        self.slots.last().map(|slot| slot.hash)
+    }
+
     /// The number of the first element whose hash is `hash` or above.
     #[inline]
     pub(super) fn first_from(&self, hash: ElementHash) -> usize {
