@@ -353,12 +353,14 @@ impl From<Collection> for Content<'_> {
 /// # Errors
 /// `WrongType` for strings, which are edited otherwise.
 pub(crate) fn nothing_of(value_type: ValueType) -> Result<Content<'static>, StoreError> {
+    // Room for what a first edit adds.
+    let listpack = || ListpackBuf::with_capacity(64);
     Ok(match value_type {
         ValueType::String => return Err(StoreError::WrongType),
-        ValueType::List => Content::Packed(Packed::List(ListpackBuf::new())),
+        ValueType::List => Content::Packed(Packed::List(listpack())),
         ValueType::Set => Content::Packed(Packed::Intset(IntsetBuf::new())),
-        ValueType::Hash => Content::Packed(Packed::Hash(ListpackBuf::new())),
-        ValueType::SortedSet => Content::Packed(Packed::SortedSet(ListpackBuf::new())),
+        ValueType::Hash => Content::Packed(Packed::Hash(listpack())),
+        ValueType::SortedSet => Content::Packed(Packed::SortedSet(listpack())),
         ValueType::Stream => Collection::Stream(Box::default()).into(),
     })
 }

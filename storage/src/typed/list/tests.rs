@@ -381,3 +381,50 @@ fn another_type_is_left_alone() {
     }
     assert_eq!(unit.list(DB, &list).unwrap().unwrap().len(), 1);
 }
+
+#[test]
+fn lengths_of_every_form_are_kept_in_place() {
+    // Up to 64 KiB in a listpack: lengths of 1, 3 and 5 bytes in the entry.
+    let mut test = Test::new(-5);
+    let mut encodings = Vec::new();
+    for number in 0..130usize {
+        let end = if number % 3 == 0 {
+            End::Left
+        } else {
+            End::Right
+        };
+        test.run(&Step::Push(
+            end,
+            vec![vec![number as u8; 40 + 5 * number]],
+            true,
+        ));
+        if number % 10 == 9 {
+            test.run(&Step::Move(End::Right, End::Left, true));
+        }
+        test.check();
+        encodings.push(test.encoding(b"one"));
+    }
+    encodings.dedup();
+    assert_eq!(encodings, ["listpack"]);
+    let pack_bytes = |test: &Test| {
+        let mut unit = test.unit();
+        match unit.list(DB, &test.keyspace.key(b"one")) {
+            Ok(Some(ListRef::Packed(pack))) => pack.byte_len(),
+            _ => panic!("it is still small"),
+        }
+    };
+    // As much as still counts as a node, and what a listpack keeps beside it.
+    let rest = 0x1_0000 - pack_bytes(&test);
+    test.run(&Step::Push(End::Right, vec![vec![b'x'; rest]], true));
+    test.check();
+    assert!(pack_bytes(&test) > 0xffff);
+    while !test.lists[0].is_empty() {
+        let end = if test.lists[0].len() % 2 == 0 {
+            End::Left
+        } else {
+            End::Right
+        };
+        test.run(&Step::Pop(end, 1));
+        test.check();
+    }
+}
