@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::iter;
 use std::sync::Arc;
 
+use crate::prefetch;
+
 use super::room::{give_back_room, make_room};
 
 /// Longer records are allocated each on its own, so that no leaf grows beyond what is copied in a microsecond.
@@ -97,6 +99,14 @@ impl Records {
         } else {
             Some(&mut self.inline[place.at()..][..bytes])
         }
+    }
+
+    /// Has the processor look up where the records lie, while the search for the right one goes on.
+    #[inline]
+    pub(super) fn warm(&self) {
+        let records = self.inline.as_ptr_range();
+        prefetch::read(records.start);
+        prefetch::read(records.end);
     }
 
     /// Forgets the record at `place`, of `bytes` bytes.

@@ -100,6 +100,7 @@ impl Fields {
     pub(super) fn first_from(&self, hash: ElementHash) -> usize {
         prefetch::read_all(std::slice::from_ref(self));
         prefetch::read_all(&self.slots);
+        self.records.warm();
         self.slots.partition_point(|slot| slot.hash < hash)
     }
 

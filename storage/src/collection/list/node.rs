@@ -37,7 +37,9 @@ impl NodeLimit {
     }
 
     pub(super) fn is_large(self, element: &[u8]) -> bool {
-        listpack::entry_bytes(element) > self.bytes
+        // Whatever stands around it: most elements are far from the limit, and need not be read.
+        const AROUND_MAX: usize = 10;
+        element.len() + AROUND_MAX > self.bytes && listpack::entry_bytes(element) > self.bytes
     }
 }
 

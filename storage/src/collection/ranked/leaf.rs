@@ -86,6 +86,8 @@ impl Ranked {
     pub(super) fn find(&self, score: f64, member: &[u8]) -> Result<usize, usize> {
         prefetch::read_all(std::slice::from_ref(self));
         prefetch::read_all(&self.scores);
+        prefetch::read(self.places.as_ptr());
+        self.records.warm();
         let mut at = self.scores.partition_point(|&other| other < score);
         let end = at + self.scores[at..].partition_point(|&other| other == score);
         let mut behind = end;
