@@ -124,6 +124,7 @@ fn bitop_agrees_with_doing_it_byte_by_byte() {
     let server = TestServer::start();
     let mut client = server.client();
     let mut random = Random::new(3);
+    let knows_newer = server.kind().at_least(8, 2);
     for _ in 0..long_or(2_000, 200) {
         let count = 1 + random.below(5) as usize;
         let sources: Vec<Vec<u8>> = (0..count)
@@ -171,6 +172,27 @@ fn bitop_agrees_with_doing_it_byte_by_byte() {
             &names[..1],
             sources[0].iter().map(|byte| !byte).collect(),
         );
+        if !knows_newer {
+            continue;
+        }
+        let of_first_and_others = |operation: fn(u8, u8) -> u8| -> Vec<u8> {
+            let others = |index| sources[1..].iter().map(move |source| at(source, index));
+            let column =
+                |index| operation(at(&sources[0], index), others(index).fold(0, |a, b| a | b));
+            (0..longest).map(column).collect()
+        };
+        if count > 1 {
+            check("DIFF", &names, of_first_and_others(|a, b| a & !b));
+            check("DIFF1", &names, of_first_and_others(|a, b| b & !a));
+            check("ANDOR", &names, of_first_and_others(|a, b| a & b));
+        }
+        let in_one = |index| {
+            let is_set = |source: &Vec<u8>, bit: u8| at(source, index) & bit != 0;
+            let bits = (0..8).map(|shift| 1 << shift);
+            bits.filter(|bit| sources.iter().filter(|source| is_set(source, *bit)).count() == 1)
+                .sum::<u8>()
+        };
+        check("ONE", &names, (0..longest).map(in_one).collect());
     }
 }
 

@@ -1,6 +1,7 @@
 //! Integration tests: the built server, real clients, real bytes.
 
 mod bitmaps;
+mod blocking;
 mod chaos;
 mod client;
 mod commands;

@@ -5,7 +5,7 @@
 //! log off all of this is one check per command and nothing is built.
 
 use storage::log::EffectGroup;
-use storage::{DbIndex, Note, State, Unit};
+use storage::{DbIndex, Note, NoteKind, State, Unit};
 
 use crate::command::Args;
 
@@ -58,9 +58,16 @@ impl Effects {
         self.choice = Choice::Verbatim;
     }
 
-    /// The `DEL` of a key that storage removed.
+    /// The `DEL` of a key that storage removed, or the `HDEL` of fields.
     pub(crate) fn push_note(&mut self, note: &Note, state: State) {
-        if state.log_on() && note.kind.is_removal() {
+        if !state.log_on() {
+            return;
+        }
+        if let NoteKind::FieldsExpired(expired) = &note.kind {
+            let mut parts: Vec<&[u8]> = vec![b"HDEL", &note.key];
+            parts.extend(expired.names.iter().map(|name| &**name));
+            self.encode(note.db, &parts);
+        } else if note.kind.is_removal() {
             self.encode(note.db, &[b"DEL", &note.key]);
         }
     }

@@ -73,6 +73,14 @@ impl Payload<'_> {
         }
     }
 
+    /// The soonest expire time of an element.
+    pub(crate) fn soonest_expiry(&self) -> Option<UnixMillis> {
+        match self {
+            Payload::Collection(collection) => collection.soonest_expiry(),
+            _ => None,
+        }
+    }
+
     /// Bytes that the value takes outside the entry's block.
     pub(crate) fn outside_bytes(&self) -> usize {
         match self {
@@ -411,6 +419,16 @@ impl<'a> EntryView<'a> {
             }
             Kind::Raw | Kind::Grown | Kind::Int | Kind::BigString => None,
         }
+    }
+
+    /// The soonest expire time of an element of the value.
+    #[inline]
+    pub(crate) fn soonest_expiry(&self) -> Option<UnixMillis> {
+        if self.word.kind() != Kind::Collection {
+            return None;
+        }
+        // SAFETY: the entry owns the boxed collection whose address it holds, and lives for `'a`.
+        unsafe { &*self.outside_pointer::<Collection>(self.payload_at()) }.soonest_expiry()
     }
 
     /// The value, whatever it is.

@@ -163,6 +163,11 @@ impl<'a> Listpack<'a> {
         self.between(first.0, self.end())
     }
 
+    /// The elements from the one at `first` up to the one at `behind`, which is left out, from either end.
+    pub fn iter_between(self, first: Position, behind: Position) -> Iter<'a> {
+        self.between(first.0, behind.0)
+    }
+
     /// The element of index `index`, counted from 0.
     pub fn get(self, index: usize) -> Option<Value<'a>> {
         self.seek(index).map(|position| self.value_at(position))
@@ -293,6 +298,7 @@ pub struct Iter<'a> {
 
 impl Iter<'_> {
     /// Where the next element from the front is.
+    #[inline]
     pub fn position(&self) -> Option<Position> {
         (self.front < self.back).then_some(Position(self.front))
     }

@@ -55,10 +55,12 @@ pub struct Note {
 }
 
 /// What a [`Note`] tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoteKind {
     /// Storage removed the key on its own, because its time to live had passed.
     Expired,
+    /// Storage removed fields of a hash, because theirs had passed.
+    FieldsExpired(ExpiredFields),
     /// Storage removed the key on its own, because memory was short.
     Evicted,
     /// The key was read and is not there. Noted only on demand, see [`Unit::note_more`].
@@ -67,12 +69,24 @@ pub enum NoteKind {
     Created,
 }
 
+/// Fields that storage removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpiredFields {
+    /// Their names, one at least.
+    pub names: Vec<Box<[u8]>>,
+    /// Whether the key has gone with the last of them.
+    pub key_is_gone: bool,
+}
+
 impl NoteKind {
-    /// Whether storage removed the key on its own.
-    pub fn is_removal(self) -> bool {
+    /// Whether storage removed the key, as a whole, on its own.
+    pub fn is_removal(&self) -> bool {
         matches!(self, NoteKind::Expired | NoteKind::Evicted)
     }
 }
+
+/// Fields that have expired, and that one look at their hash removes.
+const EXPIRED_FIELDS: usize = 128;
 
 /// How a new value treats the expire time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -569,6 +583,42 @@ impl<'e> Unit<'e> {
         Some(found)
     }
 
+    /// As [`Unit::lookup`]; of a hash, fields that have expired are removed first, or noted for removal.
+    #[inline]
+    fn lookup_hash(&mut self, db: DbIndex, key: &Key<'_>) -> Option<Found> {
+        let found = self.lookup(db, key)?;
+        let now = self.sees_expiry_at();
+        // SAFETY: nothing has happened in the shard since the word was read under its lock.
+        let soonest = unsafe { self.shard(key.hash.shard).resolve(found) }.soonest_expiry();
+        if soonest.is_some_and(|at| at < now) {
+            self.found_expired_fields(db, key);
+            return self.lookup(db, key);
+        }
+        Some(found)
+    }
+
+    /// The live hash at `key`, fields that have expired removed or noted for removal. Counts the access, and a hit or miss
+    /// if it is to be `counted`.
+    #[inline]
+    pub(crate) fn find_hash(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        counted: bool,
+    ) -> Result<Option<CollectionRef<'_>>, StoreError> {
+        let Some(found) = self.lookup_hash(db, key) else {
+            if counted {
+                self.missed(db, key);
+            }
+            return Ok(None);
+        };
+        self.tally.hits += u64::from(counted);
+        let now = self.now;
+        // SAFETY: nothing has happened in the shard since the word was read under its lock.
+        let entry = unsafe { self.shard(key.hash.shard).resolve_and_touch(found, now) };
+        collection_of(&entry, ValueType::Hash).map(Some)
+    }
+
     /// The live entry of `key`, leaving no trace.
     #[inline]
     pub fn peek(&mut self, db: DbIndex, key: &Key<'_>) -> Option<EntryView<'_>> {
@@ -638,7 +688,10 @@ impl<'e> Unit<'e> {
         change: impl FnOnce(&mut CollectionEdit<'_>) -> R,
     ) -> Result<EditOutcome<R>, StoreError> {
         self.hold_to_write(key);
-        let found = self.lookup(db, key);
+        let found = match wanted {
+            ValueType::Hash => self.lookup_hash(db, key),
+            _ => self.lookup(db, key),
+        };
         let (now, hasher) = (self.now, self.keyspace.hasher());
         let shard = self.shard_mut(key.hash.shard);
         // SAFETY: nothing has happened in the shard since the lookup: the unit holds it exclusively.
@@ -731,11 +784,34 @@ impl<'e> Unit<'e> {
         });
     }
 
-    /// Removes `key` if it is expired; whether it was.
+    /// Removes `key` if it is expired, or fields of its hash that are; whether the key was.
     pub fn expire_if_due(&mut self, db: DbIndex, key: &Key<'_>) -> bool {
         let before = self.tally.expired;
-        self.live(db, key);
+        self.lookup_hash(db, key);
         self.tally.expired > before
+    }
+
+    /// Removes fields of the hash at `key` that have expired, if the unit may: a bounded number, so that some may be left.
+    #[cold]
+    fn found_expired_fields(&mut self, db: DbIndex, key: &Key<'_>) {
+        if !self.state.may_expire() {
+            return;
+        }
+        if !self.is_exclusive(key.hash.shard) {
+            self.rare().stale.push((db, key.bytes.into()));
+            return;
+        }
+        let (now, hasher) = (self.now, self.keyspace.hasher());
+        let shard = self.shard_mut(key.hash.shard);
+        let expired = shard.remove_expired_fields(db, key, now, EXPIRED_FIELDS, hasher);
+        self.fields_expired(db, key, expired);
+    }
+
+    /// Notes that fields of the hash at `key` have been removed because they had expired.
+    #[cold]
+    pub(crate) fn fields_expired(&mut self, db: DbIndex, key: &Key<'_>, expired: ExpiredFields) {
+        self.spoil_watches(db, key);
+        self.note(db, key, NoteKind::FieldsExpired(expired));
     }
 
     pub(crate) fn note_all(&mut self, mut notes: Vec<Note>) {

@@ -4,6 +4,7 @@ mod model {
     mod compaction;
     mod concurrent;
     mod expiry;
+    mod hashes;
     mod pins;
     mod roaming;
     mod scan;

@@ -82,6 +82,12 @@ class Row:
             items.append(item)
         return items
 
+    def names(self):
+        """The commands that this row makes; none if it is a row of what is no command."""
+        what, item = self.syntax[0][0]
+        first = [item] if what == "literal" else [words[0][1] for words in item] if what == "one of" else []
+        return [name for name in first if isinstance(name, bytes)]
+
     def generate(self, random):
         return list(self._generated(random.choice(self.syntax), random))
 
@@ -188,7 +194,9 @@ def make_round(sections, seed, number, only=()):
         generator.odd_keys = [] if private else ODD_KEYS + EDGES
         arguments = row.generate(generator)
         # Redis 7.0 sets the name also if something else is wrong with HELLO, later versions do not.
-        if generator.random() < 0.08 and b"SETNAME" not in arguments and not private:
+        # Nor are scores where all are to be the same.
+        exempt = b"SETNAME" in arguments or private and arguments[0].upper() == b"ZADD"
+        if generator.random() < 0.08 and not exempt:
             spoil(arguments, generator)
         restrain(arguments)
         if ordered and arguments[0].upper() == b"SPOP" and len(arguments) > 2:
@@ -208,6 +216,7 @@ def make_round(sections, seed, number, only=()):
 def theme(sections, generator, only):
     """A few of the types, seldom all, and what all keys have in common."""
     types = [section for section in sections if section.keys]
+    types = [section for section in types if section.rows]
     names = sorted({section.name for section in types})
     if only:
         names = only

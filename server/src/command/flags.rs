@@ -72,6 +72,8 @@ flags! {
     STORES_NO_ARGUMENT = 25, None;
     /// With `UNDECLARED`: visits one shard at a time although it is no reader of keys (`INFO`).
     ROAMING = 26, None;
+    /// As [`Flags::UNDECLARED`] if `BY` or `GET` names keys by a pattern (`SORT`); else only its own keys.
+    UNDECLARED_BY_PATTERNS = 28, None;
     /// Takes no longer than those that are [`Flags::FAST`], which Redis does not call it.
     BRIEF = 27, None;
 }

@@ -35,6 +35,7 @@ mod monitor;
 mod process;
 pub(crate) mod pubsub;
 mod slowlog;
+pub(crate) mod sorted_set;
 mod string;
 mod transaction;
 

@@ -2,9 +2,10 @@
 
 use std::sync::LazyLock;
 
+use super::key::sort::names_other_keys;
 use super::{
-    Args, Command, admin, bitmap, connection, hash, hyperloglog, key, keyspace, list, pubsub,
-    string, transaction,
+    Args, Command, Flags, admin, bitmap, connection, hash, hyperloglog, key, keyspace, list,
+    pubsub, sorted_set, string, transaction,
 };
 
 /// A group of commands, as `COMMAND DOCS` and ACL categories know it.
@@ -20,6 +21,10 @@ pub(crate) const GROUPS: &[Group] = &[
     Group {
         name: "string",
         commands: string::COMMANDS,
+    },
+    Group {
+        name: "sorted-set",
+        commands: sorted_set::COMMANDS,
     },
     Group {
         name: "bitmap",
@@ -92,6 +97,16 @@ pub(crate) enum Lookup {
 }
 
 impl Registered {
+    /// The row's flags, with what the arguments of a request add to them.
+    #[inline]
+    pub(crate) fn flags_for(&self, args: Args<'_>) -> Flags {
+        let flags = self.row.flags;
+        if flags.has(Flags::UNDECLARED_BY_PATTERNS) && names_other_keys(args) {
+            return flags.and(Flags::UNDECLARED);
+        }
+        flags
+    }
+
     /// Whether its name is the first argument and nothing else: it neither is a subcommand nor has any.
     pub(crate) fn is_whole_name(&self) -> bool {
         self.subcommands.is_empty() && !self.full_name.contains('|')

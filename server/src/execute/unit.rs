@@ -37,8 +37,8 @@ pub(super) enum Plan {
 
 /// The plan of a command that is a unit of its own.
 #[inline]
-pub(super) fn plan_of(command: &Registered, keys: &[KeyAt]) -> Plan {
-    let flags = command.row.flags;
+pub(super) fn plan_of(command: &Registered, args: Args<'_>, keys: &[KeyAt]) -> Plan {
+    let flags = command.flags_for(args);
     if let Some((first, rest)) = keys.split_first()
         && !flags.any(Flags::PUBSUB.and(Flags::UNDECLARED))
     {
@@ -58,6 +58,8 @@ pub(super) fn plan_of(command: &Registered, keys: &[KeyAt]) -> Plan {
     }
     Plan::Other(match flags {
         _ if !flags.has(Flags::UNDECLARED) => LockPlan::Nothing,
+        // What derives from one key is read while that key stands still.
+        _ if flags.has(Flags::UNDECLARED_BY_PATTERNS) => LockPlan::Exclusive,
         _ if flags.any(Flags::READ.and(Flags::ROAMING)) => LockPlan::Roaming,
         _ => LockPlan::Exclusive,
     })
@@ -149,7 +151,7 @@ impl<'e> Executor<'_, 'e> {
         keys: &[KeyAt],
     ) -> Flow {
         let flags = command.row.flags;
-        let plan = plan_of(command, keys);
+        let plan = plan_of(command, args, keys);
         if flags.has(Flags::WRITE) && !flags.has(Flags::STORES_NO_ARGUMENT) {
             self.build_long_values(args);
         }

@@ -61,7 +61,7 @@ impl Transaction {
         }
         self.keys.extend_from_slice(keys);
         let flags = self.flags.unwrap_or(Flags::NONE);
-        self.flags = Some(flags.and(command.row.flags));
+        self.flags = Some(flags.and(command.flags_for(args)));
         self.commands.push(Queued {
             command,
             bytes_end: self.bytes.len(),

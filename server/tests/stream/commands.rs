@@ -2,6 +2,11 @@
 
 use super::harness::request;
 
+#[path = "lists.rs"]
+mod lists;
+#[path = "sorted_sets.rs"]
+mod sorted_sets;
+
 /// How many databases the keys lie in.
 pub(crate) const DATABASES: u32 = 3;
 const KEYS: u64 = 64;
@@ -115,6 +120,11 @@ impl Generator {
     }
 
     fn command(&mut self) -> Vec<String> {
+        match self.random.below(16) {
+            0..=3 => return self.list_command(),
+            4..=6 => return self.sorted_set_command(),
+            _ => {}
+        }
         let (key, other, value) = (self.key(), self.key(), self.value());
         let (ttl, database) = (self.ttl(), self.database());
         let number = self.random.below(100).to_string();

@@ -6,16 +6,92 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nuthatch_server::config::Permission;
+use storage::big_string::BigString;
+use storage::typed::sorted_set::Adding;
+use storage::typed::{End, Limits};
 use storage::{
-    DataDigest, DbIndex, LockPlan, NewExpiry, NewValue, Snapshot, Unit, UnixMillis,
-    big_string::BigString,
+    DataDigest, DbIndex, Key, LockPlan, NewExpiry, NewValue, Snapshot, Unit, UnixMillis, ValueRef,
+    ValueType,
 };
 
 use super::commands::DATABASES;
 use super::harness::{TestClient, TestServer, request};
 
 /// Value and expire time of each key.
-type Keys = BTreeMap<(DbIndex, Vec<u8>), (Vec<u8>, Option<UnixMillis>)>;
+type Keys = BTreeMap<(DbIndex, Vec<u8>), (Stored, Option<UnixMillis>)>;
+
+/// A value as it was shown.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Stored {
+    String(Vec<u8>),
+    /// A list's elements in order.
+    List(Vec<Vec<u8>>),
+    /// A sorted set's members, each with the 8 bytes of its score behind it.
+    SortedSet(Vec<Vec<u8>>),
+}
+
+impl Stored {
+    fn of(value: ValueRef<'_>) -> Self {
+        let collection = match value {
+            ValueRef::String(string) => return Stored::String(string.to_vec()),
+            ValueRef::Collection(collection) => collection,
+        };
+        let mut records = Vec::new();
+        collection.each_record(&mut |parts| records.push(parts.concat()));
+        match collection.value_type() {
+            ValueType::List => Stored::List(records),
+            ValueType::SortedSet => Stored::SortedSet(records),
+            other => panic!("no command here makes a {}", other.name()),
+        }
+    }
+
+    /// Stores it at `key`, where nothing is.
+    fn store(&self, unit: &mut Unit<'_>, db: DbIndex, key: &Key<'_>) {
+        match self {
+            Stored::String(value) if value.len() >= storage::BIG_STRING_MIN_BYTES => {
+                let value = NewValue::Big(BigString::from_bytes(value));
+                unit.set(db, key, value, NewExpiry::None);
+            }
+            Stored::String(value) => {
+                unit.set(db, key, NewValue::Bytes(value), NewExpiry::None);
+            }
+            Stored::List(elements) => {
+                let elements = elements.iter().map(Vec::as_slice);
+                unit.push_list(db, key, End::Right, elements, true, &Limits::default())
+                    .expect("nothing is there");
+            }
+            Stored::SortedSet(members) => {
+                let limit = Limits::default().sorted_set;
+                unit.edit_sorted_set(db, key, limit, |edit| {
+                    for record in members {
+                        let (member, score) = record.split_last_chunk().expect("it has a score");
+                        edit.add(member, f64::from_le_bytes(*score), &Adding::default());
+                    }
+                })
+                .expect("nothing is there");
+            }
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Stored::String(value) => format!(
+                "{} bytes {:?}",
+                value.len(),
+                String::from_utf8_lossy(&value[..value.len().min(60)])
+            ),
+            Stored::List(elements) | Stored::SortedSet(elements) => {
+                let first = elements.iter().take(8);
+                let first = first.map(|element| String::from_utf8_lossy(element));
+                format!(
+                    "{} elements {:?}",
+                    elements.len(),
+                    first.collect::<Vec<_>>()
+                )
+            }
+        }
+    }
+}
 
 /// Everything that was stored at a cut, expired keys that were still there included.
 pub(crate) struct Image {
@@ -29,7 +105,7 @@ pub(crate) fn image_of(server: &TestServer, mut snapshot: Snapshot) -> Image {
     let keyspace = server.running().keyspace();
     while snapshot.step(keyspace, &mut |db, entry| {
         digest.add(db, &entry);
-        let value = (entry.string().unwrap().to_vec(), entry.expire_at());
+        let value = (Stored::of(entry.value()), entry.expire_at());
         let twice = keys.insert((db, entry.key().to_vec()), value);
         assert!(twice.is_none(), "the snapshot has a key twice");
     }) {}
@@ -48,18 +124,9 @@ pub(crate) fn replica_of(image: &Image) -> TestServer {
     let keyspace = running.keyspace();
     for ((db, key), (value, expire_at)) in &image.keys {
         let key = keyspace.key(key);
-        let value = if value.len() >= storage::BIG_STRING_MIN_BYTES {
-            NewValue::Big(BigString::from_bytes(value))
-        } else {
-            NewValue::Bytes(value)
-        };
         let mut unit = Unit::begin(keyspace, LockPlan::Write(key.hash.shard), UnixMillis(0));
-        unit.set(
-            *db,
-            &key,
-            value,
-            expire_at.map_or(NewExpiry::None, NewExpiry::At),
-        );
+        value.store(&mut unit, *db, &key);
+        unit.set_expire(*db, &key, *expire_at);
     }
     replica
 }
@@ -106,13 +173,9 @@ pub(crate) fn let_short_lived_keys_expire(image: &Image) {
 
 /// Prints in which keys two images differ.
 pub(crate) fn explain(got: &Image, expected: &Image) {
-    let shown = |value: Option<&(Vec<u8>, Option<UnixMillis>)>| match value {
+    let shown = |value: Option<&(Stored, Option<UnixMillis>)>| match value {
         None => "nothing".to_owned(),
-        Some((value, expire_at)) => format!(
-            "{} bytes {:?} until {expire_at:?}",
-            value.len(),
-            String::from_utf8_lossy(&value[..value.len().min(60)])
-        ),
+        Some((value, expire_at)) => format!("{} until {expire_at:?}", value.shown()),
     };
     let all = got.keys.keys().chain(expected.keys.keys());
     let mut differing: Vec<_> = all

@@ -30,27 +30,37 @@ static KEYSPACE: LazyLock<Keyspace> = LazyLock::new(|| {
 });
 
 fuzz_target!(|data: &[u8]| {
-    check_untrusted(data);
-    // Once more with the header, and as the first opcodes of something whole.
-    let header = b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80";
-    check_untrusted(&[header, data].concat());
-    let mut padded = [header, data].concat();
-    let sparse = Sketch::read(StringRef::Raw(&padded)).expect("the header is one");
-    let covered: usize = sparse
-        .runs()
-        .expect("it is sparse")
-        .map(|run| run.len())
-        .sum();
-    if let Some(missing) = (REGISTERS - covered.min(REGISTERS)).checked_sub(1) {
-        padded.extend([0x40 | (missing >> 8) as u8, missing as u8]);
-    }
-    check_untrusted(&padded);
-    let mut dense = [&b"HYLL\0\0\0\0\0\0\0\0\0\0\0\x80"[..], data].concat();
-    dense.resize(DENSE_BYTES, 0);
-    check_untrusted(&dense);
+    let [which, data @ ..] = data else { return };
+    let sparse_max = SPARSE_MAX[usize::from(which / 4 % 2)];
+    let bytes = match which % 4 {
+        0 => data.to_vec(),
+        1 => [SPARSE_HEADER, data].concat(),
+        2 => completed([SPARSE_HEADER, data].concat()),
+        _ => {
+            let mut bytes = [DENSE_HEADER, data].concat();
+            bytes.resize(DENSE_BYTES, 0);
+            bytes
+        }
+    };
+    check_untrusted(&bytes, sparse_max);
 });
 
-fn check_untrusted(bytes: &[u8]) {
+const SPARSE_HEADER: &[u8] = b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80";
+const DENSE_HEADER: &[u8] = b"HYLL\0\0\0\0\0\0\0\0\0\0\0\x80";
+
+/// With an opcode for the registers that are missing.
+fn completed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let sketch = Sketch::read(StringRef::Raw(&bytes)).expect("the header is one");
+    let runs = sketch.runs().expect("it is sparse");
+    let covered: usize = runs.map(|run| run.len()).sum();
+    if covered < REGISTERS {
+        let less = REGISTERS - covered - 1;
+        bytes.extend([0x40 | (less >> 8) as u8, less as u8]);
+    }
+    bytes
+}
+
+fn check_untrusted(bytes: &[u8], sparse_max: u64) {
     let Ok(sketch) = Sketch::read(StringRef::Raw(bytes)) else {
         return;
     };
@@ -60,13 +70,11 @@ fn check_untrusted(bytes: &[u8]) {
         assert_eq!(count, count_ranks(&ranks));
         check_runs(&sketch, &ranks);
     }
-    for sparse_max in SPARSE_MAX {
-        let key = KEYSPACE.key(b"key");
-        let mut unit = Unit::begin(&KEYSPACE, LockPlan::Write(0), UnixMillis(1));
-        unit.set(0, &key, NewValue::Bytes(bytes), NewExpiry::None);
-        let ranks = count.is_ok().then_some(&ranks);
-        add(&mut unit, &key, bytes, ranks, sparse_max);
-    }
+    let key = KEYSPACE.key(b"key");
+    let mut unit = Unit::begin(&KEYSPACE, LockPlan::Write(0), UnixMillis(1));
+    unit.set(0, &key, NewValue::Bytes(bytes), NewExpiry::None);
+    let ranks = count.is_ok().then_some(&ranks);
+    add(&mut unit, &key, bytes, ranks, sparse_max);
 }
 
 /// The runs of a sparse one say the same ranks.

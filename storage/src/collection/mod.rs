@@ -8,6 +8,7 @@ mod records;
 mod room;
 pub mod stream;
 
+use crate::time::UnixMillis;
 use crate::tree::Remains;
 use crate::value::ValueType;
 
@@ -85,6 +86,14 @@ impl Collection {
             Collection::SortedSet(ranked) => ranked.memory_bytes(),
             Collection::List(list) => list.memory_bytes(),
             Collection::Stream(stream) => stream.memory_bytes(),
+        }
+    }
+
+    /// The soonest expire time of an element.
+    pub fn soonest_expiry(&self) -> Option<UnixMillis> {
+        match self {
+            Collection::Hash(fields) => fields.soonest_expiry(),
+            _ => None,
         }
     }
 

@@ -13,6 +13,7 @@ use super::fields::ElementHash;
 mod build;
 mod cut;
 mod leaf;
+mod scan;
 mod scores;
 #[cfg(test)]
 mod tests;

@@ -12,8 +12,8 @@
 //! | 4 | 1 | encoding: 0 dense, 1 sparse |
 //! | 5 | 3 | unused, zeros, kept as they are |
 //! | 8 | 8 | the cardinality last computed, little endian; its highest bit says that it no longer holds |
-//! | 16 | 12288 | dense: registers of 6 bits each, from the lowest bit of a byte to its highest ([`dense`]) |
-//! | 16 | – | sparse: opcodes, each for a run of equal registers ([`sparse`]) |
+//! | 16 | 12288 | dense: registers of 6 bits each, from the lowest bit of a byte to its highest (`dense.rs`) |
+//! | 16 | – | sparse: opcodes, each for a run of equal registers (`sparse.rs`) |
 //!
 //! It begins sparse and becomes dense when that gets longer than `hll-sparse-max-bytes`, or when a rank comes that has no
 //! sparse form.

@@ -304,6 +304,8 @@ fn a_sparse_one_that_ends_too_late_takes_elements_as_in_redis() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Whatever the order, the form and the ways to get there, the ranks are the highest seen.
     #[test]
     fn ranks_are_the_highest_seen(

@@ -120,7 +120,7 @@ impl Shard {
         // wants is pinned first, and the slot stays where it is.
         let entry = unsafe { self.writable_found(found, db, key, now) };
         let collection = entry.into_collection_mut();
-        let before = collection_bytes(collection);
+        let (before, old_soonest) = (collection_bytes(collection), collection.soonest_expiry());
         let address: *const _ = &raw const *collection;
         let mut edit = CollectionEdit::new(Content::InPlace(collection), hasher.elements());
         let result = change(&mut edit);
@@ -131,8 +131,10 @@ impl Shard {
             anew => Some(anew.into_owned()),
         };
         // SAFETY: the entry still owns the collection, and `content`, which referred to it, is gone.
-        let after = collection_bytes(unsafe { &*address });
+        let collection = unsafe { &*address };
+        let (after, soonest) = (collection_bytes(collection), collection.soonest_expiry());
         self.outside_bytes = self.outside_bytes + after - before;
+        self.fields_changed(db, key, old_soonest, soonest, now);
         if edited.is_gone {
             self.remove(db, key, hasher);
         } else if let Some(mut anew) = stored_anew {

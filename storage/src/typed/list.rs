@@ -15,7 +15,7 @@ use crate::unit::{EditOutcome, Unit};
 use crate::value::ValueType;
 use crate::{DbIndex, StoreError};
 
-use super::{CollectionEdit, CollectionRef, Limits, Packed};
+use super::{CollectionEdit, CollectionRef, Content, Limits, Packed};
 
 /// One of a list's two ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -466,6 +466,18 @@ impl Unit<'_> {
     ) -> Result<Option<ListRef<'_>>, StoreError> {
         let found = self.collection_to_change(db, key, ValueType::List)?;
         Ok(found.map(ListRef::of))
+    }
+
+    /// A list of `elements`, to be stored by [`Unit::set_collection`].
+    pub fn list_of<'v>(
+        &self,
+        elements: impl Iterator<Item = &'v [u8]> + Clone,
+        limits: &Limits,
+    ) -> Content<'static> {
+        let nothing = Content::Packed(Packed::List(ListpackBuf::new()));
+        let mut edit = CollectionEdit::new(nothing, self.keyspace().hasher().elements());
+        ListEdit::new(&mut edit, limits).push(End::Right, elements);
+        edit.finish().0.into_owned()
     }
 
     /// Lets `change` edit the list at `key`, an empty one if there is none; see [`Unit::edit`].

@@ -17,6 +17,7 @@ pub mod hash;
 mod limits;
 mod list;
 mod records;
+pub mod sorted_set;
 
 pub use limits::{Limits, PackedLimit};
 pub use list::{End, ListEdit, ListRef, ListSpan};

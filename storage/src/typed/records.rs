@@ -3,6 +3,7 @@
 use crate::collection::Collection;
 use crate::listpack::{Listpack, Value};
 
+use super::sorted_set::score_of;
 use super::{CollectionRef, Packing};
 
 impl CollectionRef<'_> {
@@ -19,6 +20,40 @@ impl CollectionRef<'_> {
                 _ => unreachable!("packed as one of both"),
             },
             CollectionRef::Big(collection) => big_records(collection, visit),
+        }
+    }
+}
+
+impl CollectionRef<'_> {
+    /// Shows `visit` up to `count` list elements, members or fields, from number `from` on in the order in which they
+    /// lie.
+    pub fn each_name(&self, from: u64, count: u64, visit: &mut dyn FnMut(&[u8])) {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        match self {
+            CollectionRef::Big(Collection::List(list)) => list
+                .iter_from(from)
+                .take(count)
+                .for_each(|element| visit(&bytes_of(element))),
+            CollectionRef::Big(Collection::SortedSet(set)) => set
+                .iter_from(from)
+                .take(count)
+                .for_each(|(_, member)| visit(member)),
+            CollectionRef::Big(Collection::Set(fields) | Collection::Hash(fields)) => {
+                let numbers = from..from.saturating_add(count as u64).min(fields.len());
+                numbers
+                    .filter_map(|number| fields.at(number))
+                    .for_each(|element| visit(element.name));
+            }
+            other => {
+                let mut number = 0;
+                let wanted = from..from.saturating_add(count as u64);
+                other.each_record(&mut |parts| {
+                    if wanted.contains(&number) {
+                        visit(parts[0]);
+                    }
+                    number += 1;
+                });
+            }
         }
     }
 }
@@ -73,15 +108,4 @@ fn bytes_of(value: Value<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     value.write_to(&mut bytes);
     bytes
-}
-
-/// The score that stands behind a member in a small sorted set.
-pub(crate) fn score_of(value: Value<'_>) -> f64 {
-    match value {
-        Value::Int(score) => score as f64,
-        Value::Bytes(text) => std::str::from_utf8(text)
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .expect("scores are written by ourselves or checked when they are loaded"),
-    }
 }

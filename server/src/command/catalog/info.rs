@@ -177,11 +177,7 @@ fn write_key_specs(command: &Registered, reply: &mut Output<'_>) {
     let specs = specs_of(command);
     reply.set(specs.len());
     for (index, spec) in specs.iter().enumerate() {
-        let notes = if index == 0 {
-            docs::key_notes_of(command)
-        } else {
-            None
-        };
+        let notes = docs::key_notes_of(command, index);
         reply.map(3 + usize::from(notes.is_some()));
         if let Some(notes) = notes {
             reply.bulk(b"notes");

@@ -33,7 +33,7 @@ pub(super) const DOCS: &[Doc] = &[
         "Reads, writes and adds to integers of any width inside a string.",
     )
     .categories(&["@bitmap"])
-    .key_notes("This command allows both access and modification of the key")
+    .key_notes(&["This command allows both access and modification of the key"])
     .arguments(&[
         key("key", 0),
         one_of(

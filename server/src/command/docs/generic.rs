@@ -1,7 +1,7 @@
 //! Commands on keys of any type.
 
 use super::Doc;
-use super::argument::{integer, key, one_of, pattern, string, token, unix_time};
+use super::argument::{block, integer, key, one_of, pattern, string, token, unix_time};
 
 pub(super) const DOCS: &[Doc] = &[
     Doc::new(
@@ -264,6 +264,58 @@ pub(super) const DOCS: &[Doc] = &[
         pattern("pattern").after("MATCH").optional(),
         integer("count").after("COUNT").optional(),
         string("type").after("TYPE").since("6.0.0").optional(),
+    ]),
+    Doc::new(
+        "sort",
+        "1.0.0",
+        "O(N+M*log(M)) where N is the number of elements and M of those returned; O(N) where nothing is sorted",
+        "Sorts the elements of a list, a set or a sorted set, and returns or stores them.",
+    )
+    .categories(&["@set", "@sortedset", "@list", "@dangerous"])
+    .key_notes(&[
+        "",
+        "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort",
+        "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the argument array",
+    ])
+    .arguments(&[
+        key("key", 0),
+        pattern("by-pattern").after("BY").optional(),
+        block("limit", &[integer("offset"), integer("count")])
+            .after("LIMIT")
+            .optional(),
+        pattern("get-pattern")
+            .after("GET")
+            .optional()
+            .multiple()
+            .multiple_token(),
+        one_of("order", &[token("asc", "ASC"), token("desc", "DESC")]).optional(),
+        token("sorting", "ALPHA").optional(),
+        key("destination", 2).after("STORE").optional(),
+    ]),
+    Doc::new(
+        "sort_ro",
+        "7.0.0",
+        "O(N+M*log(M)) where N is the number of elements and M of those returned; O(N) where nothing is sorted",
+        "Sorts the elements of a list, a set or a sorted set, and returns them.",
+    )
+    .categories(&["@set", "@sortedset", "@list", "@dangerous"])
+    .key_notes(&[
+        "",
+        "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort",
+    ])
+    .arguments(&[
+        key("key", 0),
+        pattern("by-pattern").after("BY").optional(),
+        block("limit", &[integer("offset"), integer("count")])
+            .after("LIMIT")
+            .optional(),
+        pattern("get-pattern")
+            .after("GET")
+            .optional()
+            .multiple()
+            .multiple_token(),
+        one_of("order", &[token("asc", "ASC"), token("desc", "DESC")]).optional(),
+        token("sorting", "ALPHA").optional(),
     ]),
     Doc::new(
         "touch",

@@ -19,9 +19,7 @@ pub(super) const DOCS: &[Doc] = &[
         "Estimates how many different elements were added to one or more HyperLogLogs.",
     )
     .categories(&["@hyperloglog"])
-    .key_notes(
-        "RW because it may change the internal representation of the key, and propagate to replicas",
-    )
+    .key_notes(&["RW because it may change the internal representation of the key, and propagate to replicas"])
     .arguments(&[key("key", 0).multiple()]),
     Doc::new(
         "pfdebug",

@@ -12,6 +12,7 @@ mod hyperloglog;
 mod list;
 mod pubsub;
 mod server;
+mod sorted_set;
 mod string;
 mod transactions;
 
@@ -35,7 +36,7 @@ pub(crate) struct Doc {
     categories: &'static [&'static str],
     tips: &'static [&'static str],
     /// Said of its first key spec.
-    key_notes: Option<&'static str>,
+    key_notes: &'static [&'static str],
     /// Since which version what is so.
     history: &'static [(&'static str, &'static str)],
     /// Since when it is deprecated, and what to use instead.
@@ -59,7 +60,7 @@ impl Doc {
             summary,
             categories: &[],
             tips: &[],
-            key_notes: None,
+            key_notes: &[],
             history: &[],
             deprecated: None,
             system: false,
@@ -75,9 +76,9 @@ impl Doc {
         Self { tips, ..self }
     }
 
-    const fn key_notes(self, notes: &'static str) -> Self {
+    const fn key_notes(self, notes: &'static [&'static str]) -> Self {
         Self {
-            key_notes: Some(notes),
+            key_notes: notes,
             ..self
         }
     }
@@ -107,6 +108,7 @@ impl Doc {
 
 const GROUPS: &[&[Doc]] = &[
     string::DOCS,
+    sorted_set::DOCS,
     bitmap::DOCS,
     list::DOCS,
     hyperloglog::DOCS,
@@ -140,9 +142,10 @@ pub(super) fn tips_of(command: &Registered) -> &'static [&'static str] {
     doc_of(command).map_or(&[], |doc| doc.tips)
 }
 
-/// What is to be said of the command's first key spec.
-pub(super) fn key_notes_of(command: &Registered) -> Option<&'static str> {
-    doc_of(command).and_then(|doc| doc.key_notes)
+/// What is to be said of one of the command's key specs.
+pub(super) fn key_notes_of(command: &Registered, spec: usize) -> Option<&'static str> {
+    let notes = doc_of(command)?.key_notes.get(spec).copied();
+    notes.filter(|notes| !notes.is_empty())
 }
 
 /// Writes the command's name and the map that describes it, its subcommands included.

@@ -82,7 +82,7 @@ pub(super) const DOCS: &[Doc] = &[
         "Reads the string at a key and sets or removes its expire time.",
     )
     .categories(&["@string"])
-    .key_notes("RW and UPDATE because it changes the TTL")
+    .key_notes(&["RW and UPDATE because it changes the TTL"])
     .arguments(&[
         key("key", 0),
         one_of(
@@ -259,7 +259,7 @@ pub(super) const DOCS: &[Doc] = &[
         "Stores a string at a key, whatever was there.",
     )
     .categories(&["@string"])
-    .key_notes("RW and ACCESS due to the optional `GET` argument")
+    .key_notes(&["RW and ACCESS due to the optional `GET` argument"])
     .history(&[
         ("2.6.12", "Options `EX`, `PX`, `NX`, `XX`."),
         ("6.0.0", "Option `KEEPTTL`."),

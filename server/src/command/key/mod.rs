@@ -4,6 +4,7 @@ mod copy;
 mod expiry;
 mod object;
 pub(super) mod scan;
+pub(crate) mod sort;
 
 use super::Arity::{AtLeast, Exactly};
 use super::KeySpec::{NoKeys, One, Range};
@@ -18,6 +19,8 @@ const ALL_KEYS: KeySpec = Range {
 };
 const READ_FAST: Flags = Flags::READ.and(Flags::FAST);
 const WRITE_FAST: Flags = Flags::WRITE.and(Flags::FAST);
+/// `BY` and `GET` may read keys that are not named.
+const SORTS: Flags = Flags::MOVABLE_KEYS.and(Flags::UNDECLARED_BY_PATTERNS);
 const WALKS: Flags = Flags::READ.and(Flags::UNDECLARED);
 
 pub(crate) const COMMANDS: &[Command] = &[
@@ -83,6 +86,26 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command::new("RENAMENX", Exactly(3), FROM_TO, WRITE_FAST, copy::rename_nx)
         .with_access(&[KeyAccess::TAKEN, KeyAccess::INSERT]),
     Command::new("SCAN", AtLeast(2), NoKeys, WALKS, scan::scan),
+    Command::new(
+        "SORT",
+        AtLeast(2),
+        KeySpec::All(&[
+            One(1),
+            KeySpec::Custom(sort::derived_keys),
+            KeySpec::Custom(sort::destination),
+        ]),
+        SORTS.and(Flags::WRITE).and(Flags::DENY_OOM),
+        sort::sort,
+    )
+    .with_access(&[KeyAccess::READ, KeyAccess::READ, KeyAccess::OVERWRITE]),
+    Command::new(
+        "SORT_RO",
+        AtLeast(2),
+        KeySpec::All(&[One(1), KeySpec::Custom(sort::derived_keys)]),
+        SORTS.and(Flags::READ),
+        sort::sort_ro,
+    )
+    .with_access(&[KeyAccess::READ, KeyAccess::READ]),
     Command::new("TOUCH", AtLeast(2), ALL_KEYS, READ_FAST, touch)
         .with_access(&[KeyAccess::READ_META]),
     Command::new("TTL", Exactly(2), One(1), READ_FAST, expiry::ttl).with_access(&[KeyAccess::READ]),

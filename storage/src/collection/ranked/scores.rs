@@ -112,6 +112,29 @@ pub(super) fn of(tree: &Tree<Scores>, hash: ElementHash) -> impl Iterator<Item =
     })
 }
 
+/// The scores from `hash` on, with their hashes, in the order of hashes.
+pub(super) fn from(
+    tree: &Tree<Scores>,
+    hash: ElementHash,
+) -> impl Iterator<Item = (ElementHash, f64)> {
+    let mut path = leaf_of(tree, hash);
+    let mut at = path.as_ref().map_or(0, |path| {
+        let hashes = &tree.leaf(path).hashes;
+        hashes.partition_point(|&other| other < hash)
+    });
+    std::iter::from_fn(move || {
+        loop {
+            let leaf = tree.leaf(path.as_ref()?);
+            if at < leaf.hashes.len() {
+                at += 1;
+                return Some((leaf.hashes[at - 1], leaf.scores[at - 1]));
+            }
+            path = tree.next_leaf(path.as_ref()?);
+            at = 0;
+        }
+    })
+}
+
 /// Adds a score.
 pub(super) fn add(tree: &mut Tree<Scores>, hash: ElementHash, score: f64) {
     let add = |leaf: &mut Scores| {

@@ -7,7 +7,7 @@ use crate::time::UnixMillis;
 use crate::tree::{Path, Tree};
 
 use super::id::{NewId, StreamId};
-use super::node::{CorruptNode, Field, NodeLimits, StreamNode};
+use super::node::{CorruptNode, Field, Found, NodeLimits, StreamNode};
 use super::range::{Range, RangeBack};
 
 pub(super) use trim::Trimmed;
@@ -123,7 +123,7 @@ impl Entries {
 
     /// Whether there is an entry with this ID.
     pub fn contains(&self, id: StreamId) -> bool {
-        self.range(id, id).next().is_some()
+        self.find(id).is_some()
     }
 
     /// The ID of the last entry that is there.
@@ -197,22 +197,21 @@ impl Entries {
 
     /// Deletes an entry; whether it was there.
     pub fn delete(&mut self, id: StreamId) -> bool {
-        let deleted = self.flag(id);
-        if deleted {
-            self.max_deleted_id = self.max_deleted_id.max(id);
-            if id == self.first_id {
-                self.find_first_id();
-            }
+        let Some((path, entry)) = self.find(id) else {
+            return false;
+        };
+        self.tree.update(&path, |node| node.delete(entry));
+        self.max_deleted_id = self.max_deleted_id.max(id);
+        if id == self.first_id {
+            self.find_first_id();
         }
-        deleted
+        true
     }
 
-    fn flag(&mut self, id: StreamId) -> bool {
-        if !self.contains(id) {
-            return false;
-        }
-        let path = self.node_of(id).expect("the entry is in a node");
-        self.tree.update(&path, |node| node.delete(id))
+    fn find(&self, id: StreamId) -> Option<(Path, Found)> {
+        let path = self.node_of(id)?;
+        let found = self.tree.leaf(&path).find(id)?;
+        Some((path, found))
     }
 
     fn find_first_id(&mut self) {
@@ -290,7 +289,7 @@ impl Entries {
 
 /// How many bytes fields and values have; `None` if it is too much. Redis permits 1 GiB. A listpack has the names twice if
 /// the entry is the first of its node.
-fn bytes_of(fields: &[Field<'_>]) -> Option<usize> {
+pub(super) fn bytes_of(fields: &[Field<'_>]) -> Option<usize> {
     let bytes: usize = fields
         .iter()
         .map(|(name, value)| name.len() + value.len())

@@ -1,6 +1,6 @@
 //! Streams: entries that are added at the end, and groups of consumers that share them.
 //!
-//! The entries lie in nodes which are byte for byte those of Redis ([`node`]), in a tree; the groups beside them, each with
+//! The entries lie in nodes which are byte for byte those of Redis ([`StreamNode`]), in a tree; the groups beside them, each with
 //! what was delivered and not acknowledged yet in trees of its own. A clone of a stream is a *pin*, as of every big
 //! collection: it costs a few counter steps and stays what it is, while a write to the original copies what it touches.
 //! Other than the other collections a stream may be empty and stay a value: only its key's deletion ends it.

@@ -1,6 +1,6 @@
 //! What Redis 7.0.15 and 8.0.6 keep for the same commands: the nodes in what `DUMP` gave, which were the same in both.
 
-use super::super::*;
+use super::*;
 use crate::hexadecimal::bytes;
 
 fn add(stream: &mut Stream, entries: &[(&str, &[&str])], limits: NodeLimits) {
@@ -27,11 +27,10 @@ fn check(stream: &Stream, nodes: &[(StreamId, &str)]) {
     for (id, node) in expected {
         loaded.load_node(id, node).unwrap();
     }
-    let entries = |stream: &Stream| {
-        let all = stream.entries().range(StreamId::MIN, StreamId::MAX);
-        all.map(|entry| format!("{entry:?}")).collect::<Vec<_>>()
-    };
-    assert_eq!(entries(&loaded), entries(stream));
+    assert_eq!(
+        entries_of(loaded.entries().iter()),
+        entries_of(stream.entries().iter())
+    );
 }
 
 #[test]
