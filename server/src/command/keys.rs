@@ -35,7 +35,8 @@ pub(crate) enum KeySpec {
         /// Distance from key to key.
         step: u16,
     },
-    /// One key after the word `word`, which is looked for from argument `from` on.
+    /// A key after the word `word`, which is looked for from argument `from` on. Redis knows of the first such word only;
+    /// a command may use the key after another, so all of them are named here.
     AfterWord {
         /// The word, in upper case.
         word: &'static str,
@@ -122,11 +123,9 @@ impl KeySpec {
                 positions.take(count).for_each(found);
             }
             KeySpec::AfterWord { word, from } => {
-                if let Some(at) = position_of(args, word, from)
-                    && at + 1 < args.len()
-                {
-                    found(at + 1);
-                }
+                let words = (usize::from(from)..args.len()).filter(|&at| args.is(at, word));
+                let keys = words.map(|at| at + 1).filter(|&at| at < args.len());
+                keys.for_each(found);
             }
             KeySpec::HalfAfterWord { word, from } => {
                 let Some(at) = position_of(args, word, from) else {

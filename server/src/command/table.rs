@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::key::sort::names_other_keys;
 use super::{
-    Args, Command, Flags, admin, bitmap, connection, hash, hyperloglog, key, keyspace, list,
+    Args, Command, Flags, admin, bitmap, connection, geo, hash, hyperloglog, key, keyspace, list,
     pubsub, sorted_set, string, transaction,
 };
 
@@ -25,6 +25,10 @@ pub(crate) const GROUPS: &[Group] = &[
     Group {
         name: "sorted-set",
         commands: sorted_set::COMMANDS,
+    },
+    Group {
+        name: "geo",
+        commands: geo::COMMANDS,
     },
     Group {
         name: "bitmap",

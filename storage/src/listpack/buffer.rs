@@ -1,43 +1,25 @@
 //! A listpack to edit.
 
-use super::{COUNT_UNKNOWN, Corrupt, END, HEADER_BYTES, Listpack, Position, Value};
+use super::{COUNT_UNKNOWN, Corrupt, END, HEADER_BYTES, Listpack, Owned, Position, Store, Value};
 
 /// A listpack without elements.
 const EMPTY: [u8; HEADER_BYTES + 1] = [7, 0, 0, 0, 0, 0, END];
 
-/// From this length on, in bytes, what is pushed to the front gets room to grow to there, too.
-const FRONT_ROOM_LEN_MIN: usize = 512;
-
-/// A listpack to edit, in a vector of its own.
+/// A listpack to edit, in a vector of its own unless it says otherwise.
 ///
-/// Every edit moves the bytes behind it once, or those before it if they are fewer and there is room in front of them. Strings that spell an integer are stored as one. From
-/// 65535 elements on, edits that remove or move some of them also walk along all of them, to count
-/// what is left.
+/// Every edit moves the bytes behind it once, or those before it if they are fewer and there is room
+/// in front of them: see [`Owned`]. Strings that spell an integer are stored as one. From 65535
+/// elements on, edits that remove or move some of them also walk along all of them, to count what is
+/// left.
 ///
 /// # Panics
 /// Every edit, if the listpack would grow to 4 GiB: whoever adds elements asks
 /// [`Listpack::has_room_for`] first. With a [`Position`] of another listpack, or from before an edit,
-/// an edit panics or breaks the listpack.
-#[derive(Debug)]
-pub struct ListpackBuf {
-    /// Room, and from `start` on the listpack.
-    bytes: Vec<u8>,
-    start: usize,
+/// an edit panics or breaks the listpack. In a room of somebody else's also every edit that needs more than there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListpackBuf<S = Owned> {
+    bytes: S,
 }
-
-impl Clone for ListpackBuf {
-    fn clone(&self) -> ListpackBuf {
-        ListpackBuf::of(self.as_bytes().to_vec())
-    }
-}
-
-impl PartialEq for ListpackBuf {
-    fn eq(&self, other: &ListpackBuf) -> bool {
-        self.as_bytes() == other.as_bytes()
-    }
-}
-
-impl Eq for ListpackBuf {}
 
 impl ListpackBuf {
     /// A listpack without elements.
@@ -49,11 +31,7 @@ impl ListpackBuf {
     pub fn with_capacity(bytes: usize) -> ListpackBuf {
         let mut buffer = Vec::with_capacity(bytes.max(EMPTY.len()));
         buffer.extend_from_slice(&EMPTY);
-        ListpackBuf::of(buffer)
-    }
-
-    fn of(bytes: Vec<u8>) -> ListpackBuf {
-        ListpackBuf { bytes, start: 0 }
+        ListpackBuf::of_store(Owned::new(buffer))
     }
 
     /// A listpack of bytes from outside.
@@ -62,29 +40,12 @@ impl ListpackBuf {
     /// As [`Listpack::check`].
     pub fn from_checked(bytes: Vec<u8>) -> Result<ListpackBuf, Corrupt> {
         Listpack::check(&bytes)?;
-        Ok(ListpackBuf::of(bytes))
-    }
-
-    /// The listpack to read.
-    pub fn as_listpack(&self) -> Listpack<'_> {
-        Listpack {
-            bytes: self.as_bytes(),
-        }
-    }
-
-    /// The bytes, as Redis would store them.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[self.start..]
-    }
-
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.start..]
+        Ok(ListpackBuf::of_store(Owned::new(bytes)))
     }
 
     /// The bytes, as Redis would store them, with what room there is behind them.
-    pub fn into_bytes(mut self) -> Vec<u8> {
-        self.fill_front();
-        self.bytes
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes.into_vec()
     }
 
     /// Bytes allocated.
@@ -94,13 +55,11 @@ impl ListpackBuf {
 
     /// Gives back what room there is.
     pub fn shrink_to_fit(&mut self) {
-        self.fill_front();
-        self.bytes.shrink_to_fit();
+        self.shrink_to(0);
     }
 
     /// Gives back room, if there is more than for `bytes` bytes in all.
     pub fn shrink_to(&mut self, bytes: usize) {
-        self.fill_front();
         self.bytes.shrink_to(bytes);
     }
 
@@ -112,6 +71,34 @@ impl ListpackBuf {
     /// Becomes a copy of `bytes`, which a listpack wrote or which were checked before; keeps the room.
     pub fn load(&mut self, bytes: &[u8]) {
         self.replace_all(Listpack::trusted(bytes).bytes);
+    }
+
+    fn replace_all(&mut self, bytes: &[u8]) {
+        self.bytes.replace_all(bytes);
+    }
+}
+
+impl<S: Store> ListpackBuf<S> {
+    /// An edit of the listpack that `bytes` are.
+    pub(crate) fn of_store(bytes: S) -> Self {
+        Self { bytes }
+    }
+
+    /// Where its bytes are.
+    pub(crate) fn into_store(self) -> S {
+        self.bytes
+    }
+
+    /// The listpack to read.
+    pub fn as_listpack(&self) -> Listpack<'_> {
+        Listpack {
+            bytes: self.bytes.bytes(),
+        }
+    }
+
+    /// The bytes, as Redis would store them.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.bytes()
     }
 
     /// Adds `element` behind the last one.
@@ -184,7 +171,7 @@ impl ListpackBuf {
             let (value, size) = self.as_listpack().read(from);
             if stays(value) {
                 if to < from {
-                    self.bytes_mut().copy_within(from..from + size, to);
+                    self.bytes.bytes_mut().copy_within(from..from + size, to);
                 }
                 to += size;
             } else {
@@ -238,7 +225,7 @@ impl ListpackBuf {
         let Some(Position(first)) = listpack.seek(index) else {
             return ListpackBuf::new();
         };
-        let (len, entries) = (listpack.len(), &listpack.bytes[first..listpack.end()]);
+        let (len, entries) = (listpack.len(), &self.bytes.bytes()[first..listpack.end()]);
         let mut cut = ListpackBuf::with_capacity(EMPTY.len() + entries.len());
         cut.append_entries(entries, len - index);
         self.resize_hole(first, entries.len(), 0);
@@ -248,12 +235,6 @@ impl ListpackBuf {
 
     fn end(&self) -> usize {
         self.as_listpack().end()
-    }
-
-    fn replace_all(&mut self, bytes: &[u8]) {
-        self.bytes.clear();
-        self.start = 0;
-        self.bytes.extend_from_slice(bytes);
     }
 
     fn insert(&mut self, at: usize, value: Value<'_>) -> Position {
@@ -269,7 +250,7 @@ impl ListpackBuf {
     fn append_entries(&mut self, entries: &[u8], len: usize) {
         let at = self.end();
         self.resize_hole(at, 0, entries.len());
-        self.bytes_mut()[at..at + entries.len()].copy_from_slice(entries);
+        self.bytes.bytes_mut()[at..at + entries.len()].copy_from_slice(entries);
         self.set_len(len);
     }
 
@@ -282,7 +263,7 @@ impl ListpackBuf {
     fn put(&mut self, at: usize, old_bytes: usize, value: Value<'_>) -> Position {
         let entry_bytes = value.entry_bytes();
         self.resize_hole(at, old_bytes, entry_bytes);
-        value.write_entry(&mut self.bytes_mut()[at..at + entry_bytes]);
+        value.write_entry(&mut self.bytes.bytes_mut()[at..at + entry_bytes]);
         Position(at)
     }
 
@@ -291,64 +272,17 @@ impl ListpackBuf {
         if old_bytes == new_bytes {
             return;
         }
-        let old_total = self.as_bytes().len();
+        let old_total = self.bytes.bytes().len();
         let total = old_total - old_bytes + new_bytes;
         let header = u32::try_from(total).expect("listpacks stay below 4 GiB");
-        if at < old_total - at - old_bytes && self.has_front_room(old_bytes, new_bytes) {
-            let start = self.start + old_bytes - new_bytes;
-            self.bytes.copy_within(self.start..self.start + at, start);
-            self.start = start;
-        } else {
-            self.add_zeros(total.saturating_sub(old_total));
-            let bytes = self.bytes_mut();
-            bytes.copy_within(at + old_bytes..old_total, at + new_bytes);
-            self.bytes.truncate(self.start + total);
-        }
-        self.bytes_mut()[..4].copy_from_slice(&header.to_le_bytes());
-    }
-
-    /// Whether there is, or now has been made, room in front for `new_bytes` in the place of `old_bytes`.
-    fn has_front_room(&mut self, old_bytes: usize, new_bytes: usize) -> bool {
-        let len = self.as_bytes().len();
-        if self.start + old_bytes >= new_bytes {
-            return true;
-        }
-        if len < FRONT_ROOM_LEN_MIN {
-            return false;
-        }
-        // In proportion, so that the bytes move once in many times.
-        let room = len / 2 + new_bytes;
-        let mut bytes = Vec::with_capacity(room + len);
-        bytes.resize(room, 0);
-        bytes.extend_from_slice(self.as_bytes());
-        (self.bytes, self.start) = (bytes, room);
-        true
-    }
-
-    /// Moves the listpack to the front of its room.
-    fn fill_front(&mut self) {
-        self.bytes.drain(..self.start);
-        self.start = 0;
-    }
-
-    /// Adds bytes to be overwritten behind the end.
-    fn add_zeros(&mut self, count: usize) {
-        const ZEROS: [u8; 64] = [0; 64];
-        let is_full = self.bytes.len() + count > self.bytes.capacity();
-        if is_full && self.start > self.as_bytes().len() / 4 {
-            self.fill_front();
-        }
-        match ZEROS.get(..count) {
-            // Quicker than byte by byte.
-            Some(zeros) => self.bytes.extend_from_slice(zeros),
-            None => self.bytes.resize(self.bytes.len() + count, 0),
-        }
+        self.bytes.resize_hole(at, old_bytes, new_bytes);
+        self.bytes.bytes_mut()[..4].copy_from_slice(&header.to_le_bytes());
     }
 
     /// Writes the number of elements, if the header can hold it.
     fn set_len(&mut self, len: usize) {
         let count = u16::try_from(len).unwrap_or(COUNT_UNKNOWN);
-        self.bytes_mut()[4..HEADER_BYTES].copy_from_slice(&count.to_le_bytes());
+        self.bytes.bytes_mut()[4..HEADER_BYTES].copy_from_slice(&count.to_le_bytes());
     }
 }
 

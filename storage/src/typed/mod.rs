@@ -20,7 +20,7 @@ mod records;
 pub mod sorted_set;
 
 pub use limits::{Limits, PackedLimit};
-pub use list::{End, ListEdit, ListRef, ListSpan};
+pub use list::{End, ListEdit, ListRef, ListSpan, MoveMany, Moved};
 
 /// How a small collection is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,6 +230,7 @@ pub struct CollectionEdit<'a> {
     hasher: ElementHasher,
     changes: u64,
     is_kept_empty: bool,
+    is_replaced: bool,
     pub(crate) remains: Vec<CollectionRemains>,
 }
 
@@ -241,6 +242,7 @@ impl<'a> CollectionEdit<'a> {
             hasher,
             changes: 0,
             is_kept_empty: false,
+            is_replaced: false,
             remains: Vec::new(),
         }
     }
@@ -273,7 +275,9 @@ impl<'a> CollectionEdit<'a> {
 
     /// Puts another collection of the same type in the place of what is there: an encoding gives way to another, or a
     /// result to what it was made of. What was there is freed in steps.
+    /// It is put back even if nothing counts as a change: Redis lets collections grow big for what it then finds there.
     pub fn replace(&mut self, with: impl Into<Content<'static>>) {
+        self.is_replaced = true;
         match (&mut self.content, with.into()) {
             (Content::InPlace(old), Content::New(new)) => {
                 let old = std::mem::replace(*old, *new);
@@ -311,6 +315,11 @@ impl<'a> CollectionEdit<'a> {
     /// Leaves something that was cut out to be freed in steps.
     pub fn leave(&mut self, remains: CollectionRemains) {
         self.remains.push(remains);
+    }
+
+    /// Whether there is something to put back.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.changes > 0 || self.is_replaced
     }
 
     /// Whether the key is to go.
