@@ -15,7 +15,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-pub use node::{ListNode, NodeLimit};
+pub use node::{ListNode, NodeLimit, set_large_element_bytes};
 pub(crate) use search::Needle;
 
 /// A big list. See the module documentation.

@@ -1,6 +1,7 @@
 //! The nodes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::listpack::{self, Listpack, ListpackBuf, Value};
 use crate::tree::Leaf;
@@ -36,11 +37,26 @@ impl NodeLimit {
         }
     }
 
+    /// Whether an element has a node of its own.
     pub(super) fn is_large(self, element: &[u8]) -> bool {
-        // Whatever stands around it: most elements are far from the limit, and need not be read.
-        const AROUND_MAX: usize = 10;
-        element.len() + AROUND_MAX > self.bytes && listpack::entry_bytes(element) > self.bytes
+        let len = element.len();
+        // Most are far from it, so that nobody has to see whether they spell integers.
+        let exceeds =
+            len > self.bytes - OVERHEAD_BYTES_MAX && listpack::entry_bytes(element) > self.bytes;
+        // Relaxed: it stands for itself.
+        exceeds || len >= LARGE_BYTES.load(Ordering::Relaxed)
     }
+}
+
+/// Most bytes that a listpack keeps beside a string.
+const OVERHEAD_BYTES_MAX: usize = 10;
+
+static LARGE_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// Has elements of so many bytes and more, in all lists of the process, have nodes of their own from now on, though nodes
+/// would hold them: tests need no large elements then.
+pub fn set_large_element_bytes(bytes: usize) {
+    LARGE_BYTES.store(bytes, Ordering::Relaxed);
 }
 
 impl Default for NodeLimit {
