@@ -1,22 +1,23 @@
 //! A listpack to edit.
 
-use super::{COUNT_UNKNOWN, Corrupt, END, HEADER_BYTES, Listpack, Position, Store, Value};
+use super::{COUNT_UNKNOWN, Corrupt, END, HEADER_BYTES, Listpack, Owned, Position, Store, Value};
 
 /// A listpack without elements.
 const EMPTY: [u8; HEADER_BYTES + 1] = [7, 0, 0, 0, 0, 0, END];
 
 /// A listpack to edit, in a vector of its own unless it says otherwise.
 ///
-/// Every edit moves the bytes behind it once. Strings that spell an integer are stored as one. From
-/// 65535 elements on, edits that remove or move some of them also walk along all of them, to count
-/// what is left.
+/// Every edit moves the bytes behind it once, or those before it if they are fewer and there is room
+/// in front of them: see [`Owned`]. Strings that spell an integer are stored as one. From 65535
+/// elements on, edits that remove or move some of them also walk along all of them, to count what is
+/// left.
 ///
 /// # Panics
 /// Every edit, if the listpack would grow to 4 GiB: whoever adds elements asks
 /// [`Listpack::has_room_for`] first. With a [`Position`] of another listpack, or from before an edit,
 /// an edit panics or breaks the listpack. In a room of somebody else's also every edit that needs more than there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListpackBuf<S = Vec<u8>> {
+pub struct ListpackBuf<S = Owned> {
     bytes: S,
 }
 
@@ -30,7 +31,7 @@ impl ListpackBuf {
     pub fn with_capacity(bytes: usize) -> ListpackBuf {
         let mut buffer = Vec::with_capacity(bytes.max(EMPTY.len()));
         buffer.extend_from_slice(&EMPTY);
-        ListpackBuf { bytes: buffer }
+        ListpackBuf::of_store(Owned::new(buffer))
     }
 
     /// A listpack of bytes from outside.
@@ -39,12 +40,12 @@ impl ListpackBuf {
     /// As [`Listpack::check`].
     pub fn from_checked(bytes: Vec<u8>) -> Result<ListpackBuf, Corrupt> {
         Listpack::check(&bytes)?;
-        Ok(ListpackBuf { bytes })
+        Ok(ListpackBuf::of_store(Owned::new(bytes)))
     }
 
     /// The bytes, as Redis would store them, with what room there is behind them.
     pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+        self.bytes.into_vec()
     }
 
     /// Bytes allocated.
@@ -52,9 +53,9 @@ impl ListpackBuf {
         self.bytes.capacity()
     }
 
-    /// Gives back the room behind the end.
+    /// Gives back what room there is.
     pub fn shrink_to_fit(&mut self) {
-        self.bytes.shrink_to_fit();
+        self.shrink_to(0);
     }
 
     /// Gives back room, if there is more than for `bytes` bytes in all.
@@ -73,8 +74,7 @@ impl ListpackBuf {
     }
 
     fn replace_all(&mut self, bytes: &[u8]) {
-        self.bytes.clear();
-        self.bytes.extend_from_slice(bytes);
+        self.bytes.replace_all(bytes);
     }
 }
 
@@ -275,10 +275,7 @@ impl<S: Store> ListpackBuf<S> {
         let old_total = self.bytes.bytes().len();
         let total = old_total - old_bytes + new_bytes;
         let header = u32::try_from(total).expect("listpacks stay below 4 GiB");
-        self.bytes.resize(total.max(old_total));
-        let bytes = self.bytes.bytes_mut();
-        bytes.copy_within(at + old_bytes..old_total, at + new_bytes);
-        self.bytes.resize(total);
+        self.bytes.resize_hole(at, old_bytes, new_bytes);
         self.bytes.bytes_mut()[..4].copy_from_slice(&header.to_le_bytes());
     }
 

@@ -185,6 +185,18 @@ fn filled(count: usize, hash: fn(&[u8]) -> ElementHash) -> FieldTree {
 }
 
 #[test]
+fn a_field_of_16_bytes_with_a_value_of_8_takes_less_than_42() {
+    let mut tree = FieldTree::default();
+    for n in 0..100_000 {
+        let name = format!("member:{n:09}").into_bytes();
+        let value = b"value..8".to_vec();
+        tree.set(strong(&name), &element(&name, &(value, None)));
+    }
+    let each = tree.memory_bytes() as f64 / 100_000.0;
+    assert!((34.0..42.0).contains(&each), "{each}");
+}
+
+#[test]
 fn a_scan_shows_what_stays_exactly_once() {
     for (hash, most) in [(strong as fn(&[u8]) -> ElementHash, 12), (weak, 80)] {
         let mut tree = filled(5_000, hash);
