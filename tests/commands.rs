@@ -14,6 +14,7 @@ const TRANSCRIPTS: &[(&str, &str)] = &[
     ("bitmaps", include_str!("commands/bitmaps.txt")),
     ("hyperloglogs", include_str!("commands/hyperloglogs.txt")),
     ("lists", include_str!("commands/lists.txt")),
+    ("geo", include_str!("commands/geo.txt")),
     ("keys", include_str!("commands/keys.txt")),
     ("pubsub", include_str!("commands/pubsub.txt")),
     ("transactions", include_str!("commands/transactions.txt")),
@@ -55,6 +56,11 @@ fn hyperloglogs_answer_as_written() {
 #[test]
 fn lists_answer_as_written() {
     check("lists");
+}
+
+#[test]
+fn geo_answers_as_written() {
+    check("geo");
 }
 
 #[test]
