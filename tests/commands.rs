@@ -18,6 +18,7 @@ const TRANSCRIPTS: &[(&str, &str)] = &[
     ("hashes", include_str!("commands/hashes.txt")),
     ("sorted_sets", include_str!("commands/sorted_sets.txt")),
     ("sorting", include_str!("commands/sorting.txt")),
+    ("geo", include_str!("commands/geo.txt")),
     ("keys", include_str!("commands/keys.txt")),
     ("pubsub", include_str!("commands/pubsub.txt")),
     ("transactions", include_str!("commands/transactions.txt")),
@@ -79,6 +80,11 @@ fn sorted_sets_answer_as_written() {
 #[test]
 fn sorting_answers_as_written() {
     check("sorting");
+}
+
+#[test]
+fn geo_answers_as_written() {
+    check("geo");
 }
 
 #[test]

@@ -442,6 +442,37 @@ fn commands_are_logged_as_their_effects() {
                 "SDIFFSTORE d d b",
             ],
         ),
+        // Places go out as scores; what a search stores is found again by whoever hears of it.
+        (
+            &[
+                "GEOADD g 13.361389 38.115556 Palermo 15.087269 37.502669 Catania",
+                "GEOADD g NX 1 1 Palermo",
+                "GEOADD g NX CH 1 1 Palermo 2.35 48.85 Paris",
+                "GEOADD g XX 2.35 48.85 Paris 1 1 Nowhere",
+                "GEOADD g CH 0 0 Paris",
+                "GEOADD g 200 1 Paris",
+                "GEOSEARCH g FROMLONLAT 15 37 BYRADIUS 200 km",
+                "GEOSEARCHSTORE d g FROMLONLAT 15 37 BYRADIUS 200 km STOREDIST",
+                "GEORADIUS g 15 37 200 km STORE d",
+                "GEORADIUS g 15 37 200 km",
+                "GEORADIUSBYMEMBER g Palermo 1 km STOREDIST d",
+                "GEORADIUSBYMEMBER g Palermo 1 km",
+                "GEORADIUS g 50 50 1 km STORE d",
+                "GEORADIUS g 50 50 1 km STORE d",
+                "GEOSEARCHSTORE d none FROMLONLAT 15 37 BYRADIUS 200 km",
+                "GEOPOS g Palermo",
+            ],
+            &[
+                "SELECT 0",
+                "ZADD g 3479099956230698 Palermo 3479447370796909 Catania",
+                "ZADD g NX CH 3377822707026402 Palermo 3663832751688490 Paris",
+                "ZADD g CH 3377699720527872 Paris",
+                "GEOSEARCHSTORE d g FROMLONLAT 15 37 BYRADIUS 200 km STOREDIST",
+                "GEORADIUS g 15 37 200 km STORE d",
+                "GEORADIUSBYMEMBER g Palermo 1 km STOREDIST d",
+                "GEORADIUS g 50 50 1 km STORE d",
+            ],
+        ),
     ];
     for (sent, expected) in cases {
         let server = TestServer::start();

@@ -265,19 +265,46 @@ impl RankedTree {
         mut visit: impl FnMut(f64, RankedMember<'t>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
         let is_before = |score| score < scores.start;
-        let mut path = self.ranked.seek(|bound, _| side(is_before(bound.score)));
-        let mut offset = path.as_ref().map_or(0, |path| {
+        let path = self.ranked.seek(|bound, _| side(is_before(bound.score)));
+        let offset = path.as_ref().map_or(0, |path| {
             let leaf = self.ranked.leaf(path);
             leaf.count_scores_while(is_before)
         });
+        // The outer break is the end of the range.
+        let ended = self.walk(path, offset, |score, member| {
+            if score >= scores.end {
+                return ControlFlow::Break(None);
+            }
+            visit(score, member).map_break(Some)
+        });
+        match ended {
+            ControlFlow::Break(Some(broken)) => ControlFlow::Break(broken),
+            ControlFlow::Break(None) | ControlFlow::Continue(()) => ControlFlow::Continue(()),
+        }
+    }
+
+    /// The same for members from the one with `rank` others before it on.
+    pub fn each_from<'t, B>(
+        &'t self,
+        rank: u64,
+        visit: impl FnMut(f64, RankedMember<'t>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let spot = self.ranked.spot(rank);
+        let offset = spot.as_ref().map_or(0, |spot| spot.offset);
+        self.walk(spot.map(|spot| spot.path), offset, visit)
+    }
+
+    #[inline]
+    fn walk<'t, B>(
+        &'t self,
+        mut path: Option<Path>,
+        mut offset: usize,
+        mut visit: impl FnMut(f64, RankedMember<'t>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
         while let Some(place) = &path {
             let leaf = self.ranked.leaf(place);
             for at in offset..leaf.len() {
-                let score = leaf.score(at);
-                if score >= scores.end {
-                    return ControlFlow::Continue(());
-                }
-                visit(score, RankedMember { leaf, at })?;
+                visit(leaf.score(at), RankedMember { leaf, at })?;
             }
             path = self.ranked.next_leaf(place);
             offset = 0;

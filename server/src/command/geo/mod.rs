@@ -6,6 +6,7 @@ mod query;
 mod read;
 mod reply;
 mod search;
+mod slices;
 
 use super::Arity::AtLeast;
 use super::KeySpec::{AfterWord, All, One};

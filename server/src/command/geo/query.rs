@@ -69,16 +69,18 @@ impl Form {
 }
 
 /// What is answered of each member beside its name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Details {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Shown {
     pub(super) distance: bool,
     pub(super) hash: bool,
     pub(super) point: bool,
+    /// Metres of the unit of distances.
+    pub(super) metres: f64,
 }
 
-impl Details {
+impl Shown {
     /// How many values that is.
-    pub(super) fn count(self) -> usize {
+    pub(super) fn count(&self) -> usize {
         usize::from(self.distance) + usize::from(self.hash) + usize::from(self.point)
     }
 }
@@ -97,9 +99,7 @@ pub(super) struct Destination {
 pub(super) struct Query {
     /// What is searched for; `None` if nothing is there that could be.
     pub(super) search: Option<GeoSearch>,
-    /// Metres of the unit in which distances are given.
-    pub(super) metres: f64,
-    pub(super) details: Details,
+    pub(super) shown: Shown,
     pub(super) destination: Option<Destination>,
 }
 
@@ -130,7 +130,7 @@ struct Parser<'a> {
     set: Option<SortedSetRef<'a>>,
     center: Center,
     area: Area,
-    details: Details,
+    shown: Shown,
     order: GeoOrder,
     count: Option<u64>,
     any: bool,
@@ -150,7 +150,12 @@ impl Query {
             set,
             center: Center::Unsaid,
             area: Area::Unsaid,
-            details: Details::default(),
+            shown: Shown {
+                distance: false,
+                hash: false,
+                point: false,
+                metres: 1.0,
+            },
             order: GeoOrder::Found,
             count: None,
             any: false,
@@ -206,11 +211,11 @@ impl Parser<'_> {
         let word = args.at(at);
         let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
         if is("WITHDIST") {
-            self.details.distance = true;
+            self.shown.distance = true;
         } else if is("WITHHASH") {
-            self.details.hash = true;
+            self.shown.hash = true;
         } else if is("WITHCOORD") {
-            self.details.point = true;
+            self.shown.point = true;
         } else if is("ANY") {
             self.any = true;
         } else if is("ASC") {
@@ -287,7 +292,7 @@ impl Parser<'_> {
 
     /// What is missing, or does not go together.
     fn check(&self) -> Result<(), CommandError> {
-        if self.destination.is_some() && self.details.count() > 0 {
+        if self.destination.is_some() && self.shown.count() > 0 {
             return Err(if self.form == Form::SearchStore {
                 SEARCH_STORES_NO_MORE
             } else {
@@ -317,10 +322,10 @@ impl Parser<'_> {
     }
 
     fn into_query(self) -> Query {
-        let metres = match &self.area {
-            Area::Extent(extent) => extent.unit().metres(),
-            Area::Polygon(_) | Area::Unsaid => 1.0,
-        };
+        let mut shown = self.shown;
+        if let Area::Extent(extent) = &self.area {
+            shown.metres = extent.unit().metres();
+        }
         let shape = match (self.area, self.center) {
             (Area::Polygon(shape), _) => Some(shape),
             (Area::Extent(extent), Center::Member(Some(center)) | Center::Place(center)) => {
@@ -340,8 +345,7 @@ impl Parser<'_> {
                 count: self.count,
                 any: self.any,
             }),
-            metres,
-            details: self.details,
+            shown,
             destination: self.destination,
         }
     }

@@ -1,14 +1,16 @@
 //! `GEOSEARCH`, `GEOSEARCHSTORE`, and their older forms.
 
+use protocol::Reply;
 use storage::geo::Point;
 use storage::listpack::Value;
 use storage::typed::sorted_set::{GeoHit, Pair, sort, sorted_set_of};
 
-use super::query::{Destination, Details, Form, Query};
+use super::query::{Destination, Form, Query, Shown};
 use super::reply::{write_distance, write_point};
+use super::slices::GeoSlices;
 use crate::command::sorted_set::store::store;
 use crate::command::{Args, CommandResult, Context};
-use crate::output::Output;
+use crate::output::write_value;
 
 /// `GEOSEARCH key FROMMEMBER member | FROMLONLAT longitude latitude BYRADIUS radius unit | BYBOX width height unit [ASC |
 /// DESC] [COUNT count [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]`, or `BYPOLYGON num-vertices longitude latitude ...` in
@@ -44,36 +46,50 @@ pub(super) fn georadiusbymember_ro(ctx: &mut Context<'_, '_>, args: Args<'_>) ->
     search(ctx, args, Form::RadiusByMember { stores: false })
 }
 
+/// A search that takes more than this is done in slices, where that can be: about 200 µs.
+const EFFORT_AT_ONCE: u64 = 32 * 1024;
+
 fn search(ctx: &mut Context<'_, '_>, args: Args<'_>, form: Form) -> CommandResult {
     let source = ctx.key(args, form.source());
     // The type is checked before the arguments, as in Redis.
     let set = ctx.unit.sorted_set(ctx.session.db, &source)?;
     let query = Query::parse(args, form, set)?;
-    let found = set
-        .zip(query.search)
-        .map(|(set, search)| set.geo_search(search));
-    let Some(destination) = query.destination else {
-        match found {
-            Some(hits) => write_hits(&mut ctx.reply, hits, query.details, query.metres),
-            None => ctx.reply.array(0),
-        }
+    let wanted = set.zip(query.search.as_ref());
+    if let Some(destination) = query.destination {
+        let hits = wanted.and_then(|(set, search)| set.geo_search(search, u64::MAX));
+        let pairs = hits
+            .into_iter()
+            .flatten()
+            .map(|hit| pair_of(&hit, destination, query.shown.metres));
+        let mut pairs: Vec<Pair<'_>> = pairs.collect();
+        sort(&mut pairs);
+        let count = pairs.len() as u64;
+        let hasher = ctx.server.keyspace.hasher().elements();
+        let limit = ctx.config.limits.sorted_set;
+        let content = sorted_set_of(pairs.iter().copied(), limit, hasher);
+        let key = ctx.key(args, destination.key);
+        store(ctx, &key, content, count, form.event());
+        return Ok(());
+    }
+    let Some((set, search)) = wanted else {
+        ctx.reply.array(0);
         return Ok(());
     };
-    let pairs = found.into_iter().flatten();
-    let mut pairs: Vec<Pair<'_>> = pairs
-        .map(|hit| pair_of(hit, destination, query.metres))
-        .collect();
-    sort(&mut pairs);
-    let count = pairs.len() as u64;
-    let hasher = ctx.server.keyspace.hasher().elements();
-    let content = sorted_set_of(pairs.iter().copied(), ctx.config.limits.sorted_set, hasher);
-    let key = ctx.key(args, destination.key);
-    store(ctx, &key, content, count, form.event());
+    let big = set.big().filter(|_| !ctx.in_exec);
+    let effort = big.map_or(u64::MAX, |_| EFFORT_AT_ONCE);
+    if let Some(hits) = set.geo_search(search, effort) {
+        ctx.reply.array(hits.len());
+        hits.for_each(|hit| write_hit(&mut ctx.reply, &hit, query.shown));
+    } else if let Some(big) = big {
+        let pin = ctx.server.keyspace.pin(big);
+        let slices = GeoSlices::new(pin, set.hasher(), search, query.shown);
+        ctx.continue_in_slices(slices);
+    }
     Ok(())
 }
 
 /// What is stored of a member.
-fn pair_of<'a>(hit: GeoHit<Value<'a>>, destination: Destination, metres: f64) -> Pair<'a> {
+fn pair_of<'a>(hit: &GeoHit<Value<'a>>, destination: Destination, metres: f64) -> Pair<'a> {
     let score = if destination.of_distances {
         hit.distance / metres
     } else {
@@ -82,27 +98,19 @@ fn pair_of<'a>(hit: GeoHit<Value<'a>>, destination: Destination, metres: f64) ->
     (hit.member, score)
 }
 
-/// Answers members with what is wanted of each, in an array of its own if that is more than the name.
-fn write_hits<'a>(
-    reply: &mut Output<'_>,
-    hits: impl ExactSizeIterator<Item = GeoHit<Value<'a>>>,
-    details: Details,
-    metres: f64,
-) {
-    reply.array(hits.len());
-    for hit in hits {
-        if details.count() > 0 {
-            reply.array(1 + details.count());
-        }
-        reply.value(hit.member);
-        if details.distance {
-            write_distance(reply, hit.distance / metres);
-        }
-        if details.hash {
-            reply.integer(hit.score as i64);
-        }
-        if details.point {
-            write_point(reply, Point::of_score(hit.score));
-        }
+/// Answers a member with what is wanted of it, in an array of its own if that is more than the name.
+pub(super) fn write_hit(reply: &mut Reply<'_>, hit: &GeoHit<Value<'_>>, shown: Shown) {
+    if shown.count() > 0 {
+        reply.array(1 + shown.count());
+    }
+    write_value(reply, hit.member);
+    if shown.distance {
+        write_distance(reply, hit.distance / shown.metres);
+    }
+    if shown.hash {
+        reply.integer(hit.score as i64);
+    }
+    if shown.point {
+        write_point(reply, Point::of_score(hit.score));
     }
 }

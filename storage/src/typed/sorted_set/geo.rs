@@ -1,15 +1,22 @@
 //! Searches of sorted sets whose scores are places on earth.
 
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+mod hits;
+mod scan;
+#[cfg(test)]
+mod tests;
+
 use std::ops::{ControlFlow, Range};
 
 use smallvec::SmallVec;
 
-use crate::geo::{Finder, Shape};
+use crate::geo::Shape;
 use crate::listpack::Value;
 
 use super::{Form, Pair, SortedSetRef, packed};
+
+pub use scan::GeoScan;
+
+use hits::{End, Hits};
 
 /// The order in which a search gives what it has found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,15 +55,16 @@ pub struct GeoHit<M> {
 }
 
 impl<'a> SortedSetRef<'a> {
-    /// The members that a search finds.
+    /// The members that a search finds. `None` if it takes more than `effort`: to look at a member takes one, and to take
+    /// it sixteen more, which is about how the times compare.
     pub fn geo_search(
         &self,
-        search: GeoSearch,
-    ) -> impl ExactSizeIterator<Item = GeoHit<Value<'a>>> + use<'a> {
+        search: &GeoSearch,
+        effort: u64,
+    ) -> Option<impl ExactSizeIterator<Item = GeoHit<Value<'a>>> + use<'a>> {
         let mut ranges = search.shape.score_ranges();
-        let mut hits = Hits::new(search);
-        // What breaks off has found enough.
-        let _ = match self.form {
+        let mut hits = Hits::new(search, effort);
+        let ended = match self.form {
             Form::Packed(set) => {
                 let pairs: SmallVec<[Pair<'a>; 128]> = packed::pairs(set).collect();
                 ranges.try_for_each(|range| {
@@ -71,7 +79,7 @@ impl<'a> SortedSetRef<'a> {
                 })
             }),
         };
-        hits.into_sorted()
+        (ended != ControlFlow::Break(End::Effort)).then(|| hits.into_sorted())
     }
 }
 
@@ -81,130 +89,3 @@ fn between<'p, 'a>(pairs: &'p [Pair<'a>], scores: &Range<f64>) -> &'p [Pair<'a>]
     let pairs = &pairs[start..];
     &pairs[..pairs.partition_point(|(_, score)| *score < scores.end)]
 }
-
-/// What a search has found.
-struct Hits<M> {
-    finder: Finder,
-    order: GeoOrder,
-    chosen: Chosen<M>,
-    /// How many members were inside and wanted.
-    found: u64,
-}
-
-enum Chosen<M> {
-    /// Every one, or as many as are wanted.
-    All(Vec<Ordered<M>>, u64),
-    /// Those that come first in the order, as many as are wanted; the last of them is on top.
-    First(BinaryHeap<Ordered<M>>, u64),
-}
-
-/// A member with its place in the order.
-struct Ordered<M> {
-    /// The lower the earlier.
-    key: f64,
-    /// Of several with one key the first one found comes first.
-    number: u64,
-    hit: GeoHit<M>,
-}
-
-impl<M> Hits<M> {
-    fn new(search: GeoSearch) -> Self {
-        let chosen = match search.count {
-            Some(count) if !search.any && search.order != GeoOrder::Found => {
-                Chosen::First(BinaryHeap::new(), count)
-            }
-            count => Chosen::All(Vec::new(), count.unwrap_or(u64::MAX)),
-        };
-        Self {
-            finder: Finder::new(search.shape),
-            order: search.order,
-            chosen,
-            found: 0,
-        }
-    }
-
-    /// Takes a member if it is inside and wanted; breaks off when no other will be.
-    #[inline]
-    fn offer(&mut self, score: f64, member: impl FnOnce() -> M) -> ControlFlow<()> {
-        match self.finder.distance(score) {
-            Some(distance) => self.take(score, distance, member),
-            None => ControlFlow::Continue(()),
-        }
-    }
-
-    fn take(&mut self, score: f64, distance: f64, member: impl FnOnce() -> M) -> ControlFlow<()> {
-        let key = match self.order {
-            GeoOrder::Found => 0.0,
-            GeoOrder::Nearest => distance,
-            GeoOrder::Furthest => -distance,
-        };
-        if let Chosen::First(hits, count) = &mut self.chosen
-            && hits.len() as u64 >= *count
-        {
-            if hits.peek().is_none_or(|last| key >= last.key) {
-                return ControlFlow::Continue(());
-            }
-            hits.pop();
-        }
-        let hit = Ordered {
-            key,
-            number: self.found,
-            hit: GeoHit {
-                member: member(),
-                score,
-                distance,
-            },
-        };
-        self.found += 1;
-        match &mut self.chosen {
-            Chosen::All(hits, count) => {
-                hits.push(hit);
-                if hits.len() as u64 >= *count {
-                    return ControlFlow::Break(());
-                }
-            }
-            Chosen::First(hits, count) => {
-                hits.push(hit);
-                if self.order == GeoOrder::Nearest && hits.len() as u64 >= *count {
-                    let furthest = hits.peek().map_or(f64::INFINITY, |last| last.key);
-                    self.finder.narrow(furthest);
-                }
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn into_sorted(self) -> impl ExactSizeIterator<Item = GeoHit<M>> {
-        let hits = match self.chosen {
-            Chosen::All(mut hits, _) => {
-                if self.order != GeoOrder::Found {
-                    hits.sort_unstable();
-                }
-                hits
-            }
-            Chosen::First(hits, _) => hits.into_sorted_vec(),
-        };
-        hits.into_iter().map(|hit| hit.hit)
-    }
-}
-
-impl<M> Ord for Ordered<M> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let by_key = self.key.total_cmp(&other.key);
-        by_key.then(self.number.cmp(&other.number))
-    }
-}
-
-impl<M> PartialOrd for Ordered<M> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<M> PartialEq for Ordered<M> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl<M> Eq for Ordered<M> {}

@@ -30,7 +30,7 @@ pub use algebra::{
     Aggregate, Operand, Weighted, difference, intersection, intersection_len, sort, union,
 };
 pub use edit::{Added, Adding, Extreme, SortedSetEdit, Towards, Which, sorted_set_of};
-pub use geo::{GeoHit, GeoOrder, GeoSearch};
+pub use geo::{GeoHit, GeoOrder, GeoScan, GeoSearch};
 pub use random::{Distinct, below};
 pub use range::{LexBound, LexRange, ScoreRange};
 pub(crate) use score::score_of;
