@@ -699,6 +699,7 @@ impl<'e> Unit<'e> {
         let Edited {
             result,
             changes,
+            is_aside,
             is_gone,
             is_new,
         } = edited;
@@ -707,7 +708,9 @@ impl<'e> Unit<'e> {
         }
         if changes > 0 {
             self.tally.dirty += changes;
-            self.spoil_watches(db, key);
+            if !is_aside {
+                self.spoil_watches(db, key);
+            }
         }
         Ok(EditOutcome {
             result,
@@ -835,6 +838,11 @@ impl<'e> Unit<'e> {
         if shard.waits.mark_ready(db, key.bytes) {
             self.has_ready = true;
         }
+    }
+
+    /// Notes that those who wait for `key` may be served, or may wait in vain, though nobody minds what changed in it.
+    pub fn wake_waiters(&mut self, db: DbIndex, key: &Key<'_>) {
+        self.mark_ready(key.hash.shard, db, key.bytes);
     }
 
     /// Notes that a key of `shard` has changed, for those who wait for it.

@@ -36,6 +36,7 @@ mod process;
 pub(crate) mod pubsub;
 mod slowlog;
 pub(crate) mod sorted_set;
+mod stream;
 mod string;
 mod transaction;
 

@@ -13,6 +13,7 @@ mod list;
 mod pubsub;
 mod server;
 mod sorted_set;
+mod stream;
 mod string;
 mod transactions;
 
@@ -111,6 +112,7 @@ const GROUPS: &[&[Doc]] = &[
     sorted_set::DOCS,
     bitmap::DOCS,
     list::DOCS,
+    stream::DOCS,
     hyperloglog::DOCS,
     generic::DOCS,
     hash::DOCS,
