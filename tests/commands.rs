@@ -14,6 +14,7 @@ const TRANSCRIPTS: &[(&str, &str)] = &[
     ("bitmaps", include_str!("commands/bitmaps.txt")),
     ("hyperloglogs", include_str!("commands/hyperloglogs.txt")),
     ("lists", include_str!("commands/lists.txt")),
+    ("hashes", include_str!("commands/hashes.txt")),
     ("sorted_sets", include_str!("commands/sorted_sets.txt")),
     ("keys", include_str!("commands/keys.txt")),
     ("pubsub", include_str!("commands/pubsub.txt")),
@@ -56,6 +57,11 @@ fn hyperloglogs_answer_as_written() {
 #[test]
 fn lists_answer_as_written() {
     check("lists");
+}
+
+#[test]
+fn hashes_answer_as_written() {
+    check("hashes");
 }
 
 #[test]

@@ -40,6 +40,7 @@ mod audit;
 mod edit;
 mod expiry;
 mod graveyard;
+mod packed;
 mod publish;
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,7 @@ mod walk;
 pub(crate) use edit::Edited;
 pub(crate) use expiry::Due;
 use graveyard::Graveyard;
+pub(crate) use packed::LentPack;
 use publish::Published;
 pub(crate) use values::{OwnedValue, payload_of};
 

@@ -12,13 +12,14 @@ use crate::blocking::Blocked;
 use crate::entry::{EntryView, Payload};
 use crate::hash::Key;
 use crate::keyspace::Keyspace;
+use crate::listpack::Listpack;
 use crate::log::{EffectGroup, TicketRange};
-use crate::shard::{Edited, Found, Shard, payload_of};
+use crate::shard::{Edited, Found, LentPack, Shard, payload_of};
 use crate::shard_lock::Guard;
 use crate::slot_word::Kind;
 use crate::state::State;
 use crate::time::UnixMillis;
-use crate::typed::{CollectionEdit, CollectionRef, Content};
+use crate::typed::{CollectionEdit, CollectionRef, Content, Packing};
 use crate::value::{NewValue, StringRef, ValueType};
 use crate::waiters::WaitTable;
 use crate::watch::WatchFlag;
@@ -696,27 +697,58 @@ impl<'e> Unit<'e> {
         let shard = self.shard_mut(key.hash.shard);
         // SAFETY: nothing has happened in the shard since the lookup: the unit holds it exclusively.
         let edited = unsafe { shard.edit(found, db, key, wanted, now, hasher, change) }?;
-        let Edited {
-            result,
-            changes,
-            is_aside,
-            is_gone,
-            is_new,
-        } = edited;
-        if is_new {
+        Ok(self.settle_edit(db, key, edited))
+    }
+
+    /// As [`Unit::edit`], but a listpack of this packing is changed where it lies, if `plan` says how many bytes are added
+    /// at most: then `change` makes the edit and returns how many changes it counts. In all other cases `otherwise` makes
+    /// it.
+    ///
+    /// # Errors
+    /// `WrongType` when `key` holds something else; nothing is called then.
+    pub(crate) fn edit_in_place<R>(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        packing: Packing,
+        plan: impl FnOnce(Listpack<'_>) -> Option<usize>,
+        change: impl FnOnce(&mut LentPack<'_>) -> (R, u64),
+        otherwise: impl FnOnce(&mut CollectionEdit<'_>) -> R,
+    ) -> Result<EditOutcome<R>, StoreError> {
+        self.hold_to_write(key);
+        let found = self.lookup(db, key);
+        let (now, hasher) = (self.now, self.keyspace.hasher());
+        let shard = self.shard_mut(key.hash.shard);
+        // SAFETY: nothing has happened in the shard since the lookup: the unit holds it exclusively.
+        let in_place = found.and_then(|found| unsafe {
+            shard.edit_packed(found, db, key, packing, now, hasher, plan, change)
+        });
+        let edited = match in_place {
+            Some(edited) => edited,
+            // SAFETY: still nothing has happened.
+            None => unsafe {
+                let wanted = packing.value_type();
+                shard.edit(found, db, key, wanted, now, hasher, otherwise)
+            }?,
+        };
+        Ok(self.settle_edit(db, key, edited))
+    }
+
+    fn settle_edit<R>(&mut self, db: DbIndex, key: &Key<'_>, edited: Edited<R>) -> EditOutcome<R> {
+        if edited.is_new {
             self.created(db, key);
         }
-        if changes > 0 {
-            self.tally.dirty += changes;
-            if !is_aside {
+        if edited.changes > 0 {
+            self.tally.dirty += edited.changes;
+            if !edited.is_aside {
                 self.spoil_watches(db, key);
             }
         }
-        Ok(EditOutcome {
-            result,
-            changes,
-            is_gone,
-        })
+        EditOutcome {
+            result: edited.result,
+            changes: edited.changes,
+            is_gone: edited.is_gone,
+        }
     }
 
     /// Stores a collection at `key`, whatever was there; without elements it only removes the key. The expire time goes.

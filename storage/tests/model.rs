@@ -1,6 +1,7 @@
 //! Random operations on a [`Keyspace`] against plain maps with the same clock.
 
 mod model {
+    mod collections;
     mod compaction;
     mod concurrent;
     mod expiry;

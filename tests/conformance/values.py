@@ -322,7 +322,8 @@ KINDS = {
         b"n:[12]", b"**x", b"m:*", b"m:1?",
     ),
     # What SORT looks up: w:… are strings, o:… hashes.
-    "by-pattern": choice(b"w:*", b"w:*", b"o:*->f", b"nosort", b"*", b"w:1", b"w:*->", b"->f", b"o:*->f->g", b""),
+    "by-pattern": choice(b"w:*", b"w:*", b"o:*->f", b"*", b"w:*->", b"o:*->f->g"),
+    "not-by-pattern": choice(b"nosort", b"nosort", b"w:1", b"->f", b""),
     "get-pattern": choice(b"#", b"#", b"w:*", b"o:*->f", b"o:*->g", b"*", b"nothing", b"w:*->", b""),
     "type": choice(b"string", b"string", b"list", b"STRING", b"hash", b"zset", b"stream", b"set", b"Hash"),
     "database": choice(*[b"%d" % number for number in range(DATABASES)] * 3, b"16", b"-1", b"x", b"", b"1" * 20),

@@ -35,7 +35,8 @@ pub(crate) enum KeySpec {
         /// Distance from key to key.
         step: u16,
     },
-    /// One key after the word `word`, which is looked for from argument `from` on.
+    /// A key after the word `word`, which is looked for from argument `from` on. Redis knows of the first such word only;
+    /// a command may use the key after another, so all of them are named here.
     AfterWord {
         /// The word, in upper case.
         word: &'static str,
@@ -124,11 +125,9 @@ impl KeySpec {
                 positions.take(count).for_each(found);
             }
             KeySpec::AfterWord { word, from } => {
-                if let Some(at) = position_of(args, word, from)
-                    && at + 1 < args.len()
-                {
-                    found(at + 1);
-                }
+                let words = (usize::from(from)..args.len()).filter(|&at| args.is(at, word));
+                let keys = words.map(|at| at + 1).filter(|&at| at < args.len());
+                keys.for_each(found);
             }
             KeySpec::HalfAfterWord { word, options, .. } => {
                 let Some(at) = position_behind(args, word, options) else {
@@ -201,10 +200,6 @@ fn each_in_range(
         found(at);
         at += step;
     }
-}
-
-fn position_of(args: Args<'_>, word: &str, from: u16) -> Option<usize> {
-    (usize::from(from)..args.len()).find(|&at| args.is(at, word))
 }
 
 /// Where `word` stands behind `options`; an argument that is none of these ends the search, so that a name that happens

@@ -21,6 +21,7 @@ mod config;
 mod connection;
 mod debug;
 mod docs;
+mod geo;
 mod hash;
 mod help;
 mod hyperloglog;

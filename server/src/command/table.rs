@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use super::key::sort::names_other_keys;
 use super::stream::asks_to_block;
 use super::{
-    Args, Command, Flags, admin, bitmap, connection, hash, hyperloglog, key, keyspace, list,
+    Args, Command, Flags, admin, bitmap, connection, geo, hash, hyperloglog, key, keyspace, list,
     pubsub, sorted_set, stream, string, transaction,
 };
 
@@ -26,6 +26,10 @@ pub(crate) const GROUPS: &[Group] = &[
     Group {
         name: "sorted-set",
         commands: sorted_set::COMMANDS,
+    },
+    Group {
+        name: "geo",
+        commands: geo::COMMANDS,
     },
     Group {
         name: "bitmap",

@@ -2,6 +2,8 @@
 
 use super::harness::request;
 
+#[path = "hashes.rs"]
+mod hashes;
 #[path = "lists.rs"]
 mod lists;
 #[path = "sorted_sets.rs"]
@@ -124,6 +126,9 @@ impl Generator {
             0..=3 => return self.list_command(),
             4..=6 => return self.sorted_set_command(),
             _ => {}
+        }
+        if self.random.one_in(4) {
+            return self.hash_command();
         }
         let (key, other, value) = (self.key(), self.key(), self.value());
         let (ttl, database) = (self.ttl(), self.database());

@@ -4,6 +4,7 @@
 //! of their hash with the score; what it says is looked up in the first. So a member is kept once.
 
 use std::cmp::Ordering;
+use std::ops::{ControlFlow, Range};
 
 use crate::tree::{First, Leaf, Path, Spot, Tree};
 
@@ -72,15 +73,34 @@ impl RankedTree {
     /// # Panics
     /// If the score is NaN, or the member longer than [`super::PART_BYTES_MAX`].
     pub fn set(&mut self, hash: ElementHash, member: &[u8], score: f64) -> Option<f64> {
-        assert!(!score.is_nan(), "scores have an order");
+        self.update(hash, member, |_| Some(score))
+    }
+
+    /// Adds a member, or gives it another score: `decide` gets the score it has, if it is there, and says which it shall
+    /// have; `None` leaves everything as it is. The score it had.
+    ///
+    /// # Panics
+    /// As [`RankedTree::set`].
+    pub fn update(
+        &mut self,
+        hash: ElementHash,
+        member: &[u8],
+        decide: impl FnOnce(Option<f64>) -> Option<f64>,
+    ) -> Option<f64> {
         assert_fits(member);
-        let Some((known, spot)) = self.look_up(hash, member) else {
+        let found = self.look_up(hash, member);
+        let old = found.as_ref().map(|(known, _)| known.score);
+        let Some(score) = decide(old) else {
+            return old;
+        };
+        assert!(!score.is_nan(), "scores have an order");
+        let Some((known, spot)) = found else {
             scores::add(&mut self.scores, hash, score);
             self.add(member, score);
             return None;
         };
         if known.score == score {
-            return Some(known.score);
+            return old;
         }
         scores::replace(&mut self.scores, &known, score);
         match self.place_in_leaf(&spot, member, score) {
@@ -93,7 +113,7 @@ impl RankedTree {
                 self.add(member, score);
             }
         }
-        Some(known.score)
+        old
     }
 
     /// Adds a member to the order.
@@ -145,6 +165,13 @@ impl RankedTree {
         self.ranked
             .update(&spot.path, |leaf| leaf.remove(spot.offset));
         true
+    }
+
+    /// How many members stand before one whose hash is `hash`, and its score.
+    pub fn rank_of(&self, hash: ElementHash, member: &[u8]) -> Option<(u64, f64)> {
+        let (known, spot) = self.look_up(hash, member)?;
+        let rank = self.ranked.before(&spot.path) + spot.offset as u64;
+        Some((rank, known.score))
     }
 
     /// How many members stand before this one, which has this score.
@@ -211,16 +238,46 @@ impl RankedTree {
         let spot = self.ranked.spot(rank);
         let mut offset = spot.as_ref().map_or(0, |spot| spot.offset);
         let mut path = spot.map(|spot| spot.path);
+        let mut leaf = path.as_ref().map(|path| self.ranked.leaf(path));
         std::iter::from_fn(move || {
-            let leaf = self.ranked.leaf(path.as_ref()?);
-            let member = leaf.member(offset);
+            let current = leaf?;
+            let member = current.member(offset);
             offset += 1;
-            if offset == leaf.len() {
+            if offset == current.len() {
                 path = self.ranked.next_leaf(path.as_ref()?);
+                leaf = path.as_ref().map(|path| self.ranked.leaf(path));
                 offset = 0;
             }
             Some(member)
         })
+    }
+
+    /// Shows `visit` the members with scores in a range, in their order, until it breaks off. Nothing of a member is loaded
+    /// unless it is read.
+    pub fn each_in_scores<'t, B>(
+        &'t self,
+        scores: Range<f64>,
+        mut visit: impl FnMut(f64, RankedMember<'t>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let is_before = |score| score < scores.start;
+        let mut path = self.ranked.seek(|bound, _| side(is_before(bound.score)));
+        let mut offset = path.as_ref().map_or(0, |path| {
+            let leaf = self.ranked.leaf(path);
+            leaf.count_scores_while(is_before)
+        });
+        while let Some(place) = &path {
+            let leaf = self.ranked.leaf(place);
+            for at in offset..leaf.len() {
+                let score = leaf.score(at);
+                if score >= scores.end {
+                    return ControlFlow::Continue(());
+                }
+                visit(score, RankedMember { leaf, at })?;
+            }
+            path = self.ranked.next_leaf(place);
+            offset = 0;
+        }
+        ControlFlow::Continue(())
     }
 
     /// Members with their scores, backwards from the one with `rank` others before it.
@@ -228,13 +285,15 @@ impl RankedTree {
         let spot = self.ranked.spot(rank);
         let mut left = spot.as_ref().map_or(0, |spot| spot.offset + 1);
         let mut path = spot.map(|spot| spot.path);
+        let mut leaf = path.as_ref().map(|path| self.ranked.leaf(path));
         std::iter::from_fn(move || {
             if left == 0 {
                 path = self.ranked.previous_leaf(path.as_ref()?);
-                left = self.ranked.leaf(path.as_ref()?).len();
+                leaf = path.as_ref().map(|path| self.ranked.leaf(path));
+                left = leaf?.len();
             }
             left -= 1;
-            Some(self.ranked.leaf(path.as_ref()?).member(left))
+            Some(leaf?.member(left))
         })
     }
 
@@ -247,6 +306,20 @@ impl RankedTree {
         let path = self.leaf_of(score, member)?;
         let offset = self.ranked.leaf(&path).find(score, member).ok()?;
         Some(Spot { path, offset })
+    }
+}
+
+/// A member that has not been read yet.
+#[derive(Clone, Copy)]
+pub struct RankedMember<'t> {
+    leaf: &'t Ranked,
+    at: usize,
+}
+
+impl<'t> RankedMember<'t> {
+    /// Its bytes.
+    pub fn read(self) -> &'t [u8] {
+        self.leaf.member(self.at).1
     }
 }
 

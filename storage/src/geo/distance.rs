@@ -25,7 +25,8 @@ pub fn distance(from: Point, to: Point) -> f64 {
     let (south, north) = (radians(from.latitude), radians(to.latitude));
     let half_height = ((north - south) / 2.0).sin();
     let square = half_height * half_height + south.cos() * north.cos() * half_width * half_width;
-    2.0 * EARTH_RADIUS * square.sqrt().asin()
+    // Rounding may make it a little more than one, on opposite sides of the earth; no distance is NaN.
+    2.0 * EARTH_RADIUS * square.sqrt().min(1.0).asin()
 }
 
 /// The distance between two latitudes on one meridian, in metres.

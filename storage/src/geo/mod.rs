@@ -4,19 +4,21 @@
 //! is halved 26 times in both directions. The two numbers of the cell that a point lies in are interleaved bit by
 //! bit, and the 52 bits are the score. So a cell of a coarser map is a range of scores, and a search looks through the
 //! cells that its shape touches, nine at most: [`Shape::score_ranges`]. Which of the members in them are inside says
-//! [`Shape::distance_if_inside`].
+//! [`Finder::distance`].
 //!
 //! All of it is arithmetic, and to the bit that of Redis: members answer with the same positions and distances, and a
 //! search visits cells of the same size in the same order, because that is the order of a reply that is not sorted.
 
 mod cell;
 mod distance;
+mod finder;
 mod search;
 mod shape;
 #[cfg(test)]
 mod tests;
 
 pub use distance::{Unit, distance};
+pub use finder::Finder;
 pub use search::ScoreRanges;
 pub use shape::Shape;
 

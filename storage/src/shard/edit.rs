@@ -161,7 +161,7 @@ impl Shard {
         hasher: &KeyHasher,
         edit: CollectionEdit<'_>,
     ) {
-        let (is_gone, is_changed) = (edit.is_gone(), edit.changes() > 0);
+        let (is_gone, is_changed) = (edit.is_gone(), edit.is_changed());
         let (mut content, remains) = edit.finish();
         if is_gone {
             self.remove(db, key, hasher);

@@ -21,7 +21,7 @@ pub mod sorted_set;
 mod stream;
 
 pub use limits::{Limits, PackedLimit};
-pub use list::{End, ListEdit, ListRef, ListSpan};
+pub use list::{End, ListEdit, ListRef, ListSpan, MoveMany, Moved};
 pub use stream::StreamEdit;
 
 /// How a small collection is packed.
@@ -234,6 +234,7 @@ pub struct CollectionEdit<'a> {
     /// Changes that transactions which watch the key do not mind.
     changes_aside: u64,
     is_kept_empty: bool,
+    is_replaced: bool,
     pub(crate) remains: Vec<CollectionRemains>,
 }
 
@@ -246,6 +247,7 @@ impl<'a> CollectionEdit<'a> {
             changes: 0,
             changes_aside: 0,
             is_kept_empty: false,
+            is_replaced: false,
             remains: Vec::new(),
         }
     }
@@ -278,7 +280,9 @@ impl<'a> CollectionEdit<'a> {
 
     /// Puts another collection of the same type in the place of what is there: an encoding gives way to another, or a
     /// result to what it was made of. What was there is freed in steps.
+    /// It is put back even if nothing counts as a change: Redis lets collections grow big for what it then finds there.
     pub fn replace(&mut self, with: impl Into<Content<'static>>) {
+        self.is_replaced = true;
         match (&mut self.content, with.into()) {
             (Content::InPlace(old), Content::New(new)) => {
                 let old = std::mem::replace(*old, *new);
@@ -332,6 +336,11 @@ impl<'a> CollectionEdit<'a> {
     /// Leaves something that was cut out to be freed in steps.
     pub fn leave(&mut self, remains: CollectionRemains) {
         self.remains.push(remains);
+    }
+
+    /// Whether there is something to put back.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.changes > 0 || self.is_replaced
     }
 
     /// Whether the key is to go.

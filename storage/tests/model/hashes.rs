@@ -207,9 +207,14 @@ impl Run {
         self.expire();
         let before = self.model[db as usize].get(name).cloned();
         let mut hash = before.clone().unwrap_or_default();
-        let steps: Vec<_> = (0..=self.random.below(12))
+        let mut steps: Vec<_> = (0..=self.random.below(12))
             .map(|_| (self.random.below(10), self.field(), self.instant()))
             .collect();
+        if self.random.below(6) == 0 {
+            // Now all of it is to expire.
+            let all = hash.fields.keys().cloned();
+            steps = all.map(|field| (6, field, self.instant())).collect();
+        }
         let now = self.now;
         let edited = self.unit(|unit| {
             unit.edit_hash(db, &key, &limits, |edit| {

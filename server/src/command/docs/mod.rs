@@ -7,6 +7,7 @@ mod argument;
 mod bitmap;
 mod connection;
 mod generic;
+mod geo;
 mod hash;
 mod hyperloglog;
 mod list;
@@ -110,6 +111,7 @@ impl Doc {
 const GROUPS: &[&[Doc]] = &[
     string::DOCS,
     sorted_set::DOCS,
+    geo::DOCS,
     bitmap::DOCS,
     list::DOCS,
     stream::DOCS,

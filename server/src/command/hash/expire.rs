@@ -170,6 +170,11 @@ pub(super) fn hpersist(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResu
             fields.iter().map(one).collect::<Vec<i64>>()
         })?;
     if edited.changes > 0 {
+        // Only the fields that are there: of the others some may lie there, expired.
+        let codes = fields.iter().zip(&edited.result);
+        let changed = codes.filter(|(_, code)| **code == DONE);
+        let changed: Vec<&[u8]> = changed.map(|(field, _)| field).collect();
+        log_fields(ctx, &[b"HPERSIST", key.bytes], &changed);
         ctx.notify(EventClass::HASH, "hpersist", key.bytes);
     }
     reply_codes(ctx, &edited.result);

@@ -3,9 +3,9 @@
 use storage::UnixMillis;
 
 use super::fields::{COUNT_NOT_POSITIVE, Scale, fields, log_fields, log_removed, type_first};
-use super::write_value;
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::notify::EventClass;
+use crate::output::write_value;
 
 /// What `HGETEX` does to the fields that it returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

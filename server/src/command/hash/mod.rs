@@ -10,9 +10,6 @@ mod scan;
 mod setex;
 mod write;
 
-use protocol::Reply;
-use storage::listpack::Value;
-
 use super::Arity::{AtLeast, Exactly};
 use super::KeySpec::One;
 use super::{Command, Flags, KeyAccess};
@@ -101,12 +98,3 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command::new("HTTL", AtLeast(5), One(1), FAST_READ, expire::httl),
     Command::new("HVALS", Exactly(2), One(1), READ, read::hvals),
 ];
-
-/// Writes a field or value.
-#[inline]
-fn write_value(reply: &mut Reply<'_>, value: Value<'_>) {
-    match value {
-        Value::Int(integer) => reply.bulk_integer(integer),
-        Value::Bytes(bytes) => reply.bulk(bytes),
-    }
-}

@@ -7,6 +7,7 @@ mod ends;
 mod mpop;
 mod read;
 mod relocate;
+mod relocate_many;
 
 use storage::typed::End;
 
@@ -48,6 +49,14 @@ pub(crate) const COMMANDS: &[Command] = &[
     )
     .with_access(&[KeyAccess::TAKEN, INSERT]),
     Command::new(
+        "BLMOVEM",
+        AtLeast(6),
+        FROM_TO,
+        PUSH.and(Flags::BLOCKING),
+        blocking::blmovem,
+    )
+    .with_access(&[KeyAccess::TAKEN, INSERT]),
+    Command::new(
         "BLMPOP",
         AtLeast(5),
         NumKeys {
@@ -83,6 +92,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         relocate::lmove,
     )
     .with_access(&[KeyAccess::TAKEN, INSERT]),
+    Command::new("LMOVEM", AtLeast(5), FROM_TO, PUSH, relocate_many::lmovem)
+        .with_access(&[KeyAccess::TAKEN, INSERT]),
     Command::new(
         "LMPOP",
         AtLeast(4),

@@ -15,7 +15,7 @@ mod read;
 mod remove;
 mod reply;
 mod scan;
-mod store;
+pub(crate) mod store;
 
 use super::Arity::{AtLeast, Exactly};
 use super::KeySpec::{All, NumKeys, One, Range};

@@ -8,7 +8,7 @@ use crate::notify::EventClass;
 
 /// Stores a result of `count` members at `key`, whatever was there, announces `event` and answers the number. Of an empty
 /// result nothing is stored.
-pub(super) fn store(
+pub(crate) fn store(
     ctx: &mut Context<'_, '_>,
     key: &Key<'_>,
     content: Content<'static>,

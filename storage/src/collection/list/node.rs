@@ -242,7 +242,8 @@ impl ListNode {
         }
     }
 
-    /// How many elements, one at least, the first half of the bytes holds.
+    /// How many elements the first half of the bytes holds, of two or more; some at least, and not all: of very short ones
+    /// both halves might take all.
     fn half(&self) -> usize {
         let Some(pack) = self.packed() else {
             return 1;
@@ -253,7 +254,8 @@ impl ListNode {
             left = fitting.unwrap_or(0);
             fitting.is_some()
         };
-        pack.iter().take_while(fits).count().max(1)
+        let held = pack.iter().take_while(fits).count();
+        held.min(pack.len() - 1).max(1)
     }
 
     fn is_full(&self) -> bool {

@@ -115,6 +115,11 @@ impl Ranked {
         low
     }
 
+    /// The same for what depends on scores alone.
+    pub(super) fn count_scores_while(&self, is_before: impl Fn(f64) -> bool) -> usize {
+        self.scores.partition_point(|score| is_before(*score))
+    }
+
     pub(super) fn insert(&mut self, at: usize, score: f64, member: &[u8]) {
         let bytes = record_bytes(member);
         let place = self.records.put(bytes, |mut out| {

@@ -292,7 +292,11 @@ fn is_same(one: Value<'_>, other: Value<'_>) -> bool {
     }
 }
 
-fn sort(pairs: &mut [Pair<'_>]) {
+/// Brings members into the order of a sorted set.
+///
+/// # Panics
+/// If a score is NaN.
+pub fn sort(pairs: &mut [Pair<'_>]) {
     pairs.sort_unstable_by(|one, other| {
         let by_score = one.1.partial_cmp(&other.1);
         by_score

@@ -5,6 +5,7 @@
 
 mod algebra;
 mod edit;
+mod geo;
 mod packed;
 mod random;
 mod range;
@@ -26,10 +27,11 @@ use crate::{DbIndex, StoreError};
 use super::{CollectionRef, PackedLimit};
 
 pub use algebra::{
-    Aggregate, Operand, Weighted, difference, intersection, intersection_len, union,
+    Aggregate, Operand, Weighted, difference, intersection, intersection_len, sort, union,
 };
 pub use edit::{Added, Adding, Extreme, SortedSetEdit, Towards, Which, sorted_set_of};
-pub use random::{below, distinct_ranks};
+pub use geo::{GeoHit, GeoOrder, GeoSearch};
+pub use random::{Distinct, below};
 pub use range::{LexBound, LexRange, ScoreRange};
 pub(crate) use score::score_of;
 pub use score::write_with_17_digits;
@@ -109,10 +111,7 @@ impl<'a> SortedSetRef<'a> {
     pub fn rank(&self, member: &[u8]) -> Option<(u64, f64)> {
         match self.form {
             Form::Packed(set) => packed::rank(set, member),
-            Form::Big(tree, _) => {
-                let score = tree.score(self.hasher.hash(member), member)?;
-                Some((tree.rank(score, member)?, score))
-            }
+            Form::Big(tree, _) => tree.rank_of(self.hasher.hash(member), member),
         }
     }
 
