@@ -16,6 +16,8 @@ pub(crate) struct Effects {
     choice: Choice,
     /// The shard that frames without a key of their own are filed under.
     shard: u16,
+    /// Whether what has been pushed belongs together though it is no transaction's.
+    is_one: bool,
 }
 
 /// How the running command is to be logged.
@@ -41,6 +43,15 @@ impl Effects {
     /// Forgets what has been built and not been logged.
     pub(crate) fn clear(&mut self) {
         self.group.clear();
+        self.is_one = false;
+    }
+
+    /// Has what is pushed until it is handed over be applied as one, as if it came from an `EXEC`. A command that pushes
+    /// nothing after this is not logged.
+    #[inline]
+    pub(crate) fn as_one(&mut self) {
+        self.choice = Choice::Explicit;
+        self.is_one = true;
     }
 
     /// Logs `parts` as one command on `db` instead of the command itself.
@@ -100,10 +111,11 @@ impl Effects {
     /// whether there were any, so that the log is woken once the locks are gone.
     #[inline]
     pub(crate) fn append(&mut self, unit: &mut Unit<'_>, atomic: bool) -> bool {
+        let is_one = std::mem::take(&mut self.is_one);
         if self.group.is_empty() {
             return false;
         }
-        self.group.set_atomic(atomic);
+        self.group.set_atomic(atomic || is_one);
         unit.append_effects(&mut self.group);
         true
     }

@@ -8,10 +8,6 @@ use super::Args;
 /// Where keys stand. Argument 0 is the command's name; negative positions count from the end, as in
 /// Redis (`-1` is the last argument).
 #[derive(Clone, Copy, Debug)]
-#[expect(
-    dead_code,
-    reason = "the forms that streams and `SORT` use are read by everything that walks key specs"
-)]
 pub(crate) enum KeySpec {
     /// Nowhere.
     NoKeys,

@@ -1,7 +1,7 @@
 //! Stream commands.
 
 use super::Doc;
-use super::argument::{Argument, block, integer, key, one_of, string, token};
+use super::argument::{Argument, block, integer, key, one_of, string, token, unix_time};
 
 /// Other replies to the same requests.
 const VARYING: &[&str] = &["nondeterministic_output"];
@@ -47,9 +47,22 @@ const STREAMS: Argument = block(
 )
 .after("STREAMS");
 
+const GROUP_AND_CONSUMER: &[Argument] = &[key("key", 0), string("group"), string("consumer")];
+
+/// Behind which entry a group begins.
+const GROUP_START: Argument = one_of("id-selector", &[string("id"), token("new-id", "$")]);
+
 const COUNT: Argument = integer("count").after("COUNT").optional();
 
 pub(super) const DOCS: &[Doc] = &[
+    Doc::new(
+        "xack",
+        "5.0.0",
+        "O(log N) per ID where N is the number of pending entries",
+        "Acknowledges entries: they are pending no more. Returns how many were.",
+    )
+    .categories(&["@stream"])
+    .arguments(&[key("key", 0), string("group"), string("id").multiple()]),
     Doc::new(
         "xadd",
         "5.0.0",
@@ -73,6 +86,48 @@ pub(super) const DOCS: &[Doc] = &[
         block("data", &[string("field"), string("value")]).multiple(),
     ]),
     Doc::new(
+        "xautoclaim",
+        "6.2.0",
+        "O(M log N) where N is the number of pending entries and M the number of those looked at",
+        "Makes entries that have been pending for long those of another consumer, and returns them.",
+    )
+    .categories(&["@stream"])
+    .tips(VARYING)
+    .history(&[(
+        "7.0.0",
+        "The reply tells which entries are gone from the stream and pending no more.",
+    )])
+    .arguments(&[
+        key("key", 0),
+        string("group"),
+        string("consumer"),
+        string("min-idle-time"),
+        string("start"),
+        COUNT,
+        token("justid", "JUSTID").optional(),
+    ]),
+    Doc::new(
+        "xclaim",
+        "5.0.0",
+        "O(log N) per ID where N is the number of pending entries",
+        "Makes pending entries those of another consumer, and returns them.",
+    )
+    .categories(&["@stream"])
+    .tips(VARYING)
+    .arguments(&[
+        key("key", 0),
+        string("group"),
+        string("consumer"),
+        string("min-idle-time"),
+        string("id").multiple(),
+        integer("ms").after("IDLE").optional(),
+        unix_time("unix-time-milliseconds").after("TIME").optional(),
+        integer("count").after("RETRYCOUNT").optional(),
+        token("force", "FORCE").optional(),
+        token("justid", "JUSTID").optional(),
+        string("lastid").after("LASTID").optional(),
+    ]),
+    Doc::new(
         "xdel",
         "5.0.0",
         EACH_ID,
@@ -81,6 +136,129 @@ pub(super) const DOCS: &[Doc] = &[
     .categories(&["@stream"])
     .arguments(&[key("key", 0), string("id").multiple()]),
     Doc::new(
+        "xgroup",
+        "5.0.0",
+        "Depends on subcommand.",
+        "Commands on groups of consumers.",
+    ),
+    Doc::new(
+        "xgroup|create",
+        "5.0.0",
+        "O(1)",
+        "Makes a group of consumers.",
+    )
+    .categories(&["@stream"])
+    .history(&[("7.0.0", "Option `ENTRIESREAD`.")])
+    .arguments(&[
+        key("key", 0),
+        string("group"),
+        GROUP_START,
+        token("mkstream", "MKSTREAM").optional(),
+        integer("entries-read").after("ENTRIESREAD").optional(),
+    ]),
+    Doc::new(
+        "xgroup|createconsumer",
+        "6.2.0",
+        "O(log N) where N is the number of consumers",
+        "Makes a consumer of a group.",
+    )
+    .categories(&["@stream"])
+    .arguments(GROUP_AND_CONSUMER),
+    Doc::new(
+        "xgroup|delconsumer",
+        "5.0.0",
+        "O(N) where N is the number of entries that the consumer has pending",
+        "Removes a consumer of a group and what it has pending.",
+    )
+    .categories(&["@stream"])
+    .arguments(GROUP_AND_CONSUMER),
+    Doc::new(
+        "xgroup|destroy",
+        "5.0.0",
+        "O(1); memory is given back in the background",
+        "Removes a group of consumers.",
+    )
+    .categories(&["@stream"])
+    .arguments(&[key("key", 0), string("group")]),
+    Doc::new(
+        "xgroup|help",
+        "5.0.0",
+        "O(1)",
+        "Returns a list of the subcommands.",
+    )
+    .categories(&["@stream"]),
+    Doc::new(
+        "xgroup|setid",
+        "5.0.0",
+        "O(1)",
+        "Sets what was delivered to a group last.",
+    )
+    .categories(&["@stream"])
+    .history(&[("7.0.0", "Option `ENTRIESREAD`.")])
+    .arguments(&[
+        key("key", 0),
+        string("group"),
+        GROUP_START,
+        integer("entriesread")
+            .after("ENTRIESREAD")
+            .shown_as("entries-read")
+            .optional(),
+    ]),
+    Doc::new(
+        "xinfo",
+        "5.0.0",
+        "Depends on subcommand.",
+        "Commands that describe streams.",
+    ),
+    Doc::new(
+        "xinfo|consumers",
+        "5.0.0",
+        "O(N) where N is the number of consumers",
+        "Returns the consumers of a group.",
+    )
+    .categories(&["@stream"])
+    .tips(VARYING)
+    .history(&[("7.2.0", "Field `inactive`.")])
+    .arguments(&[key("key", 0), string("group")]),
+    Doc::new(
+        "xinfo|groups",
+        "5.0.0",
+        "O(N) where N is the number of groups",
+        "Returns the groups of a stream.",
+    )
+    .categories(&["@stream"])
+    .history(&[("7.0.0", "Fields `entries-read` and `lag`.")])
+    .arguments(&[key("key", 0)]),
+    Doc::new(
+        "xinfo|help",
+        "5.0.0",
+        "O(1)",
+        "Returns a list of the subcommands.",
+    )
+    .categories(&["@stream"]),
+    Doc::new(
+        "xinfo|stream",
+        "5.0.0",
+        "O(N) where N is the number of nodes of the stream; with `FULL` also of what is returned",
+        "Returns what a stream is like.",
+    )
+    .categories(&["@stream"])
+    .history(&[
+        ("6.0.0", "Option `FULL`."),
+        (
+            "7.0.0",
+            "Fields `max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, `entries-read` and `lag`.",
+        ),
+        (
+            "7.2.0",
+            "Field `active-time`; `seen-time` is when a consumer last tried.",
+        ),
+    ])
+    .arguments(&[
+        key("key", 0),
+        block("full-block", &[token("full", "FULL"), COUNT]).optional(),
+    ]),
+    Doc::new(
         "xlen",
         "5.0.0",
         "O(1)",
@@ -88,6 +266,36 @@ pub(super) const DOCS: &[Doc] = &[
     )
     .categories(&["@stream"])
     .arguments(&[key("key", 0)]),
+    Doc::new(
+        "xpending",
+        "5.0.0",
+        "O(log N + M) where N is the number of pending entries and M of those looked at; without a range, of consumers",
+        "Returns how many entries of a group are pending, or which ones.",
+    )
+    .categories(&["@stream"])
+    .tips(VARYING)
+    .history(&[(
+        "6.2.0",
+        "Option `IDLE`; ends of the range may be left out.",
+    )])
+    .arguments(&[
+        key("key", 0),
+        string("group"),
+        block(
+            "filters",
+            &[
+                integer("min-idle-time")
+                    .after("IDLE")
+                    .since("6.2.0")
+                    .optional(),
+                string("start"),
+                string("end"),
+                integer("count"),
+                string("consumer").optional(),
+            ],
+        )
+        .optional(),
+    ]),
     Doc::new(
         "xrange",
         "5.0.0",
@@ -111,6 +319,20 @@ pub(super) const DOCS: &[Doc] = &[
         STREAMS,
     ]),
     Doc::new(
+        "xreadgroup",
+        "5.0.0",
+        RETURNED,
+        "Returns entries of streams that no consumer of a group has got yet, or what a consumer has pending. May wait until there is something new.",
+    )
+    .categories(&["@stream"])
+    .arguments(&[
+        block("group-block", &[string("group"), string("consumer")]).after("GROUP"),
+        COUNT,
+        integer("milliseconds").after("BLOCK").optional(),
+        token("noack", "NOACK").optional(),
+        STREAMS,
+    ]),
+    Doc::new(
         "xrevrange",
         "5.0.0",
         RETURNED,
@@ -119,6 +341,26 @@ pub(super) const DOCS: &[Doc] = &[
     .categories(&["@stream"])
     .history(&[("6.2.0", "Ends of the range may be left out.")])
     .arguments(&[key("key", 0), string("end"), string("start"), COUNT]),
+    Doc::new(
+        "xsetid",
+        "5.0.0",
+        "O(1)",
+        "Sets what a stream remembers of entries that are gone.",
+    )
+    .categories(&["@stream"])
+    .history(&[("7.0.0", "Options `ENTRIESADDED` and `MAXDELETEDID`.")])
+    .arguments(&[
+        key("key", 0),
+        string("last-id"),
+        integer("entries-added")
+            .after("ENTRIESADDED")
+            .since("7.0.0")
+            .optional(),
+        string("max-deleted-id")
+            .after("MAXDELETEDID")
+            .since("7.0.0")
+            .optional(),
+    ]),
     Doc::new(
         "xtrim",
         "5.0.0",

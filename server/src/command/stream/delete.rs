@@ -44,9 +44,8 @@ const BELOW_PROVIDED: CommandError = CommandError::Line(
 const BELOW_DELETED: CommandError = CommandError::Line(
     "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id",
 );
-const BELOW_LAST: CommandError = CommandError::Line(
-    "ERR The ID specified in XSETID is smaller than the target stream top item",
-);
+const BELOW_LAST: CommandError =
+    CommandError::Line("ERR The ID specified in XSETID is smaller than the target stream top item");
 const TOO_FEW_ADDED: CommandError = CommandError::Line(
     "ERR The entries_added specified in XSETID is smaller than the target stream length",
 );

@@ -7,7 +7,7 @@ use storage::{Keyspace, PinnedCollection};
 
 use super::ids::write_id;
 use crate::long_reply::ELEMENTS_MIN;
-use crate::output::{Output, ReplySource, write_value};
+use crate::output::{DeferredHeader, Output, ReplySource, write_value};
 
 /// Entries that a client wants, of those that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +135,14 @@ pub(super) fn begin_streams(reply: &mut Reply<'_>, count: usize) {
     match reply.version() {
         Version::Resp2 => reply.array(count),
         Version::Resp3 => reply.map(count),
+    }
+}
+
+/// The same once they are written, where their number was not known.
+pub(super) fn end_streams(reply: &mut Output<'_>, header: DeferredHeader, count: usize) {
+    match reply.version() {
+        Version::Resp2 => reply.end_deferred_array(header, count),
+        Version::Resp3 => reply.end_deferred_map(header, count),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `XGROUP`: groups and their consumers.
 
-use storage::Key;
 use storage::typed::StreamEdit;
+use storage::{DbIndex, Key};
 
 use super::ids::{exact_id, id};
 use super::nogroup::{KEY_NEEDED, no_group_in_key};
@@ -23,14 +23,8 @@ pub(super) const XGROUP: Command = Command::container(
     "XGROUP",
     &[
         Command::new("CREATE", AtLeast(5), One(2), GROW, create).with_access(&[INSERT]),
-        Command::new(
-            "CREATECONSUMER",
-            Exactly(5),
-            One(2),
-            GROW,
-            create_consumer,
-        )
-        .with_access(&[INSERT]),
+        Command::new("CREATECONSUMER", Exactly(5), One(2), GROW, create_consumer)
+            .with_access(&[INSERT]),
         Command::new("DELCONSUMER", Exactly(5), One(2), WRITE, delete_consumer)
             .with_access(&[DELETE]),
         Command::new("DESTROY", Exactly(4), One(2), WRITE, destroy).with_access(&[DELETE]),
@@ -103,7 +97,7 @@ fn create(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 /// `XGROUP SETID key group id|$ [ENTRIESREAD entries-read]`: sets what was delivered last.
 fn set_id(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let options = Options::parse(args, false)?;
-    let key = edit_group(ctx, args, |edit, name| {
+    let (key, ()) = edit_group(ctx, args, |edit, name| {
         let last_id = match args.at(4) {
             b"$" => edit.stream().entries().last_id(),
             text => id(text, 0)?,
@@ -114,7 +108,7 @@ fn set_id(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
         edit.changed_aside(1);
         Ok(())
     })?;
-    ctx.notify(EventClass::STREAM, "xgroup-setid", key.0.bytes);
+    ctx.notify(EventClass::STREAM, "xgroup-setid", key.bytes);
     ctx.reply.ok();
     Ok(())
 }
@@ -138,7 +132,7 @@ fn destroy(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 
 /// `XGROUP CREATECONSUMER key group consumer`: makes a consumer; whether there was none.
 fn create_consumer(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    let now = ctx.now();
+    let (db, now) = (ctx.db(), ctx.now());
     let (key, is_new) = edit_group(ctx, args, |edit, name| {
         let group = edit.group(name);
         let consumer = group.and_then(|mut group| group.create_consumer(args.at(4), now));
@@ -146,15 +140,15 @@ fn create_consumer(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
         Ok(consumer.is_some())
     })?;
     if is_new {
-        announce_consumer(ctx, &key);
+        announce_consumer(ctx, db, &key);
     }
     ctx.reply.integer(is_new.into());
     Ok(())
 }
 
 /// The event of a new consumer.
-pub(super) fn announce_consumer(ctx: &mut Context<'_, '_>, key: &Key<'_>) {
-    ctx.notify(EventClass::STREAM, "xgroup-createconsumer", key.bytes);
+pub(super) fn announce_consumer(ctx: &mut Context<'_, '_>, db: DbIndex, key: &Key<'_>) {
+    ctx.notify_in(EventClass::STREAM, "xgroup-createconsumer", db, key.bytes);
 }
 
 /// `XGROUP DELCONSUMER key group consumer`: removes a consumer; how many entries it had pending.

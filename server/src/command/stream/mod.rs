@@ -1,9 +1,16 @@
 //! Stream commands.
 
 mod add;
+mod claim;
 mod delete;
 mod entries;
+mod group;
+mod group_read;
 mod ids;
+mod info;
+mod log;
+mod nogroup;
+mod pending;
 mod range;
 mod read;
 mod references;
@@ -29,6 +36,13 @@ const STREAMS: KeySpec = HalfAfterWord {
     options: READ_OPTIONS,
 };
 
+/// The same of `XREADGROUP`.
+const STREAMS_OF_GROUP: KeySpec = HalfAfterWord {
+    word: "STREAMS",
+    from: 4,
+    options: READ_OPTIONS,
+};
+
 /// The options of `XREAD` and `XREADGROUP`, and how many arguments each takes.
 const READ_OPTIONS: &[(&str, u8)] = &[("COUNT", 1), ("BLOCK", 1), ("GROUP", 2), ("NOACK", 0)];
 
@@ -41,11 +55,26 @@ pub(crate) fn asks_to_block(args: Args<'_>) -> bool {
 }
 
 pub(crate) const COMMANDS: &[Command] = &[
+    Command::new("XACK", AtLeast(4), One(1), FAST_WRITE, pending::xack)
+        .with_access(&[KeyAccess::CHANGE]),
     Command::new("XADD", AtLeast(5), One(1), FAST_GROW, add::xadd)
         .with_access(&[KeyAccess::CHANGE]),
+    Command::new(
+        "XAUTOCLAIM",
+        AtLeast(6),
+        One(1),
+        FAST_WRITE,
+        claim::xautoclaim,
+    )
+    .with_access(&[DELETE]),
+    Command::new("XCLAIM", AtLeast(6), One(1), FAST_WRITE, claim::xclaim)
+        .with_access(&[KeyAccess::CHANGE]),
     Command::new("XDEL", AtLeast(3), One(1), FAST_WRITE, delete::xdel).with_access(&[DELETE]),
+    group::XGROUP,
+    info::XINFO,
     Command::new("XLEN", Exactly(2), One(1), FAST_READ, range::xlen)
         .with_access(&[KeyAccess::READ_META]),
+    Command::new("XPENDING", AtLeast(3), One(1), READ, pending::xpending),
     Command::new("XRANGE", AtLeast(4), One(1), READ, range::xrange),
     Command::new(
         "XREAD",
@@ -56,7 +85,20 @@ pub(crate) const COMMANDS: &[Command] = &[
             .and(Flags::MOVABLE_KEYS),
         read::xread,
     ),
+    Command::new(
+        "XREADGROUP",
+        AtLeast(7),
+        STREAMS_OF_GROUP,
+        WRITE
+            .and(Flags::BLOCKING)
+            .and(Flags::BLOCKING_IF_ASKED)
+            .and(Flags::MOVABLE_KEYS),
+        group_read::xreadgroup,
+    )
+    .with_access(&[KeyAccess::READ]),
     Command::new("XREVRANGE", AtLeast(4), One(1), READ, range::xrevrange),
+    Command::new("XSETID", AtLeast(3), One(1), FAST_GROW, delete::xsetid)
+        .with_access(&[KeyAccess::CHANGE]),
     Command::new("XTRIM", AtLeast(4), One(1), WRITE, trim::xtrim).with_access(&[DELETE]),
 ];
 

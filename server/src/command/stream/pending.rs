@@ -69,12 +69,7 @@ impl<'a> Filter<'a> {
     }
 
     /// The entries of `group` that are to be shown.
-    fn select(
-        &self,
-        group: &Group,
-        now_ms: i64,
-        mut show: impl FnMut(StreamId, PendingEntry),
-    ) {
+    fn select(&self, group: &Group, now_ms: i64, mut show: impl FnMut(StreamId, PendingEntry)) {
         let pending = group.pending();
         let is_idle = |entry: &PendingEntry| {
             let idle_ms = now_ms.saturating_sub(entry.delivered_at_ms);
