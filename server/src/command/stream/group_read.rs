@@ -7,7 +7,7 @@ use storage::typed::StreamEdit;
 use storage::waiters::Serve;
 use storage::{DbIndex, Key, Keyspace, Unit, UnixMillis};
 
-use super::entries::{Wanted, begin_stream, begin_streams, end_streams, write_entry};
+use super::entries::{Wanted, begin_stream, end_streams, write_entry};
 use super::group::announce_consumer;
 use super::ids::{exact_id, write_id};
 use super::log::GroupLog;
@@ -87,7 +87,7 @@ pub(super) fn xreadgroup(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandRe
         return Ok(());
     };
     let keys: SmallVec<[Key<'_>; 4]> = streams.iter().map(|(key, _)| *key).collect();
-    ctx.block(&keys, &[], deadline_ms, ReadNew::of(&reading));
+    ctx.block(&keys, &[], deadline_ms, ReadNew::of(&keys, &reading));
     Ok(())
 }
 
@@ -237,6 +237,7 @@ fn first_new(entries: &Entries, group: &Group) -> Option<StreamId> {
 /// An `XREADGROUP` that waits.
 #[derive(Debug)]
 struct ReadNew {
+    keys: Box<[Box<[u8]>]>,
     group: Box<[u8]>,
     consumer: Box<[u8]>,
     most: u64,
@@ -244,8 +245,9 @@ struct ReadNew {
 }
 
 impl ReadNew {
-    fn of(reading: &Reading<'_>) -> Self {
+    fn of(keys: &[Key<'_>], reading: &Reading<'_>) -> Self {
         Self {
+            keys: keys.iter().map(|key| key.bytes.into()).collect(),
             group: reading.reader.group.into(),
             consumer: reading.reader.consumer.into(),
             most: reading.most,
@@ -277,13 +279,24 @@ impl Operation for ReadNew {
         }
     }
 
-    fn serve(&self, ctx: &mut Context<'_, '_>, key: &Key<'_>) -> CommandResult {
+    fn serve(&self, ctx: &mut Context<'_, '_>, _key: &Key<'_>) -> CommandResult {
         let db = ctx.db();
-        let stream = ctx.unit.stream(db, key)?;
-        if stream.is_none_or(|stream| stream.groups().get(&self.group).is_none()) {
-            return Err(no_key_or_group_to_read(key.bytes, &self.group));
+        // Of the keys that have changed in this unit it has the locks; the others have nothing new.
+        let keys = self.keys.iter().map(|name| ctx.server.keyspace.key(name));
+        let mut keys: SmallVec<[Key<'_>; 4]> = keys.collect();
+        keys.retain(|key| ctx.unit.waits(key.hash.shard).is_some());
+        for key in &keys {
+            let stream = ctx.unit.stream(db, key)?;
+            if stream.is_none_or(|stream| stream.groups().get(&self.group).is_none()) {
+                return Err(no_key_or_group_to_read(key.bytes, &self.group));
+            }
         }
-        begin_streams(&mut ctx.reply, 1);
-        read(ctx, db, key, &self.reading(), Start::New).map(|_| ())
+        let header = ctx.reply.begin_deferred();
+        let mut replied = 0;
+        for key in &keys {
+            replied += usize::from(read(ctx, db, key, &self.reading(), Start::New)?);
+        }
+        end_streams(&mut ctx.reply, header, replied);
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use storage::collection::stream::{Stream, StreamId};
 use storage::waiters::Serve;
 use storage::{DbIndex, Key, Unit};
 
-use super::entries::{Wanted, begin_stream, begin_streams};
+use super::entries::{Wanted, begin_stream, begin_streams, end_streams};
 use super::ids::exact_id;
 use super::integer;
 use crate::blocking::{Operation, timeout};
@@ -264,15 +264,26 @@ impl Operation for ReadBehind {
         }
     }
 
-    fn serve(&self, ctx: &mut Context<'_, '_>, key: &Key<'_>) -> CommandResult {
+    fn serve(&self, ctx: &mut Context<'_, '_>, _key: &Key<'_>) -> CommandResult {
         let db = ctx.db();
-        let Some(stream) = ctx.unit.stream(db, key)? else {
-            unreachable!("the stream is there, and it has more")
-        };
-        let wanted = self.wanted(stream, key).expect("it has just been seen");
-        begin_streams(&mut ctx.reply, 1);
-        begin_stream(&mut ctx.reply, key.bytes);
-        wanted.reply(&mut ctx.reply, stream, &ctx.server.keyspace);
+        let header = ctx.reply.begin_deferred();
+        let mut replied = 0;
+        for (name, id) in &self.streams {
+            let key = ctx.server.keyspace.key(name);
+            // Of those that have changed in this unit it has the locks; the others have nothing new.
+            if ctx.unit.waits(key.hash.shard).is_none() {
+                continue;
+            }
+            let Some(stream) = ctx.unit.stream(db, &key)? else {
+                continue;
+            };
+            if let Some(wanted) = behind(stream, *id, self.most) {
+                begin_stream(&mut ctx.reply, name);
+                wanted.reply(&mut ctx.reply, stream, &ctx.server.keyspace);
+                replied += 1;
+            }
+        }
+        end_streams(&mut ctx.reply, header, replied);
         Ok(())
     }
 }
