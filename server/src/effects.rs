@@ -51,6 +51,14 @@ impl Effects {
         self.group.clear();
     }
 
+    /// Has what is pushed until it is handed over be applied as one, as if it came from an `EXEC`. A command that pushes
+    /// nothing after this is not logged.
+    #[inline]
+    pub(crate) fn as_one(&mut self) {
+        self.choice = Choice::Explicit;
+        self.bind();
+    }
+
     /// Logs `parts` as one command on `db` instead of the command itself.
     #[inline]
     pub(crate) fn push(&mut self, db: DbIndex, parts: &[&[u8]], state: State) {

@@ -740,7 +740,9 @@ impl<'e> Unit<'e> {
         }
         if edited.changes > 0 {
             self.tally.dirty += edited.changes;
-            self.spoil_watches(db, key);
+            if !edited.is_aside {
+                self.spoil_watches(db, key);
+            }
         }
         EditOutcome {
             result: edited.result,
@@ -868,6 +870,11 @@ impl<'e> Unit<'e> {
         if shard.waits.mark_ready(db, key.bytes) {
             self.has_ready = true;
         }
+    }
+
+    /// Notes that those who wait for `key` may be served, or may wait in vain, though nobody minds what changed in it.
+    pub fn wake_waiters(&mut self, db: DbIndex, key: &Key<'_>) {
+        self.mark_ready(key.hash.shard, db, key.bytes);
     }
 
     /// Notes that a key of `shard` has changed, for those who wait for it.

@@ -208,6 +208,12 @@ impl<'c, 'e> Context<'c, 'e> {
         self.effects.push(db, parts, self.unit.state());
     }
 
+    /// Says that what the log carries for this command is to be applied as one.
+    #[inline]
+    pub(crate) fn effects_as_one(&mut self) {
+        self.effects.as_one();
+    }
+
     /// Says that the log shall carry this command as sent, even if storage counted no change.
     #[inline]
     pub(crate) fn changed_verbatim(&mut self) {

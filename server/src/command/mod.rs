@@ -38,6 +38,7 @@ pub(crate) mod pubsub;
 mod set;
 mod slowlog;
 pub(crate) mod sorted_set;
+mod stream;
 mod string;
 mod transaction;
 

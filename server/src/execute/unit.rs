@@ -190,7 +190,7 @@ impl<'e> Executor<'_, 'e> {
         held.commands += 1;
         let may_keep = matches!(plan, Plan::One { .. })
             && held.commands < HELD_COMMANDS_MAX
-            && !flags.has(Flags::BLOCKING)
+            && !command.flags_for(args).has(Flags::BLOCKING)
             && self.stopwatch.nanos_since(held.since) < HELD_NANOS_MAX;
         let has_deferred = self.tools.ready.has_deferred();
         if !may_keep || has_deferred {

@@ -18,6 +18,8 @@ pub(crate) struct Edited<R> {
     pub(crate) result: R,
     /// How many changes it counted.
     pub(crate) changes: u64,
+    /// Whether those who watch the key or wait for it do not mind the changes.
+    pub(crate) is_aside: bool,
     /// Whether the key was there and has gone.
     pub(crate) is_gone: bool,
     /// Whether the key was not there and has come.
@@ -29,6 +31,7 @@ impl<R> Edited<R> {
         Self {
             result,
             changes: edit.changes(),
+            is_aside: was_there && edit.is_changed_aside(),
             is_gone: was_there && edit.is_gone(),
             is_new: false,
         }

@@ -74,6 +74,7 @@ impl Shard {
         Some(Edited {
             result,
             changes,
+            is_aside: false,
             is_gone: is_empty,
             is_new: false,
         })

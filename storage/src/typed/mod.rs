@@ -20,10 +20,12 @@ mod list;
 mod records;
 pub mod set;
 pub mod sorted_set;
+mod stream;
 
 pub use held::Held;
 pub use limits::{Limits, PackedLimit};
 pub use list::{End, ListEdit, ListRef, ListSpan, MoveMany, Moved};
+pub use stream::StreamEdit;
 
 /// How a small collection is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,6 +234,8 @@ pub struct CollectionEdit<'a> {
     content: Content<'a>,
     hasher: ElementHasher,
     changes: u64,
+    /// Changes that transactions which watch the key do not mind.
+    changes_aside: u64,
     is_kept_empty: bool,
     is_replaced: bool,
     pub(crate) remains: Vec<CollectionRemains>,
@@ -244,6 +248,7 @@ impl<'a> CollectionEdit<'a> {
             content,
             hasher,
             changes: 0,
+            changes_aside: 0,
             is_kept_empty: false,
             is_replaced: false,
             remains: Vec::new(),
@@ -305,9 +310,25 @@ impl<'a> CollectionEdit<'a> {
         self.changes += count;
     }
 
+    /// Notes `count` changes that neither spoil the transactions which watch the key nor serve those who wait for it: what
+    /// happens in a stream's groups.
+    pub fn changed_aside(&mut self, count: u64) {
+        self.changes_aside += count;
+    }
+
     /// How many changes there were.
     pub fn changes(&self) -> u64 {
-        self.changes
+        self.changes + self.changes_aside
+    }
+
+    /// Whether all changes there were are such as [`CollectionEdit::changed_aside`] notes.
+    pub(crate) fn is_changed_aside(&self) -> bool {
+        self.changes == 0
+    }
+
+    /// Whether what is edited lies in an entry: a stream that does not is a new one.
+    pub(crate) fn is_in_place(&self) -> bool {
+        matches!(self.content, Content::InPlace(_))
     }
 
     /// Has the key stay, or come into being, though there is no element: streams do.

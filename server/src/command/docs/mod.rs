@@ -15,6 +15,7 @@ mod pubsub;
 mod server;
 mod set;
 mod sorted_set;
+mod stream;
 mod string;
 mod transactions;
 
@@ -114,6 +115,7 @@ const GROUPS: &[&[Doc]] = &[
     geo::DOCS,
     bitmap::DOCS,
     list::DOCS,
+    stream::DOCS,
     hyperloglog::DOCS,
     generic::DOCS,
     hash::DOCS,

@@ -121,6 +121,21 @@ impl Entries {
         RangeBack::new(&self.tree, self.node_of(last), first, last)
     }
 
+    /// How many entries there are from `first` to `last`.
+    pub fn count(&self, first: StreamId, last: StreamId) -> u64 {
+        let behind = last.next().map_or(self.len(), |id| self.count_below(id));
+        behind.saturating_sub(self.count_below(first))
+    }
+
+    /// How many entries are below `id`.
+    fn count_below(&self, id: StreamId) -> u64 {
+        let Some(path) = self.node_of(id) else {
+            return 0;
+        };
+        let entries = self.tree.leaf(&path).entries_from(StreamId::MIN);
+        self.tree.before(&path) + entries.take_while(|entry| entry.id < id).count() as u64
+    }
+
     /// Whether there is an entry with this ID.
     pub fn contains(&self, id: StreamId) -> bool {
         self.find(id).is_some()
