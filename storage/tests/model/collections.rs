@@ -100,7 +100,7 @@ impl World {
                     .unwrap();
             }
             ValueType::List => {
-                let end = [End::Left, End::Right][usize::from(elements[0].len() % 2 == 0)];
+                let end = [End::Left, End::Right][usize::from(elements[0].len().is_multiple_of(2))];
                 let elements = elements.iter().map(|element| &element[..]);
                 unit.push_list(db, &key, end, elements, true, &limits)
                     .unwrap();

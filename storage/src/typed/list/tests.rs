@@ -419,7 +419,7 @@ fn lengths_of_every_form_are_kept_in_place() {
     test.check();
     assert!(pack_bytes(&test) > 0xffff);
     while !test.lists[0].is_empty() {
-        let end = if test.lists[0].len() % 2 == 0 {
+        let end = if test.lists[0].len().is_multiple_of(2) {
             End::Left
         } else {
             End::Right
