@@ -39,6 +39,32 @@ fn clients_are_served_in_the_order_in_which_they_came() {
 }
 
 #[test]
+fn a_client_that_waits_for_many_elements_gets_all_or_none() {
+    let server = TestServer::start();
+    let mut pusher = server.raw();
+    if !server.kind().is_nuthatch() {
+        // It came with Redis 8.10.
+        return;
+    }
+    let mut many = block(&server, "BLMOVEM src dst LEFT RIGHT 0 EXACTLY 3 BULK", 1);
+    let mut one = block(&server, "BLPOP src 0", 2);
+    pusher.check("RPUSH src a", ":1");
+    one.expect_reply("[\"src\", \"a\"]");
+    pusher.check("RPUSH src 1 2", ":2");
+    wait_for_blocked(&server, 1);
+    pusher.check("LRANGE src 0 -1", "[\"1\", \"2\"]");
+    pusher.check("LINSERT src BEFORE 1 0", ":3");
+    many.expect_reply("[\"0\", \"1\", \"2\"]");
+    pusher.check("LRANGE dst 0 -1", "[\"0\", \"1\", \"2\"]");
+    pusher.check("EXISTS src", ":0");
+    // As many as there are will do.
+    let mut some = block(&server, "BLMOVEM src dst LEFT LEFT 0 COUNT 3 OBO", 1);
+    pusher.check("RPUSH src x y", ":2");
+    some.expect_reply("[\"y\", \"x\"]");
+    pusher.check("LLEN dst", ":5");
+}
+
+#[test]
 fn service_comes_after_the_whole_transaction() {
     let server = TestServer::start();
     let mut waiting = block(&server, "BLPOP q 0", 1);
@@ -108,6 +134,28 @@ fn chains_of_moves_run_to_their_end() {
         .iter_mut()
         .for_each(|client| client.expect_reply("\"ball\""));
     last.expect_reply(&format!("[\"chain:{LINKS}\", \"ball\"]"));
+}
+
+#[test]
+fn the_key_named_first_serves_first() {
+    let server = TestServer::start();
+    let mut pusher = server.raw();
+    for keys in ["a b", "{t}a {t}b"] {
+        let (first, second) = keys.split_once(' ').unwrap();
+        let mut waiting = block(&server, &format!("BLPOP {keys} 0"), 1);
+        pusher.check("MULTI", "+OK");
+        pusher.check(&format!("RPUSH {second} 2"), "+QUEUED");
+        pusher.check(&format!("RPUSH {first} 1"), "+QUEUED");
+        pusher.check("EXEC", "[:1, :1]");
+        waiting.expect_reply(&format!("[\"{first}\", \"1\"]"));
+        pusher.check(&format!("DEL {keys}"), ":1");
+        let mut waiting = block(&server, &format!("BLPOP {keys} 0"), 1);
+        pusher.check(&format!("SET {first} x"), "+OK");
+        pusher.check(&format!("RPUSH {second} 2"), ":1");
+        waiting.expect_reply("-WRONGTYPE Operation against a key holding the wrong kind of value");
+        pusher.check(&format!("LLEN {second}"), ":1");
+        pusher.check(&format!("DEL {keys}"), ":2");
+    }
 }
 
 #[test]

@@ -13,7 +13,11 @@ const TRANSCRIPTS: &[(&str, &str)] = &[
     ("strings", include_str!("commands/strings.txt")),
     ("bitmaps", include_str!("commands/bitmaps.txt")),
     ("hyperloglogs", include_str!("commands/hyperloglogs.txt")),
+    ("sets", include_str!("commands/sets.txt")),
     ("lists", include_str!("commands/lists.txt")),
+    ("hashes", include_str!("commands/hashes.txt")),
+    ("sorted_sets", include_str!("commands/sorted_sets.txt")),
+    ("sorting", include_str!("commands/sorting.txt")),
     ("geo", include_str!("commands/geo.txt")),
     ("keys", include_str!("commands/keys.txt")),
     ("pubsub", include_str!("commands/pubsub.txt")),
@@ -56,6 +60,26 @@ fn hyperloglogs_answer_as_written() {
 #[test]
 fn lists_answer_as_written() {
     check("lists");
+}
+
+#[test]
+fn sets_answer_as_written() {
+    check("sets");
+}
+
+#[test]
+fn hashes_answer_as_written() {
+    check("hashes");
+}
+
+#[test]
+fn sorted_sets_answer_as_written() {
+    check("sorted_sets");
+}
+
+#[test]
+fn sorting_answers_as_written() {
+    check("sorting");
 }
 
 #[test]

@@ -15,5 +15,6 @@ mod protocol;
 mod pubsub;
 mod readme;
 mod server;
+mod sets;
 mod strings;
 mod transactions;

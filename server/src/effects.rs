@@ -5,7 +5,7 @@
 //! log off all of this is one check per command and nothing is built.
 
 use storage::log::EffectGroup;
-use storage::{DbIndex, Note, State, Unit};
+use storage::{DbIndex, Note, NoteKind, State, Unit};
 
 use crate::command::Args;
 
@@ -16,6 +16,8 @@ pub(crate) struct Effects {
     choice: Choice,
     /// The shard that frames without a key of their own are filed under.
     shard: u16,
+    /// See [`Effects::bind`].
+    is_bound: bool,
 }
 
 /// How the running command is to be logged.
@@ -38,9 +40,23 @@ impl Effects {
         self.shard = shard;
     }
 
+    /// Says that the effects of the running command are one step: whoever applies them applies all.
+    pub(crate) fn bind(&mut self) {
+        self.is_bound = true;
+    }
+
     /// Forgets what has been built and not been logged.
     pub(crate) fn clear(&mut self) {
+        self.is_bound = false;
         self.group.clear();
+    }
+
+    /// Has what is pushed until it is handed over be applied as one, as if it came from an `EXEC`. A command that pushes
+    /// nothing after this is not logged.
+    #[inline]
+    pub(crate) fn as_one(&mut self) {
+        self.choice = Choice::Explicit;
+        self.bind();
     }
 
     /// Logs `parts` as one command on `db` instead of the command itself.
@@ -58,9 +74,16 @@ impl Effects {
         self.choice = Choice::Verbatim;
     }
 
-    /// The `DEL` of a key that storage removed.
+    /// The `DEL` of a key that storage removed, or the `HDEL` of fields.
     pub(crate) fn push_note(&mut self, note: &Note, state: State) {
-        if state.log_on() && note.kind.is_removal() {
+        if !state.log_on() {
+            return;
+        }
+        if let NoteKind::FieldsExpired(expired) = &note.kind {
+            let mut parts: Vec<&[u8]> = vec![b"HDEL", &note.key];
+            parts.extend(expired.names.iter().map(|name| &**name));
+            self.encode(note.db, &parts);
+        } else if note.kind.is_removal() {
             self.encode(note.db, &[b"DEL", &note.key]);
         }
     }
@@ -93,10 +116,11 @@ impl Effects {
     /// whether there were any, so that the log is woken once the locks are gone.
     #[inline]
     pub(crate) fn append(&mut self, unit: &mut Unit<'_>, atomic: bool) -> bool {
+        let is_bound = std::mem::take(&mut self.is_bound);
         if self.group.is_empty() {
             return false;
         }
-        self.group.set_atomic(atomic);
+        self.group.set_atomic(atomic || is_bound);
         unit.append_effects(&mut self.group);
         true
     }

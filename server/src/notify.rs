@@ -65,13 +65,17 @@ impl Events {
 
     /// The event of what storage has noted.
     pub(crate) fn push_note(&mut self, note: &Note) {
-        let (class, event) = match note.kind {
+        let (class, event) = match &note.kind {
+            NoteKind::FieldsExpired(_) => (EventClass::HASH, "hexpired"),
             NoteKind::Expired => (EventClass::EXPIRED, "expired"),
             NoteKind::Evicted => (EventClass::EVICTED, "evicted"),
             NoteKind::Missed => (EventClass::KEY_MISS, "keymiss"),
             NoteKind::Created => (EventClass::NEW, "new"),
         };
         self.push(class, event, note.db, &note.key);
+        if matches!(&note.kind, NoteKind::FieldsExpired(expired) if expired.key_is_gone) {
+            self.push(EventClass::GENERIC, "del", note.db, &note.key);
+        }
     }
 
     /// Whether there is anything to publish.

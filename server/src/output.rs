@@ -206,6 +206,18 @@ impl Output<'_> {
         self.shift_splices(begun.splices, shift);
     }
 
+    /// Like [`Reply::end_deferred_set`]; long strings in between move along.
+    pub(crate) fn end_deferred_set(&mut self, begun: DeferredHeader, len: usize) {
+        let shift = self.reply.end_deferred_set(begun.header, len);
+        self.shift_splices(begun.splices, shift);
+    }
+
+    /// Like [`Reply::end_deferred_map`]; long strings in between move along.
+    pub(crate) fn end_deferred_map(&mut self, begun: DeferredHeader, len: usize) {
+        let shift = self.reply.end_deferred_map(begun.header, len);
+        self.shift_splices(begun.splices, shift);
+    }
+
     fn shift_splices(&mut self, from: usize, shift: usize) {
         for splice in &mut self.splices[from..] {
             splice.at += shift;

@@ -197,12 +197,162 @@ fn commands_are_logged_as_their_effects() {
                 "LMOVE l m LEFT RIGHT",
                 "RPOPLPUSH m m",
                 "RPOPLPUSH nope m",
+                "LMOVEM l m LEFT LEFT COUNT 5 OBO",
+                "LMOVEM m l LEFT LEFT EXACTLY 5 OBO",
+                "BLMOVEM m l LEFT right 0 COUNT 5 obo",
             ],
             &[
                 "SELECT 0",
                 "RPUSH l a b",
                 "LMOVE l m LEFT RIGHT",
                 "RPOPLPUSH m m",
+                "LMOVEM l m LEFT LEFT COUNT 5 OBO",
+                "LMOVEM m l LEFT right EXACTLY 2 OBO",
+            ],
+        ),
+        (
+            &[
+                "ZADD z 1 a 2 b 3 c 4 d 5 e",
+                "ZADD z 1 a",
+                "ZADD z XX GT CH 7 a 9 nobody",
+                "ZADD z NX 1 b",
+                "ZADD z INCR 2 a",
+                "ZADD z INCR 0 a",
+                "ZINCRBY z 0.5 b",
+                "ZINCRBY z x b",
+                "ZADD none XX 1 a",
+                "ZREM z nobody",
+                "ZREM z b nobody",
+            ],
+            &[
+                "SELECT 0",
+                "ZADD z 1 a 2 b 3 c 4 d 5 e",
+                "ZADD z XX GT CH 7 a 9 nobody",
+                "ZADD z INCR 2 a",
+                "ZINCRBY z 0.5 b",
+                "ZREM z b nobody",
+            ],
+        ),
+        (
+            &[
+                "ZADD z 1 a 2 b 3 c 4 d 5 e",
+                "ZPOPMIN z",
+                "ZPOPMAX z 0",
+                "ZPOPMAX none 2",
+                "ZMPOP 2 none z MAX COUNT 2",
+                "ZMPOP 1 none MIN",
+                "ZMPOP 1 z MIN COUNT 9",
+                "ZPOPMIN z",
+            ],
+            &[
+                "SELECT 0",
+                "ZADD z 1 a 2 b 3 c 4 d 5 e",
+                "ZPOPMIN z",
+                "ZPOPMAX z 2",
+                "ZPOPMIN z 2",
+            ],
+        ),
+        (
+            &[
+                "ZADD z 0 a 0 b 0 c 0 d 0 e",
+                "ZREMRANGEBYRANK z 0 0",
+                "ZREMRANGEBYRANK z 7 9",
+                "ZREMRANGEBYSCORE z 1 2",
+                "ZREMRANGEBYLEX z [b (d",
+                "ZRANGESTORE y z 0 -1",
+                "ZRANGESTORE none z 7 9",
+                "ZUNIONSTORE x 2 y z WEIGHTS 1 2",
+                "ZINTERSTORE x 2 y none",
+                "ZINTERSTORE x 2 y none",
+                "ZDIFFSTORE x 1 z",
+                "ZREMRANGEBYSCORE z -inf inf",
+                "ZRANDMEMBER x 2",
+                "ZUNION 2 x y",
+            ],
+            &[
+                "SELECT 0",
+                "ZADD z 0 a 0 b 0 c 0 d 0 e",
+                "ZREMRANGEBYRANK z 0 0",
+                "ZREMRANGEBYLEX z [b (d",
+                "ZRANGESTORE y z 0 -1",
+                "ZUNIONSTORE x 2 y z WEIGHTS 1 2",
+                "ZINTERSTORE x 2 y none",
+                "ZDIFFSTORE x 1 z",
+                "ZREMRANGEBYSCORE z -inf inf",
+            ],
+        ),
+        (
+            &[
+                "HSET h a 1 b 2",
+                "HMSET h c 3",
+                "HSETNX h a 2",
+                "HSETNX h d 4",
+                "HINCRBY h a 5",
+                "HINCRBY h a x",
+                "HINCRBYFLOAT h b 0.5",
+                "HDEL h a nope",
+                "HDEL h a",
+                "HGETDEL h FIELDS 2 b nope",
+                "HGETDEL h FIELDS 1 b",
+                "HGETALL h",
+                "HDEL h c d",
+            ],
+            &[
+                "SELECT 0",
+                "HSET h a 1 b 2",
+                "HMSET h c 3",
+                "HSETNX h d 4",
+                "HINCRBY h a 5",
+                "HSET h b 2.5",
+                "HDEL h a nope",
+                "HDEL h b",
+                "HDEL h c d",
+            ],
+        ),
+        // Instants are absolute, and only fields that were changed are named.
+        (
+            &[
+                "HSET h a 1 b 2 c 3",
+                "HEXPIRE h 100 FIELDS 2 a nope",
+                "HPEXPIRE h 100000 NX FIELDS 2 a b",
+                "HEXPIRE h 50 GT FIELDS 1 a",
+                "HINCRBYFLOAT h a 0.5",
+                "HGETEX h EX 100 FIELDS 2 a nope",
+                "HGETEX h PERSIST FIELDS 2 a c",
+                "HGETEX h FIELDS 1 b",
+                "HPERSIST h FIELDS 3 a b c",
+                "HEXPIREAT h 1 FIELDS 2 a nope",
+                "HGETEX h PXAT 1 FIELDS 2 b nope",
+                "HTTL h FIELDS 1 c",
+            ],
+            &[
+                "SELECT 0",
+                "HSET h a 1 b 2 c 3",
+                "HPEXPIREAT h # FIELDS 1 a",
+                "HPEXPIREAT h # FIELDS 1 b",
+                "HSETEX h KEEPTTL FIELDS 1 a 1.5",
+                "HPEXPIREAT h # FIELDS 1 a",
+                "HPERSIST h FIELDS 1 a",
+                "HPERSIST h FIELDS 1 b",
+                "HDEL h a",
+                "HDEL h b",
+            ],
+        ),
+        (
+            &[
+                "HSETEX h FNX FIELDS 2 a 1 b 2",
+                "HSETEX h FNX FIELDS 1 a 2",
+                "HSETEX h EX 100 FXX FIELDS 1 a 2",
+                "HSETEX h KEEPTTL FIELDS 1 a 3",
+                "HSETEX h EXAT 1 FIELDS 2 a 3 nope 4",
+                "HSETEX h EX 0 FIELDS 1 nope 4",
+            ],
+            &[
+                "SELECT 0",
+                "HSETEX h FIELDS 2 a 1 b 2",
+                "HSETEX h PXAT # FIELDS 1 a 2",
+                "HSETEX h KEEPTTL FIELDS 1 a 3",
+                "HDEL h a",
             ],
         ),
         (
@@ -237,6 +387,59 @@ fn commands_are_logged_as_their_effects() {
                 "PFMERGE h i",
                 "PFMERGE i h",
                 "PFDEBUG TODENSE h",
+            ],
+        ),
+        // Members that were picked at random are named, and only what changes a set is logged.
+        (
+            &[
+                "SADD s a",
+                "SADD s a",
+                "SREM s b",
+                "SPOP s",
+                "SPOP s",
+                "SPOP s 3",
+                "SADD s a b",
+                "SPOP s 0",
+                "SPOP s 5",
+                "SADD i 1 2",
+                "SREM i 1 7",
+                "SPOP i 1",
+                "SRANDMEMBER i",
+            ],
+            &[
+                "SELECT 0",
+                "SADD s a",
+                "SREM s a",
+                "SADD s a b",
+                "DEL s",
+                "SADD i 1 2",
+                "SREM i 1 7",
+                "DEL i",
+            ],
+        ),
+        (
+            &[
+                "SADD a x y",
+                "SMOVE a b x",
+                "SMOVE a b x",
+                "SMOVE b b x",
+                "SMOVE a b y",
+                "SUNIONSTORE d a b",
+                "SUNIONSTORE d a",
+                "SUNIONSTORE d a",
+                "SINTERSTORE d b",
+                "SDIFFSTORE d d b",
+                "SDIFFSTORE d d b",
+            ],
+            &[
+                "SELECT 0",
+                "SADD a x y",
+                "SMOVE a b x",
+                "SMOVE a b y",
+                "SUNIONSTORE d a b",
+                "SUNIONSTORE d a",
+                "SINTERSTORE d b",
+                "SDIFFSTORE d d b",
             ],
         ),
         // Places go out as scores; what a search stores is found again by whoever hears of it.
@@ -301,6 +504,40 @@ fn commands_are_logged_as_their_effects() {
 }
 
 #[test]
+fn many_members_popped_at_once_are_one_step_of_several_commands() {
+    let server = TestServer::start();
+    let members: Vec<String> = (0..5_000)
+        .map(|number| format!("member:{number}"))
+        .collect();
+    let fill = format!("SADD s {}", members.join(" "));
+    let mut cursor = server.running().start_log().unwrap();
+    run(&mut server.client(), &[&fill, "SPOP s 700", "SPOP s 2500"]);
+    let commands = read_to_marker(&mut cursor);
+    let lens: Vec<(&str, usize)> = commands
+        .iter()
+        .map(|args| (args[0].as_str(), args.len()))
+        .collect();
+    let expected = [
+        ("SELECT", 2),
+        ("SADD", 5_002),
+        ("SREM", 702),
+        ("MULTI", 1),
+        ("SREM", 1_026),
+        ("SREM", 1_026),
+        ("SREM", 454),
+        ("EXEC", 1),
+    ];
+    assert_eq!(lens, expected);
+    let removed = commands.iter().filter(|args| args[0] == "SREM");
+    let mut removed: Vec<&String> = removed.flat_map(|args| &args[2..]).collect();
+    removed.sort();
+    removed.dedup();
+    assert_eq!(removed.len(), 3_200);
+    drop(cursor);
+    server.running().stop_log();
+}
+
+#[test]
 fn an_expired_key_is_deleted_in_the_log_before_what_replaces_it() {
     let server = TestServer::start();
     let mut cursor = server.running().start_log().unwrap();
@@ -324,6 +561,54 @@ fn an_expired_key_is_deleted_in_the_log_before_what_replaces_it() {
                 .collect::<Vec<_>>()
         })
     );
+    drop(cursor);
+    server.running().stop_log();
+}
+
+#[test]
+fn an_expired_field_is_deleted_in_the_log_before_what_replaces_it() {
+    let server = TestServer::start_with(|config| {
+        config.enable_debug_command = Permission::Yes;
+    });
+    let mut cursor = server.running().start_log().unwrap();
+    let mut client = server.client();
+    client.call(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"], "+OK\r\n");
+    run(&mut client, &["HSET h a 1 b 2 c 3"]);
+    run(&mut client, &["HPEXPIRE h 1 FIELDS 2 a c"]);
+    read_to_marker(&mut cursor);
+    client.call(&["DEBUG", "SLEEP", "0.01"], "+OK\r\n");
+    run(&mut client, &["HINCRBY h a 5", "HGET h a"]);
+    let commands = read_to_marker(&mut cursor);
+    let shown: Vec<String> = commands.iter().map(|args| args.join(" ")).collect();
+    assert_eq!(shown.last().unwrap(), "HINCRBY h a 5");
+    let removed = &shown[shown.len() - 2];
+    assert!(
+        removed == "HDEL h a c" || removed == "HDEL h c a",
+        "{shown:?}"
+    );
+    drop(cursor);
+    server.running().stop_log();
+}
+
+#[test]
+fn fields_that_expire_unread_are_deleted_in_the_log() {
+    let server = TestServer::start();
+    let mut cursor = server.running().start_log().unwrap();
+    let mut client = server.client();
+    run(&mut client, &["HSET h a 1", "HPEXPIRE h 1 FIELDS 1 a"]);
+    harness::wait_until("the key is gone", || {
+        client.send(request(&["EXISTS", "h"]));
+        let mut reply = [0; 4];
+        client.stream.read_exact(&mut reply).unwrap();
+        reply == *b":0\r\n"
+    });
+    run(&mut client, &["SET k v"]);
+    let mut shown: Vec<String> = Vec::new();
+    while shown.last().is_none_or(|last| last != "SET k v") {
+        let commands = read_to_marker(&mut cursor);
+        shown.extend(commands.iter().map(|args| args.join(" ")));
+    }
+    assert!(shown.contains(&"HDEL h a".to_owned()), "{shown:?}");
     drop(cursor);
     server.running().stop_log();
 }

@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::StoreError;
 use crate::big_string::BigString;
 use crate::collection::Collection;
+use crate::listpack::Lent;
 use crate::slot_word::{Kind, SlotWord, Word};
 use crate::time::UnixMillis;
 use crate::typed::{CollectionRef, PackedRef, Packing};
@@ -48,6 +49,8 @@ pub(crate) enum Payload<'v> {
     Big(Box<BigString>),
     /// A small collection, kept in the entry.
     Packed(PackedRef<'v>),
+    /// The same, with room for so many bytes in all.
+    PackedIn(PackedRef<'v>, usize),
     /// A big collection, owned by the entry.
     Collection(Box<Collection>),
 }
@@ -60,7 +63,7 @@ impl Payload<'_> {
             Payload::Grown(_) => Kind::Grown,
             Payload::Int(_) => Kind::Int,
             Payload::Big(_) => Kind::BigString,
-            Payload::Packed(_) => Kind::Packed,
+            Payload::Packed(_) | Payload::PackedIn(..) => Kind::Packed,
             Payload::Collection(_) => Kind::Collection,
         }
     }
@@ -68,8 +71,17 @@ impl Payload<'_> {
     fn bytes(&self) -> usize {
         match self {
             Payload::Raw(value) | Payload::Grown(value) => raw_bytes(value.len()),
-            Payload::Packed(packed) => PACKING_BYTES + raw_bytes(packed.bytes.len()),
+            Payload::Packed(packed) => packed_bytes(packed.bytes.len()),
+            Payload::PackedIn(_, room) => packed_bytes(*room),
             Payload::Int(_) | Payload::Big(_) | Payload::Collection(_) => 8,
+        }
+    }
+
+    /// The soonest expire time of an element.
+    pub(crate) fn soonest_expiry(&self) -> Option<UnixMillis> {
+        match self {
+            Payload::Collection(collection) => collection.soonest_expiry(),
+            _ => None,
         }
     }
 
@@ -93,12 +105,31 @@ pub(crate) fn collection_bytes(collection: &Collection) -> usize {
     size_of::<Collection>() + collection.memory_bytes()
 }
 
+/// How many bytes a small collection of `len` bytes takes with its packing and its length.
+fn packed_bytes(len: usize) -> usize {
+    PACKING_BYTES + raw_bytes(len)
+}
+
 /// How many bytes a raw value of `len` bytes takes with its length.
 fn raw_bytes(len: usize) -> usize {
-    len + match len {
+    len + length_bytes(len)
+}
+
+/// How many bytes the length of a raw value takes, if that is up to `len`.
+fn length_bytes(len: usize) -> usize {
+    match len {
         0..=VALUE_LENGTH_INLINE_MAX => 1,
         252..=0xffff => 3,
         _ => 5,
+    }
+}
+
+/// The largest length of so many bytes.
+fn length_max(length_bytes: usize) -> usize {
+    match length_bytes {
+        1 => VALUE_LENGTH_INLINE_MAX,
+        3 => 0xffff,
+        _ => u32::MAX as usize,
     }
 }
 
@@ -198,6 +229,11 @@ impl EntryPtr {
                     self.put(&mut at, &[packed.packing as u8]);
                     self.put_raw(&mut at, packed.bytes);
                 }
+                Payload::PackedIn(packed, room) => {
+                    self.put(&mut at, &[packed.packing as u8]);
+                    self.put_length(&mut at, packed.bytes.len(), length_bytes(room));
+                    self.put(&mut at, packed.bytes);
+                }
                 Payload::Int(value) => self.put(&mut at, &value.to_le_bytes()),
                 Payload::Big(value) => {
                     let address = Box::into_raw(value).expose_provenance() as u64;
@@ -219,18 +255,31 @@ impl EntryPtr {
     unsafe fn put_raw(self, at: &mut usize, value: &[u8]) {
         // SAFETY: the caller guarantees the room.
         unsafe {
-            match value.len() {
-                len @ 0..=VALUE_LENGTH_INLINE_MAX => self.put(at, &[len as u8]),
-                len @ 252..=0xffff => {
+            self.put_length(at, value.len(), length_bytes(value.len()));
+            self.put(at, value);
+        }
+    }
+
+    /// Lays down a length as so many bytes, which may be more than it needs.
+    ///
+    /// # Safety
+    /// They fit into the block at `at`, and nobody else refers to that range.
+    #[inline]
+    unsafe fn put_length(self, at: &mut usize, len: usize, bytes: usize) {
+        debug_assert!(len <= length_max(bytes));
+        // SAFETY: the caller guarantees the room.
+        unsafe {
+            match bytes {
+                1 => self.put(at, &[len as u8]),
+                3 => {
                     self.put(at, &[252]);
                     self.put(at, &(len as u16).to_le_bytes());
                 }
-                len => {
+                _ => {
                     self.put(at, &[253]);
                     self.put(at, &(len as u32).to_le_bytes());
                 }
             }
-            self.put(at, value);
         }
     }
 
@@ -413,6 +462,16 @@ impl<'a> EntryView<'a> {
         }
     }
 
+    /// The soonest expire time of an element of the value.
+    #[inline]
+    pub(crate) fn soonest_expiry(&self) -> Option<UnixMillis> {
+        if self.word.kind() != Kind::Collection {
+            return None;
+        }
+        // SAFETY: the entry owns the boxed collection whose address it holds, and lives for `'a`.
+        unsafe { &*self.outside_pointer::<Collection>(self.payload_at()) }.soonest_expiry()
+    }
+
     /// The value, whatever it is.
     pub fn value(&self) -> ValueRef<'a> {
         match self.collection() {
@@ -429,7 +488,7 @@ impl<'a> EntryView<'a> {
 
     /// The small collection that the slot word says is here.
     #[inline]
-    fn packed(&self) -> PackedRef<'a> {
+    pub(crate) fn packed(&self) -> PackedRef<'a> {
         debug_assert!(self.word.kind() == Kind::Packed);
         let at = self.payload_at();
         let (from, len) = self.raw_range(at + PACKING_BYTES);
@@ -559,6 +618,46 @@ impl<'a> EntryMut<'a> {
         let (at, len) = self.0.raw_range(self.0.payload_at());
         // SAFETY: the entry is live and ours alone; the range is its value.
         unsafe { std::slice::from_raw_parts_mut(self.0.entry.0.add(at).as_ptr(), len) }
+    }
+
+    /// How many bytes the small collection may have in this block of `block_bytes` bytes.
+    pub(crate) fn packed_room(&self, block_bytes: usize) -> usize {
+        let (length_at, at, _) = self.packed_range();
+        (block_bytes - at).min(length_max(at - length_at))
+    }
+
+    /// Where the length of the small collection stands, where its bytes begin, and how many there are.
+    fn packed_range(&self) -> (usize, usize, usize) {
+        debug_assert!(self.0.word.kind() == Kind::Packed);
+        let length_at = self.0.payload_at() + PACKING_BYTES;
+        let (at, len) = self.0.raw_range(length_at);
+        (length_at, at, len)
+    }
+
+    /// Lets `change` edit the bytes of the small collection, with what room there is behind them, and return how many
+    /// there are now.
+    ///
+    /// # Safety
+    /// The block has `block_bytes` bytes.
+    pub(crate) unsafe fn edit_packed<R>(
+        &mut self,
+        block_bytes: usize,
+        change: impl FnOnce(Lent<'_>) -> (R, usize),
+    ) -> R {
+        let (length_at, at, len) = self.packed_range();
+        let room = self.packed_room(block_bytes);
+        // SAFETY: the entry is live and ours alone, and the caller vouches for the size of its block.
+        let bytes =
+            unsafe { std::slice::from_raw_parts_mut(self.0.entry.0.add(at).as_ptr(), room) };
+        let (result, len) = change(Lent::new(bytes, len));
+        assert!(len <= room, "what was lent stays in its room");
+        // SAFETY: the length keeps its form, so it takes the place of the old one.
+        unsafe {
+            self.0
+                .entry
+                .put_length(&mut { length_at }, len, at - length_at)
+        };
+        result
     }
 
     /// Replaces key-preserving what follows the key: the block must be large enough for the new entry.

@@ -2,7 +2,7 @@
 
 use crate::DbIndex;
 use crate::hash::Key;
-use crate::shard::OwnedValue;
+use crate::shard::{Due, OwnedValue};
 use crate::time::UnixMillis;
 use crate::unit::{NewExpiry, Note, NoteKind, Unit};
 
@@ -149,22 +149,29 @@ impl Unit<'_> {
         }
         let (now, databases) = (self.now(), self.keyspace().databases());
         let hasher = self.keyspace().hasher();
-        let (mut removed, mut more) = (Vec::new(), false);
+        let (mut removed, mut keys, mut more) = (Vec::new(), 0, false);
         let locked = self.shard_mut(shard);
         for db in 0..databases {
-            more |= locked.expire_due(db, now, EXPIRE_RECORDS, hasher, |watches, key| {
-                watches.expired(db, key);
-                removed.push(Note {
-                    db,
-                    key: key.into(),
-                    kind: NoteKind::Expired,
-                });
+            more |= locked.expire_due(db, now, EXPIRE_RECORDS, hasher, |watches, key, due| {
+                let kind = match due {
+                    Due::Key => {
+                        watches.expired(db, key);
+                        keys += 1;
+                        NoteKind::Expired
+                    }
+                    Due::Fields(expired) => {
+                        watches.changed(db, key);
+                        NoteKind::FieldsExpired(expired)
+                    }
+                };
+                let key = key.into();
+                removed.push(Note { db, key, kind });
             });
         }
         for note in &removed {
             self.mark_ready(shard, note.db, &note.key);
         }
-        self.tally.expired += removed.len() as u64;
+        self.tally.expired += keys;
         self.note_all(removed);
         more
     }

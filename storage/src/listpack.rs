@@ -41,11 +41,13 @@ use crate::value::canonical_integer;
 
 mod buffer;
 mod entry;
+mod store;
 #[cfg(test)]
 mod tests;
 
 pub use buffer::ListpackBuf;
 pub use entry::{Value, entry_bytes};
+pub use store::{Lent, Owned, Store};
 
 /// The largest listpack Redis makes, in bytes: it refuses commands that would let one grow beyond.
 /// Whoever adds elements asks [`Listpack::has_room_for`] first. What is loaded may be larger.

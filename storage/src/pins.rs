@@ -15,6 +15,8 @@ use crate::keyspace::Keyspace;
 
 /// Smaller collections are freed at once.
 const BYTES_MIN: usize = 16 << 10;
+/// Most trees that a collection consists of.
+const ROOTS_MAX: usize = 2;
 /// Nodes that one step frees.
 const NODES_PER_STEP: usize = 16;
 
@@ -85,7 +87,22 @@ impl Drop for PinnedCollection {
         if let Some(collection) = self.collection.take()
             && collection.memory_bytes() >= BYTES_MIN
         {
-            self.ended.add(collection.into_remains());
+            let mut remains = collection.into_remains();
+            // While its key has it too, this lets go of it: the next write has to copy nothing.
+            remains.free_some(ROOTS_MAX);
+            if !remains.is_empty() {
+                self.ended.add(remains);
+            }
+        }
+    }
+}
+
+impl PinnedCollection {
+    /// Takes over another collection, to free it in steps as this one.
+    pub(crate) fn pin_beside(&self, collection: Collection) -> PinnedCollection {
+        PinnedCollection {
+            collection: Some(collection),
+            ended: Arc::clone(&self.ended),
         }
     }
 }
@@ -111,6 +128,28 @@ mod tests {
     use crate::collection::list::ListTree;
     use crate::{Keyspace, KeyspaceOptions};
 
+    fn list_of(elements: u32) -> Collection {
+        let mut list = ListTree::default();
+        for at in 0..elements {
+            list.insert(u64::from(at), &at.to_le_bytes());
+        }
+        Collection::List(list)
+    }
+
+    #[test]
+    fn a_pin_of_what_is_still_there_ends_at_once() {
+        let keyspace = Keyspace::new(KeyspaceOptions {
+            shards: 1,
+            databases: 1,
+            seed: 1,
+            maxmemory_bytes: 0,
+        });
+        let collection = list_of(100_000);
+        drop(keyspace.pin(&collection));
+        assert!(!keyspace.ended_pins().any());
+        assert_eq!(collection.len(), 100_000);
+    }
+
     #[test]
     fn a_pin_that_ends_is_freed_in_steps() {
         let keyspace = Keyspace::new(KeyspaceOptions {
@@ -119,11 +158,7 @@ mod tests {
             seed: 1,
             maxmemory_bytes: 0,
         });
-        let mut list = ListTree::default();
-        for at in 0..100_000u32 {
-            list.insert(u64::from(at), &at.to_le_bytes());
-        }
-        let collection = Collection::List(list);
+        let collection = list_of(100_000);
         let pin = keyspace.pin(&collection);
         drop(collection);
         assert_eq!(pin.len(), 100_000);

@@ -40,6 +40,7 @@ mod audit;
 mod edit;
 mod expiry;
 mod graveyard;
+mod packed;
 mod publish;
 #[cfg(test)]
 mod tests;
@@ -47,7 +48,9 @@ mod values;
 mod walk;
 
 pub(crate) use edit::Edited;
+pub(crate) use expiry::Due;
 use graveyard::Graveyard;
+pub(crate) use packed::LentPack;
 use publish::Published;
 pub(crate) use values::{OwnedValue, payload_of};
 
@@ -67,6 +70,8 @@ pub(crate) struct Db {
     pub(crate) wheel: Option<Box<Wheel>>,
     /// Keys that have an expire time.
     pub(crate) with_ttl: usize,
+    /// Keys of hashes with fields that have one.
+    pub(crate) with_field_ttl: usize,
     /// Old versions that the running snapshot has yet to serialise.
     pub(crate) pre_images: PreImages,
     /// Where maintenance goes on looking for sparse segments.
@@ -85,6 +90,7 @@ impl Db {
             table: Table::new(),
             wheel: None,
             with_ttl: 0,
+            with_field_ttl: 0,
             pre_images: PreImages::default(),
             merge_from: 0,
             keys_peak: 0,
@@ -100,7 +106,12 @@ impl Db {
     fn has_old_records(&self) -> bool {
         self.wheel
             .as_ref()
-            .is_some_and(|wheel| wheel.needs_compaction(self.with_ttl))
+            .is_some_and(|wheel| wheel.needs_compaction(self.expiring()))
+    }
+
+    /// How many expire times the wheel has to know: one of a key and one, the soonest, of a hash's fields.
+    fn expiring(&self) -> usize {
+        self.with_ttl + self.with_field_ttl
     }
 
     fn bytes(&self) -> usize {
@@ -240,6 +251,16 @@ impl Shard {
         unsafe { EntryView::new(word) }
     }
 
+    /// The entry that [`Shard::lookup`] found.
+    ///
+    /// # Safety
+    /// As [`Shard::resolve_and_touch`].
+    #[inline]
+    pub(crate) unsafe fn resolve(&self, found: Found) -> EntryView<'_> {
+        // SAFETY: the caller guarantees that the slot is where it was; words in the table own live entries.
+        unsafe { EntryView::new(found.0.as_ref().load()) }
+    }
+
     /// As [`Shard::view`], counting a hit for the eviction policy.
     #[inline]
     pub(crate) fn view_and_touch(
@@ -345,8 +366,10 @@ impl Shard {
         now: UnixMillis,
     ) {
         let expire_at = expiry.after(old_expiry);
+        let (old_soonest, soonest) = (soonest_expiry(old), value.soonest_expiry());
         self.overwrite(db, key, old, value, expire_at, now);
         self.file(db, key, old_expiry, expire_at, now);
+        self.fields_changed(db, key, old_soonest, soonest, now);
     }
 
     fn insert(
@@ -358,11 +381,13 @@ impl Shard {
         now: UnixMillis,
         hasher: &KeyHasher,
     ) {
+        let soonest = value.soonest_expiry();
         let word = self.new_entry(key.bytes, key.hash.position, value, expire_at, now);
         let db = self.db_or_new(db_index);
         db.with_ttl += usize::from(expire_at.is_some());
         db.table.insert(key.hash.position, word, hasher);
         self.file(db_index, key, None, expire_at, now);
+        self.fields_changed(db_index, key, None, soonest, now);
     }
 
     /// Builds an entry of the current parity; the word is in no table yet.
@@ -476,6 +501,28 @@ impl Shard {
         }
     }
 
+    /// Counts the key if its hash has come to have fields with expire times, or has none any more, and sees to it that
+    /// the wheel has a record at or before the soonest of them.
+    #[inline]
+    fn fields_changed(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        old: Option<UnixMillis>,
+        new: Option<UnixMillis>,
+        now: UnixMillis,
+    ) {
+        if old == new {
+            return;
+        }
+        let database = self.dbs[db as usize]
+            .as_mut()
+            .expect("the database holds the key");
+        database.with_field_ttl += usize::from(new.is_some());
+        database.with_field_ttl -= usize::from(old.is_some());
+        self.file(db, key, old, new, now);
+    }
+
     /// Removes `key`; whether it was there, expired or not.
     pub(crate) fn remove(&mut self, db: DbIndex, key: &Key<'_>, hasher: &KeyHasher) -> bool {
         let Some(database) = self.dbs[db as usize].as_mut() else {
@@ -491,11 +538,17 @@ impl Shard {
 
     /// Accounts for a word that has just left the table of `db`.
     fn departed(&mut self, db: DbIndex, word: Word) {
-        self.dbs[db as usize]
-            .as_mut()
-            .expect("the database held the key")
-            .with_ttl -= usize::from(word.has_ttl());
+        self.uncount(db, word);
         self.retire(db, word);
+    }
+
+    /// Takes a word that has just left the table of `db`, its value still in place, out of the counts of expire times.
+    fn uncount(&mut self, db: DbIndex, word: Word) {
+        let database = self.dbs[db as usize]
+            .as_mut()
+            .expect("the database held the key");
+        database.with_ttl -= usize::from(word.has_ttl());
+        database.with_field_ttl -= usize::from(soonest_expiry(word).is_some());
     }
 
     /// The one door: `word` is out of the table, or about to be replaced in it, and its entry is no
@@ -677,6 +730,13 @@ impl Drop for Shard {
         live.into_iter().for_each(|db| self.bury(db));
         while self.dig() {}
     }
+}
+
+/// The soonest expire time of an element.
+#[inline]
+fn soonest_expiry(word: Word) -> Option<UnixMillis> {
+    // SAFETY: called with a word that is still in the table of an exclusively borrowed shard, or has just left it.
+    unsafe { EntryView::new(word) }.soonest_expiry()
 }
 
 fn view_expiry(word: Word) -> Option<UnixMillis> {

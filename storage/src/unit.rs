@@ -12,13 +12,14 @@ use crate::blocking::Blocked;
 use crate::entry::{EntryView, Payload};
 use crate::hash::Key;
 use crate::keyspace::Keyspace;
+use crate::listpack::Listpack;
 use crate::log::{EffectGroup, TicketRange};
-use crate::shard::{Edited, Found, Shard, payload_of};
+use crate::shard::{Edited, Found, LentPack, Shard, payload_of};
 use crate::shard_lock::Guard;
 use crate::slot_word::Kind;
 use crate::state::State;
 use crate::time::UnixMillis;
-use crate::typed::{CollectionEdit, CollectionRef, Content};
+use crate::typed::{CollectionEdit, CollectionRef, Content, Packing};
 use crate::value::{NewValue, StringRef, ValueType};
 use crate::waiters::WaitTable;
 use crate::watch::WatchFlag;
@@ -55,10 +56,12 @@ pub struct Note {
 }
 
 /// What a [`Note`] tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoteKind {
     /// Storage removed the key on its own, because its time to live had passed.
     Expired,
+    /// Storage removed fields of a hash, because theirs had passed.
+    FieldsExpired(ExpiredFields),
     /// Storage removed the key on its own, because memory was short.
     Evicted,
     /// The key was read and is not there. Noted only on demand, see [`Unit::note_more`].
@@ -67,12 +70,24 @@ pub enum NoteKind {
     Created,
 }
 
+/// Fields that storage removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpiredFields {
+    /// Their names, one at least.
+    pub names: Vec<Box<[u8]>>,
+    /// Whether the key has gone with the last of them.
+    pub key_is_gone: bool,
+}
+
 impl NoteKind {
-    /// Whether storage removed the key on its own.
-    pub fn is_removal(self) -> bool {
+    /// Whether storage removed the key, as a whole, on its own.
+    pub fn is_removal(&self) -> bool {
         matches!(self, NoteKind::Expired | NoteKind::Evicted)
     }
 }
+
+/// Fields that have expired, and that one look at their hash removes.
+const EXPIRED_FIELDS: usize = 128;
 
 /// How a new value treats the expire time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -569,6 +584,42 @@ impl<'e> Unit<'e> {
         Some(found)
     }
 
+    /// As [`Unit::lookup`]; of a hash, fields that have expired are removed first, or noted for removal.
+    #[inline]
+    fn lookup_hash(&mut self, db: DbIndex, key: &Key<'_>) -> Option<Found> {
+        let found = self.lookup(db, key)?;
+        let now = self.sees_expiry_at();
+        // SAFETY: nothing has happened in the shard since the word was read under its lock.
+        let soonest = unsafe { self.shard(key.hash.shard).resolve(found) }.soonest_expiry();
+        if soonest.is_some_and(|at| at < now) {
+            self.found_expired_fields(db, key);
+            return self.lookup(db, key);
+        }
+        Some(found)
+    }
+
+    /// The live hash at `key`, fields that have expired removed or noted for removal. Counts the access, and a hit or miss
+    /// if it is to be `counted`.
+    #[inline]
+    pub(crate) fn find_hash(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        counted: bool,
+    ) -> Result<Option<CollectionRef<'_>>, StoreError> {
+        let Some(found) = self.lookup_hash(db, key) else {
+            if counted {
+                self.missed(db, key);
+            }
+            return Ok(None);
+        };
+        self.tally.hits += u64::from(counted);
+        let now = self.now;
+        // SAFETY: nothing has happened in the shard since the word was read under its lock.
+        let entry = unsafe { self.shard(key.hash.shard).resolve_and_touch(found, now) };
+        collection_of(&entry, ValueType::Hash).map(Some)
+    }
+
     /// The live entry of `key`, leaving no trace.
     #[inline]
     pub fn peek(&mut self, db: DbIndex, key: &Key<'_>) -> Option<EntryView<'_>> {
@@ -638,29 +689,66 @@ impl<'e> Unit<'e> {
         change: impl FnOnce(&mut CollectionEdit<'_>) -> R,
     ) -> Result<EditOutcome<R>, StoreError> {
         self.hold_to_write(key);
-        let found = self.lookup(db, key);
+        let found = match wanted {
+            ValueType::Hash => self.lookup_hash(db, key),
+            _ => self.lookup(db, key),
+        };
         let (now, hasher) = (self.now, self.keyspace.hasher());
         let shard = self.shard_mut(key.hash.shard);
         // SAFETY: nothing has happened in the shard since the lookup: the unit holds it exclusively.
         let edited = unsafe { shard.edit(found, db, key, wanted, now, hasher, change) }?;
-        let Edited {
-            result,
-            changes,
-            is_gone,
-            is_new,
-        } = edited;
-        if is_new {
+        Ok(self.settle_edit(db, key, edited))
+    }
+
+    /// As [`Unit::edit`], but a listpack of this packing is changed where it lies, if `plan` says how many bytes are added
+    /// at most: then `change` makes the edit and returns how many changes it counts. In all other cases `otherwise` makes
+    /// it.
+    ///
+    /// # Errors
+    /// `WrongType` when `key` holds something else; nothing is called then.
+    pub(crate) fn edit_in_place<R>(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        packing: Packing,
+        plan: impl FnOnce(Listpack<'_>) -> Option<usize>,
+        change: impl FnOnce(&mut LentPack<'_>) -> (R, u64),
+        otherwise: impl FnOnce(&mut CollectionEdit<'_>) -> R,
+    ) -> Result<EditOutcome<R>, StoreError> {
+        self.hold_to_write(key);
+        let found = self.lookup(db, key);
+        let (now, hasher) = (self.now, self.keyspace.hasher());
+        let shard = self.shard_mut(key.hash.shard);
+        // SAFETY: nothing has happened in the shard since the lookup: the unit holds it exclusively.
+        let in_place = found.and_then(|found| unsafe {
+            shard.edit_packed(found, db, key, packing, now, hasher, plan, change)
+        });
+        let edited = match in_place {
+            Some(edited) => edited,
+            // SAFETY: still nothing has happened.
+            None => unsafe {
+                let wanted = packing.value_type();
+                shard.edit(found, db, key, wanted, now, hasher, otherwise)
+            }?,
+        };
+        Ok(self.settle_edit(db, key, edited))
+    }
+
+    fn settle_edit<R>(&mut self, db: DbIndex, key: &Key<'_>, edited: Edited<R>) -> EditOutcome<R> {
+        if edited.is_new {
             self.created(db, key);
         }
-        if changes > 0 {
-            self.tally.dirty += changes;
-            self.spoil_watches(db, key);
+        if edited.changes > 0 {
+            self.tally.dirty += edited.changes;
+            if !edited.is_aside {
+                self.spoil_watches(db, key);
+            }
         }
-        Ok(EditOutcome {
-            result,
-            changes,
-            is_gone,
-        })
+        EditOutcome {
+            result: edited.result,
+            changes: edited.changes,
+            is_gone: edited.is_gone,
+        }
     }
 
     /// Stores a collection at `key`, whatever was there; without elements it only removes the key. The expire time goes.
@@ -731,11 +819,34 @@ impl<'e> Unit<'e> {
         });
     }
 
-    /// Removes `key` if it is expired; whether it was.
+    /// Removes `key` if it is expired, or fields of its hash that are; whether the key was.
     pub fn expire_if_due(&mut self, db: DbIndex, key: &Key<'_>) -> bool {
         let before = self.tally.expired;
-        self.live(db, key);
+        self.lookup_hash(db, key);
         self.tally.expired > before
+    }
+
+    /// Removes fields of the hash at `key` that have expired, if the unit may: a bounded number, so that some may be left.
+    #[cold]
+    fn found_expired_fields(&mut self, db: DbIndex, key: &Key<'_>) {
+        if !self.state.may_expire() {
+            return;
+        }
+        if !self.is_exclusive(key.hash.shard) {
+            self.rare().stale.push((db, key.bytes.into()));
+            return;
+        }
+        let (now, hasher) = (self.now, self.keyspace.hasher());
+        let shard = self.shard_mut(key.hash.shard);
+        let expired = shard.remove_expired_fields(db, key, now, EXPIRED_FIELDS, hasher);
+        self.fields_expired(db, key, expired);
+    }
+
+    /// Notes that fields of the hash at `key` have been removed because they had expired.
+    #[cold]
+    pub(crate) fn fields_expired(&mut self, db: DbIndex, key: &Key<'_>, expired: ExpiredFields) {
+        self.spoil_watches(db, key);
+        self.note(db, key, NoteKind::FieldsExpired(expired));
     }
 
     pub(crate) fn note_all(&mut self, mut notes: Vec<Note>) {
@@ -759,6 +870,11 @@ impl<'e> Unit<'e> {
         if shard.waits.mark_ready(db, key.bytes) {
             self.has_ready = true;
         }
+    }
+
+    /// Notes that those who wait for `key` may be served, or may wait in vain, though nobody minds what changed in it.
+    pub fn wake_waiters(&mut self, db: DbIndex, key: &Key<'_>) {
+        self.mark_ready(key.hash.shard, db, key.bytes);
     }
 
     /// Notes that a key of `shard` has changed, for those who wait for it.

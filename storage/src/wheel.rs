@@ -13,6 +13,9 @@
 //! it**. Moving an expire time back therefore needs no wheel operation, moving it forward needs one
 //! more record, and removing it needs none.
 //!
+//! A hash whose fields have expire times has one more of its own, the soonest of them. When its record comes out, what
+//! is due goes, a bounded number of fields, and the key is filed once, under the earlier of both.
+//!
 //! | level | bucket | level covers |
 //! |---|---|---|
 //! | 0 | 16 ms | 1.024 s |

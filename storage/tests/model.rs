@@ -1,9 +1,11 @@
 //! Random operations on a [`Keyspace`] against plain maps with the same clock.
 
 mod model {
+    mod collections;
     mod compaction;
     mod concurrent;
     mod expiry;
+    mod hashes;
     mod pins;
     mod roaming;
     mod scan;

@@ -205,7 +205,7 @@ class Content:
         self.field_times = field_times
 
 
-def compare_contents(reference, ours, ordered, differences):
+def compare_contents(reference, ours, ordered, differences, remarks):
     """What differs between two contents of a key, as a pair of replies, or None."""
     if reference.kind != ours.kind:
         return Reply(reference.kind, b""), Reply(ours.kind, b"")
@@ -218,6 +218,6 @@ def compare_contents(reference, ours, ordered, differences):
     ):
         if theirs.raw == own.raw or matches(rule, theirs, own, ordered):
             continue
-        if not differences.is_known(request, theirs, own):
+        if not differences.is_known(request + remarks, theirs, own):
             return theirs, own
     return None

@@ -82,6 +82,12 @@ class Row:
             items.append(item)
         return items
 
+    def names(self):
+        """The commands that this row makes; none if it is a row of what is no command."""
+        what, item = self.syntax[0][0]
+        first = [item] if what == "literal" else [words[0][1] for words in item] if what == "one of" else []
+        return [name for name in first if isinstance(name, bytes)]
+
     def generate(self, random):
         return list(self._generated(random.choice(self.syntax), random))
 
@@ -210,6 +216,7 @@ def make_round(sections, seed, number, only=()):
 def theme(sections, generator, only):
     """A few of the types, seldom all, and what all keys have in common."""
     types = [section for section in sections if section.keys]
+    types = [section for section in types if section.rows]
     names = sorted({section.name for section in types})
     if only:
         names = only

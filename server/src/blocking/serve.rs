@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use storage::blocking::Blocked;
 use storage::waiters::{ReadyList, Serve, ServingUnit, WaitTable, Waiter};
-use storage::{DbIndex, LockPlan, Unit, UnixMillis};
+use storage::{DbIndex, Key, LockPlan, Unit, UnixMillis};
 
 use crate::command::context::After;
 use crate::command::{CommandError, Context};
@@ -22,7 +22,7 @@ use crate::session::{ClientEntry, Session};
 use crate::worker::WorkerState;
 use crate::worker::inbox::Event;
 
-use super::client_of;
+use super::{client_of, serve_type};
 
 /// Keys that are ready and whose next client needs shards that the unit did not hold.
 #[derive(Default)]
@@ -146,6 +146,30 @@ struct Serving<'s, 'u, 'e> {
     session: &'s mut Session,
 }
 
+impl Serving<'_, '_, '_> {
+    /// The key that serves the waiter when `ready` has become ready; as an error, one named before it that holds
+    /// something else.
+    fn first_key<'k>(
+        &mut self,
+        db: DbIndex,
+        ready: &'k [u8],
+        waiter: &'k Waiter<Blocked>,
+    ) -> Result<Key<'k>, Key<'k>> {
+        let keyspace = &self.server.keyspace;
+        if let Some(wanted) = client_of(waiter).operation.takes_first() {
+            let before = waiter.keys().iter().take_while(|key| *key.key != *ready);
+            for key in before.map(|key| keyspace.key(&key.key)) {
+                match serve_type(self.unit, db, &key, wanted) {
+                    Serve::Now => return Ok(key),
+                    Serve::NotThisOne => return Err(key),
+                    Serve::Nobody => {}
+                }
+            }
+        }
+        Ok(keyspace.key(ready))
+    }
+}
+
 impl ServingUnit<Blocked> for Serving<'_, '_, '_> {
     fn table(&mut self, shard: u16) -> Option<&mut WaitTable<Blocked>> {
         self.unit.waits(shard)
@@ -170,9 +194,10 @@ impl ServingUnit<Blocked> for Serving<'_, '_, '_> {
 
     fn serve(&mut self, database: DbIndex, key: &[u8], waiter: &Arc<Waiter<Blocked>>) {
         let client = client_of(waiter);
-        let key = self.server.keyspace.key(key);
+        let first = self.first_key(database, key, waiter);
         (self.session.db, self.session.version) = (database, client.version);
         let mut outbox = Outbox::default();
+        let key = *first.as_ref().unwrap_or_else(|key| key);
         self.tools.effects.begin(key.hash.shard);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let mut ctx = Context {
@@ -189,8 +214,12 @@ impl ServingUnit<Blocked> for Serving<'_, '_, '_> {
                 stripes: self.stripes,
                 keys: &[],
                 in_exec: true,
+                prepared: &mut None,
             };
-            client.operation.serve(&mut ctx, &key)
+            match first {
+                Ok(key) => client.operation.serve(&mut ctx, &key),
+                Err(_) => Err(CommandError::WrongType),
+            }
         }));
         let error = match outcome {
             Ok(Ok(())) => None,

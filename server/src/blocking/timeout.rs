@@ -50,14 +50,16 @@ fn milliseconds(text: &str) -> Result<i64, CommandError> {
         None => (false, text),
     };
     let (whole, fraction) = magnitude.split_once('.').unwrap_or((magnitude, ""));
-    let whole: i64 = whole.parse().map_err(|_| OUT_OF_RANGE)?;
+    // What is negative is so however large it is.
+    let beyond_clock = if is_negative { NEGATIVE } else { OUT_OF_RANGE };
+    let whole: i64 = whole.parse().map_err(|_| beyond_clock.clone())?;
     let (millis, beyond) = fraction.split_at(fraction.len().min(MILLIS_DIGITS));
     let millis: i64 = format!("{millis:0<MILLIS_DIGITS$}").parse().unwrap_or(0);
     let has_rest = beyond.bytes().any(|digit| digit != b'0');
     let total = whole
         .checked_mul(1_000)
         .and_then(|total| total.checked_add(millis))
-        .ok_or(OUT_OF_RANGE)?;
+        .ok_or(beyond_clock)?;
     Ok(if is_negative {
         -total
     } else {
@@ -83,6 +85,7 @@ mod tests {
             ("1e3", Ok(Some(1_000_005))),
             ("-1", Err("ERR timeout is negative")),
             ("-0.01", Err("ERR timeout is negative")),
+            ("-9223372036854775809", Err("ERR timeout is negative")),
             ("inf", Err("ERR timeout is out of range")),
             ("9223372036854775807", Err("ERR timeout is out of range")),
             ("9223372036854775", Ok(Some(9_223_372_036_854_775_005))),

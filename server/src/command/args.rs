@@ -80,6 +80,14 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// The arguments in front of argument `len`.
+    pub(crate) fn head(&self, len: usize) -> Args<'a> {
+        Args {
+            input: self.input,
+            spans: &self.spans[..len.min(self.spans.len())],
+        }
+    }
+
     /// The bytes of all arguments together.
     pub(crate) fn total_bytes(&self) -> usize {
         self.iter().map(<[u8]>::len).sum()

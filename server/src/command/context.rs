@@ -1,5 +1,6 @@
 //! What a command function works with.
 
+use std::any::Any;
 use std::ops::Range;
 
 use storage::big_string::BigString;
@@ -59,6 +60,8 @@ pub(crate) struct Context<'c, 'e> {
     pub(crate) keys: &'c [KeyAt],
     /// Whether the command runs inside `EXEC`.
     pub(crate) in_exec: bool,
+    /// See [`Context::prepare_in_slices`].
+    pub(crate) prepared: &'c mut Option<Box<dyn Slices>>,
 }
 
 /// Something to do once the unit has released its locks.
@@ -72,14 +75,16 @@ pub(crate) struct After {
     pub(crate) actions: Vec<Action>,
     /// A long command's remaining work, see [`Slices`].
     pub(crate) slices: Option<Box<dyn Slices>>,
+    /// Once the slices are [`SliceProgress::Prepared`] the command runs again.
+    pub(crate) runs_again: bool,
     /// The command waits, until this moment at the latest (Unix milliseconds); see [`Context::block`].
     pub(crate) wait: Option<(Wait, Option<i64>)>,
 }
 
 /// A long command's work, cut into slices of at most about 100 µs each, run without any unit held
 /// between them; the session reads nothing meanwhile. The reply must be written as a whole by the last.
-pub(crate) trait Slices: std::fmt::Debug {
-    /// Does the next piece in a unit of its own.
+pub(crate) trait Slices: std::fmt::Debug + Any {
+    /// Does the next piece, in a unit of its own if it needs one.
     fn next(&mut self, ctx: &mut SliceContext<'_>) -> SliceProgress;
 }
 
@@ -104,6 +109,9 @@ pub(crate) enum SliceProgress {
     More,
     /// The reply is written.
     Done,
+    /// What the command needs is ready: it runs again and finds it with [`Context::take_prepared`]. Said again if asked
+    /// again: the command may have to wait.
+    Prepared,
 }
 
 /// Why a session waits before it retries its command.
@@ -200,6 +208,12 @@ impl<'c, 'e> Context<'c, 'e> {
         self.effects.push(db, parts, self.unit.state());
     }
 
+    /// Says that what the log carries for this command is to be applied as one.
+    #[inline]
+    pub(crate) fn effects_as_one(&mut self) {
+        self.effects.as_one();
+    }
+
     /// Says that the log shall carry this command as sent, even if storage counted no change.
     #[inline]
     pub(crate) fn changed_verbatim(&mut self) {
@@ -248,6 +262,21 @@ impl<'c, 'e> Context<'c, 'e> {
     pub(crate) fn continue_in_slices(&mut self, slices: impl Slices + 'static) {
         debug_assert!(!self.in_exec, "inside EXEC there is one unit and no slice");
         self.after.slices = Some(Box::new(slices));
+    }
+
+    /// Has `slices` prepare what takes long, without any lock. Then the command runs again, in a unit as if it came only now,
+    /// and finds them with [`Context::take_prepared`]; what they were made of may have changed meanwhile. This time it
+    /// must write no reply and change nothing.
+    pub(crate) fn prepare_in_slices(&mut self, slices: impl Slices) {
+        self.continue_in_slices(slices);
+        self.after.runs_again = true;
+    }
+
+    /// What was prepared for the command, if that is why it runs.
+    pub(crate) fn take_prepared<T: Slices>(&mut self) -> Option<Box<T>> {
+        let prepared: Box<dyn Any> = self.prepared.take()?;
+        let prepared = prepared.downcast();
+        Some(prepared.expect("the command has had it prepared"))
     }
 
     /// The shards a command that walks the whole keyspace has to visit.

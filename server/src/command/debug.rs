@@ -13,10 +13,12 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use storage::DataDigest;
+use storage::collection::list::set_large_element_bytes;
 
 use super::Arity::AtLeast;
 use super::KeySpec::NoKeys;
 use super::{Args, Command, CommandError, CommandResult, Context, Flags};
+use crate::config::parse_memory;
 use crate::worker::inbox::Event;
 
 /// Takes the gate exclusively: what looks at the whole keyspace sees one moment of it.
@@ -71,6 +73,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     sub("PAUSE-CRON", 3, 3, pause_cron),
     sub("POPULATE", 3, 5, populate::populate),
     sub("PROTOCOL", 3, 3, protocol_types::reply_with),
+    sub("QUICKLIST-PACKED-THRESHOLD", 3, 3, set_large_elements),
     sub("SET-ACTIVE-EXPIRE", 3, 3, set_active_expire),
     sub("SLEEP", 3, 3, sleep),
 ];
@@ -142,6 +145,26 @@ fn set_active_expire(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
     let is_on = protocol::parse_i64(&args[2]).unwrap_or(0) != 0;
     // Relaxed: the background looks at it before each step; nothing else hangs off it.
     ctx.server.active_expiry.store(is_on, Ordering::Relaxed);
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// `DEBUG QUICKLIST-PACKED-THRESHOLD size`: list elements of so many bytes have nodes of their own, though they would fit
+/// into one with others; 0 undoes it.
+fn set_large_elements(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    const BYTES_MAX: u64 = (1 << 32) - (1 << 20);
+    let bytes = parse_memory(&args[2])
+        .filter(|bytes| *bytes <= BYTES_MAX)
+        .and_then(|bytes| usize::try_from(bytes).ok());
+    match bytes {
+        Some(0) => set_large_element_bytes(usize::MAX),
+        Some(bytes) => set_large_element_bytes(bytes),
+        None => {
+            return Err(CommandError::Line(
+                "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
+            ));
+        }
+    }
     ctx.reply.ok();
     Ok(())
 }
@@ -263,6 +286,10 @@ fn help(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
             (
                 "PROTOCOL <type>",
                 &["Reply with a value of this type of the protocol."],
+            ),
+            (
+                "QUICKLIST-PACKED-THRESHOLD <size>",
+                &["Give list elements of so many bytes nodes of their own; 0 for the usual."],
             ),
             (
                 "SET-ACTIVE-EXPIRE <0|1>",

@@ -74,6 +74,8 @@ flags! {
     ROAMING = 26, None;
     /// As [`Flags::UNDECLARED`] if `BY` or `GET` names keys by a pattern (`SORT`); else only its own keys.
     UNDECLARED_BY_PATTERNS = 28, None;
+    /// With `BLOCKING`: only if the option `BLOCK` is among its arguments.
+    BLOCKING_IF_ASKED = 29, None;
     /// Takes no longer than those that are [`Flags::FAST`], which Redis does not call it.
     BRIEF = 27, None;
 }
@@ -85,6 +87,11 @@ impl Flags {
     /// Both sets together.
     pub(crate) const fn and(self, other: Flags) -> Flags {
         Flags(self.0 | other.0)
+    }
+
+    /// The flags that are not in `other`.
+    pub(crate) const fn without(self, other: Flags) -> Flags {
+        Flags(self.0 & !other.0)
     }
 
     /// Whether every flag of `other` is set.

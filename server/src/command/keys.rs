@@ -8,10 +8,6 @@ use super::Args;
 /// Where keys stand. Argument 0 is the command's name; negative positions count from the end, as in
 /// Redis (`-1` is the last argument).
 #[derive(Clone, Copy, Debug)]
-#[expect(
-    dead_code,
-    reason = "the forms that streams and `SORT` use are read by everything that walks key specs"
-)]
 pub(crate) enum KeySpec {
     /// Nowhere.
     NoKeys,
@@ -43,12 +39,14 @@ pub(crate) enum KeySpec {
         /// Where the search begins.
         from: u16,
     },
-    /// The first half of what follows the word `word` (`XREAD … STREAMS k k id id`).
+    /// The first half of what follows the word `word` (`XREAD … STREAMS k k id id`), which ends the options.
     HalfAfterWord {
         /// The word, in upper case.
         word: &'static str,
-        /// Where the search begins.
+        /// Where the search begins, as `COMMAND INFO` says it.
         from: u16,
+        /// The options that may stand in front of it, from argument 1 on, and how many arguments each takes.
+        options: &'static [(&'static str, u8)],
     },
     /// The keys of all these specs.
     All(&'static [KeySpec]),
@@ -127,8 +125,8 @@ impl KeySpec {
                 let keys = words.map(|at| at + 1).filter(|&at| at < args.len());
                 keys.for_each(found);
             }
-            KeySpec::HalfAfterWord { word, from } => {
-                let Some(at) = position_of(args, word, from) else {
+            KeySpec::HalfAfterWord { word, options, .. } => {
+                let Some(at) = position_behind(args, word, options) else {
                     return;
                 };
                 let rest = args.len() - at - 1;
@@ -200,8 +198,16 @@ fn each_in_range(
     }
 }
 
-fn position_of(args: Args<'_>, word: &str, from: u16) -> Option<usize> {
-    (usize::from(from)..args.len()).find(|&at| args.is(at, word))
+/// Where `word` stands behind `options`; an argument that is none of these ends the search, so that a name that happens
+/// to be `word` is never taken for it.
+fn position_behind(args: Args<'_>, word: &str, options: &[(&str, u8)]) -> Option<usize> {
+    let mut at = 1;
+    while at < args.len() && !args.is(at, word) {
+        let option = options.iter().find(|(option, _)| args.is(at, option));
+        let (_, values) = option?;
+        at += 1 + usize::from(*values);
+    }
+    (at < args.len()).then_some(at)
 }
 
 /// A key count in plain decimal; anything else names no key, and the command answers the error.

@@ -35,8 +35,10 @@ mod memory;
 mod monitor;
 mod process;
 pub(crate) mod pubsub;
+mod set;
 mod slowlog;
 pub(crate) mod sorted_set;
+mod stream;
 mod string;
 mod transaction;
 

@@ -3,9 +3,10 @@
 use std::sync::LazyLock;
 
 use super::key::sort::names_other_keys;
+use super::stream::asks_to_block;
 use super::{
     Args, Command, Flags, admin, bitmap, connection, geo, hash, hyperloglog, key, keyspace, list,
-    pubsub, sorted_set, string, transaction,
+    pubsub, set, sorted_set, stream, string, transaction,
 };
 
 /// A group of commands, as `COMMAND DOCS` and ACL categories know it.
@@ -41,6 +42,14 @@ pub(crate) const GROUPS: &[Group] = &[
     Group {
         name: "list",
         commands: list::COMMANDS,
+    },
+    Group {
+        name: "set",
+        commands: set::COMMANDS,
+    },
+    Group {
+        name: "stream",
+        commands: stream::COMMANDS,
     },
     Group {
         name: "hyperloglog",
@@ -107,6 +116,9 @@ impl Registered {
         let flags = self.row.flags;
         if flags.has(Flags::UNDECLARED_BY_PATTERNS) && names_other_keys(args) {
             return flags.and(Flags::UNDECLARED);
+        }
+        if flags.has(Flags::BLOCKING_IF_ASKED) && !asks_to_block(args) {
+            return flags.without(Flags::BLOCKING);
         }
         flags
     }

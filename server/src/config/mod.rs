@@ -31,6 +31,7 @@ pub use error::{ConfigError, LoadError, Refusal};
 pub use get::{default_of, get, is_sensitive};
 pub(crate) use line::quote;
 pub use load::{Loaded, Sources, load};
+pub(crate) use parse::parse_memory;
 pub use settings::{Config, KeptValues, ProbeTarget, SHARDS_MAX, THREADS_MAX};
 pub use store::{ConfigStore, ConfigView};
 pub use types::{

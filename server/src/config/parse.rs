@@ -67,7 +67,7 @@ pub(super) fn parse_power_of_two(word: &[u8], max: i64) -> Result<Value, Reason>
 
 /// Bytes with an optional unit. No digits at all mean 0, as in Redis; what exceeds 64 bits is refused, where
 /// Redis takes a wrapped or clamped number.
-pub(super) fn parse_memory(word: &[u8]) -> Option<u64> {
+pub(crate) fn parse_memory(word: &[u8]) -> Option<u64> {
     let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (number, unit) = word.split_at(digits);
     let number: u64 = match number {

@@ -2,6 +2,7 @@
 //! unit's end (effects, events, statistics, slow log).
 
 mod admit;
+mod again;
 mod batch;
 mod exec;
 mod settle;
@@ -12,7 +13,7 @@ use storage::{Unit, UnixMillis};
 
 use crate::blocking::serve::Ready;
 use crate::clock::{Reading, Stopwatch};
-use crate::command::context::{Action, After, Park};
+use crate::command::context::{Action, After, Park, Slices};
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::notify::Events;
@@ -22,6 +23,7 @@ use crate::session::Session;
 use crate::worker::WorkerState;
 use crate::worker::sessions::Sessions;
 
+pub(crate) use again::Again;
 pub(crate) use batch::{Batch, Consumed};
 
 /// Runs requests of one session during one turn.
@@ -52,6 +54,10 @@ pub(crate) struct Tools {
     pub(crate) log_appended: bool,
     /// Keys for which blocked clients wait and that have changed.
     pub(crate) ready: Ready,
+    /// What slices have prepared for the command that runs.
+    pub(crate) prepared: Option<Box<dyn Slices>>,
+    /// How long that took, and the command's earlier runs.
+    pub(crate) earlier_nanos: u64,
 }
 
 impl Tools {
@@ -62,6 +68,8 @@ impl Tools {
         self.effects.clear();
         self.events.clear();
         self.built = Vec::new();
+        self.prepared = None;
+        self.earlier_nanos = 0;
         std::mem::take(&mut self.after).actions
     }
 }

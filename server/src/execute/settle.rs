@@ -258,6 +258,7 @@ impl<'e> Executor<'_, 'e> {
         let text = format!("Command '{}' panicked: {text}", command.full_name);
         // What it has put off is done all the same, see `Tools::reset`.
         self.tools.after.slices = None;
+        self.tools.after.runs_again = false;
         if unit.tally.dirty > 0 {
             self.server.mark_log_diverged();
         }

@@ -143,7 +143,7 @@ impl<'e> Executor<'_, 'e> {
 
     /// One command outside `EXEC`, in the unit that is held if that covers its plan.
     #[inline]
-    fn run_alone(
+    pub(super) fn run_alone(
         &mut self,
         hold: &mut Hold<'e>,
         command: &'static Registered,
@@ -185,12 +185,12 @@ impl<'e> Executor<'_, 'e> {
         } else {
             Vec::new()
         };
-        let nanos = self.stopwatch.lap();
+        let nanos = self.stopwatch.lap() + self.tools.earlier_nanos;
         drop(stripes);
         held.commands += 1;
         let may_keep = matches!(plan, Plan::One { .. })
             && held.commands < HELD_COMMANDS_MAX
-            && !flags.has(Flags::BLOCKING)
+            && !command.flags_for(args).has(Flags::BLOCKING)
             && self.stopwatch.nanos_since(held.since) < HELD_NANOS_MAX;
         let has_deferred = self.tools.ready.has_deferred();
         if !may_keep || has_deferred {
@@ -202,7 +202,11 @@ impl<'e> Executor<'_, 'e> {
         if has_deferred {
             self.serve_deferred();
         }
-        self.account(command, args, nanos, result.is_err());
+        if self.tools.after.runs_again {
+            self.keep_request(command, args, keys, nanos);
+        } else {
+            self.account(command, args, nanos, result.is_err());
+        }
         if !stale.is_empty() {
             self.expire_stale(hold, stale);
         }
@@ -274,6 +278,7 @@ impl<'e> Executor<'_, 'e> {
             stripes,
             keys,
             in_exec,
+            prepared: &mut self.tools.prepared,
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             ctx.server.faults.step();

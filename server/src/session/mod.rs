@@ -15,6 +15,7 @@ use storage::DbIndex;
 use crate::blocking::wait::SessionWait;
 use crate::command::context::{Park, Slices};
 use crate::config::Config;
+use crate::execute::Again;
 use crate::output::PendingOutput;
 use crate::worker::poller::ReadyQueue;
 
@@ -71,9 +72,11 @@ pub(crate) struct Session {
     pub(crate) soft_limit_since_ms: Option<u64>,
     /// The rest of a long command.
     pub(crate) slices: Option<Box<dyn Slices>>,
+    /// The command itself, if it runs again after them.
+    pub(crate) again: Option<Box<Again>>,
     /// What the last command waits for.
     pub(crate) wait: Option<Box<SessionWait>>,
-    /// Why the request at the front of `input` waits.
+    /// Why the request at the front of `input`, or the one to run again, waits.
     pub(crate) parked: Option<Park>,
     /// Where it queues for a turn.
     ready: Rc<ReadyQueue>,
@@ -221,6 +224,7 @@ impl Session {
             pending: PendingOutput::default(),
             soft_limit_since_ms: None,
             slices: None,
+            again: None,
             wait: None,
             parked: None,
             ready,

@@ -7,8 +7,9 @@ use std::io::IoSlice;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
+use crate::clock::Stopwatch;
 use crate::command::CommandError;
-use crate::command::context::{SliceContext, SliceProgress};
+use crate::command::context::{SliceContext, SliceProgress, Slices};
 use crate::command::table::table;
 use crate::execute::{Batch, Consumed, Executor};
 use crate::output::{OutboxMark, SLICES_MAX};
@@ -216,7 +217,7 @@ impl Worker {
             &format!("The turn of a session, last command '{command}',"),
             panic,
         );
-        session.slices = None;
+        (session.slices, session.again) = (None, None);
         session.close_after_reply();
         let error = CommandError::Internal(command.into());
         self.outbox.reply(session.version).error(error.line());
@@ -359,6 +360,22 @@ impl Worker {
         session.has_requests
     }
 
+    /// Runs the command for which `prepared` is ready.
+    fn run_again(&mut self, session: &mut Session, prepared: Box<dyn Slices>) {
+        let (server, settings) = (Rc::clone(&self.server), Rc::clone(&self.settings));
+        let mut executor = Executor::new(
+            &server,
+            &settings,
+            session,
+            &mut self.state,
+            &mut self.sessions,
+            &mut self.outbox,
+            &mut self.tools,
+            Self::now(),
+        );
+        executor.run_again(prepared);
+    }
+
     fn run(&mut self, session: &mut Session, input: &[u8], batch: &mut Batch) -> Consumed {
         let now = Self::now();
         session.active_at_ms = now.0.max(0) as u64;
@@ -396,8 +413,10 @@ impl Worker {
         };
         let server = Rc::clone(&self.server);
         server.faults.step();
+        session.parked = None;
         let version = session.version;
         let mark = self.outbox.mark();
+        let mut stopwatch = Stopwatch::start();
         let mut ctx = SliceContext {
             server: &server,
             reply: self.outbox.reply(version),
@@ -405,8 +424,13 @@ impl Worker {
             woken: &mut self.state.woken,
             now: Self::now(),
         };
-        match slices.next(&mut ctx) {
+        let progress = slices.next(&mut ctx);
+        if let Some(again) = &mut session.again {
+            again.nanos += stopwatch.lap();
+        }
+        match progress {
             SliceProgress::More => session.slices = Some(slices),
+            SliceProgress::Prepared => self.run_again(session, slices),
             SliceProgress::Done if session.drops_reply() => self.outbox.truncate(mark),
             SliceProgress::Done => {}
         }

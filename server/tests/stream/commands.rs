@@ -2,8 +2,12 @@
 
 use super::harness::request;
 
+#[path = "hashes.rs"]
+mod hashes;
 #[path = "lists.rs"]
 mod lists;
+#[path = "sorted_sets.rs"]
+mod sorted_sets;
 
 /// How many databases the keys lie in.
 pub(crate) const DATABASES: u32 = 3;
@@ -118,8 +122,13 @@ impl Generator {
     }
 
     fn command(&mut self) -> Vec<String> {
+        match self.random.below(16) {
+            0..=3 => return self.list_command(),
+            4..=6 => return self.sorted_set_command(),
+            _ => {}
+        }
         if self.random.one_in(4) {
-            return self.list_command();
+            return self.hash_command();
         }
         let (key, other, value) = (self.key(), self.key(), self.value());
         let (ttl, database) = (self.ttl(), self.database());

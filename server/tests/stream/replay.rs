@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nuthatch_server::config::Permission;
 use storage::big_string::BigString;
+use storage::typed::sorted_set::Adding;
 use storage::typed::{End, Limits};
 use storage::{
     DataDigest, DbIndex, Key, LockPlan, NewExpiry, NewValue, Snapshot, Unit, UnixMillis, ValueRef,
@@ -25,6 +26,10 @@ pub(crate) enum Stored {
     String(Vec<u8>),
     /// A list's elements in order.
     List(Vec<Vec<u8>>),
+    /// A sorted set's members, each with the 8 bytes of its score behind it.
+    SortedSet(Vec<Vec<u8>>),
+    /// A hash's fields, each with its value and expire time.
+    Hash(BTreeMap<Vec<u8>, (Vec<u8>, Option<UnixMillis>)>),
 }
 
 impl Stored {
@@ -33,10 +38,22 @@ impl Stored {
             ValueRef::String(string) => return Stored::String(string.to_vec()),
             ValueRef::Collection(collection) => collection,
         };
+        if collection.value_type() == ValueType::Hash {
+            let mut fields = BTreeMap::new();
+            collection.each_record(&mut |parts| {
+                let expire_at = parts.get(2).map(|bytes| {
+                    let bytes = (*bytes).try_into().expect("an instant takes 8 bytes");
+                    UnixMillis(i64::from_le_bytes(bytes))
+                });
+                fields.insert(parts[0].to_vec(), (parts[1].to_vec(), expire_at));
+            });
+            return Stored::Hash(fields);
+        }
         let mut records = Vec::new();
         collection.each_record(&mut |parts| records.push(parts.concat()));
         match collection.value_type() {
             ValueType::List => Stored::List(records),
+            ValueType::SortedSet => Stored::SortedSet(records),
             other => panic!("no command here makes a {}", other.name()),
         }
     }
@@ -56,17 +73,48 @@ impl Stored {
                 unit.push_list(db, key, End::Right, elements, true, &Limits::default())
                     .expect("nothing is there");
             }
+            Stored::Hash(fields) => {
+                unit.edit_hash(db, key, &Limits::default(), |hash| {
+                    for (field, (value, expire_at)) in fields {
+                        let expiry = expire_at.map_or(NewExpiry::None, NewExpiry::At);
+                        hash.set(field, value, expiry);
+                    }
+                    hash.changed(1);
+                })
+                .expect("nothing is there");
+            }
+            Stored::SortedSet(members) => {
+                let limit = Limits::default().sorted_set;
+                unit.edit_sorted_set(db, key, limit, |edit| {
+                    for record in members {
+                        let (member, score) = record.split_last_chunk().expect("it has a score");
+                        edit.add(member, f64::from_le_bytes(*score), &Adding::default());
+                    }
+                })
+                .expect("nothing is there");
+            }
         }
     }
 
     fn shown(&self) -> String {
         match self {
+            Stored::Hash(fields) => {
+                let first = fields.iter().take(8);
+                let first = first.map(|(field, (value, expire_at))| {
+                    let (field, value) = (
+                        String::from_utf8_lossy(field),
+                        String::from_utf8_lossy(value),
+                    );
+                    format!("{field} = {value:.20} until {expire_at:?}")
+                });
+                format!("{} fields {:?}", fields.len(), first.collect::<Vec<_>>())
+            }
             Stored::String(value) => format!(
                 "{} bytes {:?}",
                 value.len(),
                 String::from_utf8_lossy(&value[..value.len().min(60)])
             ),
-            Stored::List(elements) => {
+            Stored::List(elements) | Stored::SortedSet(elements) => {
                 let first = elements.iter().take(8);
                 let first = first.map(|element| String::from_utf8_lossy(element));
                 format!(
@@ -150,7 +198,12 @@ pub(crate) fn let_short_lived_keys_expire(image: &Image) {
             .as_millis() as i64
     };
     let soon = now() + 60_000;
-    let expire_times = image.keys.values().filter_map(|(_, expire_at)| *expire_at);
+    let of_fields = image.keys.values().flat_map(|(value, _)| match value {
+        Stored::Hash(fields) => fields.values().filter_map(|(_, at)| *at).collect(),
+        _ => Vec::new(),
+    });
+    let of_keys = image.keys.values().filter_map(|(_, expire_at)| *expire_at);
+    let expire_times = of_keys.chain(of_fields);
     let last = expire_times.map(|at| at.0).filter(|&at| at < soon).max();
     while last.is_some_and(|last| now() <= last) {
         std::thread::sleep(Duration::from_millis(5));

@@ -14,11 +14,13 @@ use crate::tree::{Leaf, Path, Spot, Tree};
 use super::assert_fits;
 
 mod build;
+mod finger;
 mod leaf;
 #[cfg(test)]
 mod tests;
 
 pub use build::FieldTreeBuilder;
+pub use finger::Finger;
 pub use leaf::{Expiries, Fields};
 
 /// The 32 bits by which an element is found.
@@ -64,6 +66,11 @@ impl FieldTree {
         self.tree.memory_bytes()
     }
 
+    /// See [`Tree::is_same`].
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.tree.is_same(&other.tree)
+    }
+
     /// The tree, to be pinned or taken down.
     pub fn tree(&self) -> &Tree<Fields> {
         &self.tree
@@ -100,6 +107,24 @@ impl FieldTree {
             .update_where(|bound, _| bound.cmp(&hash), |leaf| leaf.set(hash, element))
     }
 
+    /// Adds an element unless there is one of its name; whether there was none.
+    ///
+    /// # Panics
+    /// As [`FieldTree::set`].
+    pub fn add(&mut self, hash: ElementHash, element: &Element<'_>) -> bool {
+        element.assert_fits();
+        let Some(path) = self.leaf_of(hash) else {
+            self.tree.update_last(|leaf| leaf.insert(0, hash, element));
+            return true;
+        };
+        let Err(at) = self.tree.leaf(&path).find(hash, element.name) else {
+            return false;
+        };
+        self.tree
+            .update(&path, |leaf| leaf.insert(at, hash, element));
+        true
+    }
+
     /// Removes the element called `name`; whether it was there.
     pub fn remove(&mut self, hash: ElementHash, name: &[u8]) -> bool {
         let Some(path) = self.leaf_of(hash) else {
@@ -114,11 +139,22 @@ impl FieldTree {
 
     /// Removes the element with `number` elements before it; whether there is one.
     pub fn remove_at(&mut self, number: u64) -> bool {
-        let Some(Spot { path, offset }) = self.tree.spot(number) else {
-            return false;
-        };
-        self.tree.update(&path, |leaf| leaf.remove(offset));
-        true
+        self.take_at(number, |_, _| ()).is_some()
+    }
+
+    /// Removes the element with `number` elements before it, once `take` has seen it with its hash; what `take` returns,
+    /// or `None` if there is no such element.
+    pub fn take_at<R>(
+        &mut self,
+        number: u64,
+        take: impl FnOnce(ElementHash, Element<'_>) -> R,
+    ) -> Option<R> {
+        let Spot { path, offset } = self.tree.spot(number)?;
+        Some(self.tree.update(&path, |leaf| {
+            let result = take(leaf.hash(offset), leaf.element(offset));
+            leaf.remove(offset);
+            result
+        }))
     }
 
     /// Shows `visit` the elements from `cursor` on, whole hashes at a time, until there were at least `count`. The cursor
@@ -154,9 +190,28 @@ impl FieldTree {
 
     /// Elements with their hashes, in the order of these, from `hash` on.
     pub fn iter_from(&self, hash: ElementHash) -> impl Iterator<Item = (ElementHash, Element<'_>)> {
-        let mut path = self.leaf_of(hash);
+        let path = self.leaf_of(hash);
+        let leaf = path.as_ref().map(|path| self.tree.leaf(path));
+        let at = leaf.map_or(0, |leaf| leaf.first_from(hash));
+        self.iter_at(path, at)
+    }
+
+    /// The same, from the one with `number` elements before it on.
+    pub fn iter_from_number(
+        &self,
+        number: u64,
+    ) -> impl Iterator<Item = (ElementHash, Element<'_>)> {
+        let spot = self.tree.spot(number);
+        let (path, at) = spot.map_or((None, 0), |spot| (Some(spot.path), spot.offset));
+        self.iter_at(path, at)
+    }
+
+    fn iter_at(
+        &self,
+        mut path: Option<Path>,
+        mut at: usize,
+    ) -> impl Iterator<Item = (ElementHash, Element<'_>)> {
         let mut leaf = path.as_ref().map(|path| self.tree.leaf(path));
-        let mut at = leaf.map_or(0, |leaf| leaf.first_from(hash));
         std::iter::from_fn(move || {
             if at == leaf?.len() {
                 path = self.tree.next_leaf(path.as_ref()?);

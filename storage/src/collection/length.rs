@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 /// Writes `len`.
+#[inline]
 pub(super) fn put(out: &mut impl Write, len: usize) -> io::Result<()> {
     match len {
         0..=251 => out.write_all(&[len as u8]),
@@ -19,6 +20,7 @@ pub(super) fn put(out: &mut impl Write, len: usize) -> io::Result<()> {
 }
 
 /// How many bytes [`put`] writes.
+#[inline]
 pub(super) fn bytes(len: usize) -> usize {
     match len {
         0..=251 => 1,
@@ -28,6 +30,7 @@ pub(super) fn bytes(len: usize) -> usize {
 }
 
 /// Reads a length and what it announces from the front of `record`; and the rest.
+#[inline]
 pub(super) fn take(record: &[u8]) -> (&[u8], &[u8]) {
     let (len, rest) = match record[0] {
         252 => (

@@ -15,7 +15,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-pub use node::{ListNode, NodeLimit};
+pub use node::{ListNode, NodeLimit, set_large_element_bytes};
 pub(crate) use search::Needle;
 
 /// A big list. See the module documentation.
@@ -47,6 +47,11 @@ impl ListTree {
     /// See [`Tree::memory_bytes`].
     pub fn memory_bytes(&self) -> usize {
         self.tree.memory_bytes()
+    }
+
+    /// See [`Tree::is_same`].
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.tree.is_same(&other.tree)
     }
 
     /// The tree, out of here.

@@ -8,6 +8,7 @@ mod records;
 mod room;
 pub mod stream;
 
+use crate::time::UnixMillis;
 use crate::tree::Remains;
 use crate::value::ValueType;
 
@@ -85,6 +86,26 @@ impl Collection {
             Collection::SortedSet(ranked) => ranked.memory_bytes(),
             Collection::List(list) => list.memory_bytes(),
             Collection::Stream(stream) => stream.memory_bytes(),
+        }
+    }
+
+    /// Whether it is known to be the same as `other`, be it a pin: whatever is written to one of them makes them differ.
+    /// Streams are never known to be.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Collection::Set(one), Collection::Set(other))
+            | (Collection::Hash(one), Collection::Hash(other)) => one.is_same(other),
+            (Collection::SortedSet(one), Collection::SortedSet(other)) => one.is_same(other),
+            (Collection::List(one), Collection::List(other)) => one.is_same(other),
+            _ => false,
+        }
+    }
+
+    /// The soonest expire time of an element.
+    pub fn soonest_expiry(&self) -> Option<UnixMillis> {
+        match self {
+            Collection::Hash(fields) => fields.soonest_expiry(),
+            _ => None,
         }
     }
 

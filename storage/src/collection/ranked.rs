@@ -47,6 +47,11 @@ impl RankedTree {
         self.ranked.memory_bytes() + self.scores.memory_bytes()
     }
 
+    /// See [`Tree::is_same`].
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.ranked.is_same(&other.ranked) && self.scores.is_same(&other.scores)
+    }
+
     /// The trees, out of here.
     pub fn into_trees(self) -> (Tree<Ranked>, Tree<Scores>) {
         (self.ranked, self.scores)
@@ -73,15 +78,34 @@ impl RankedTree {
     /// # Panics
     /// If the score is NaN, or the member longer than [`super::PART_BYTES_MAX`].
     pub fn set(&mut self, hash: ElementHash, member: &[u8], score: f64) -> Option<f64> {
-        assert!(!score.is_nan(), "scores have an order");
+        self.update(hash, member, |_| Some(score))
+    }
+
+    /// Adds a member, or gives it another score: `decide` gets the score it has, if it is there, and says which it shall
+    /// have; `None` leaves everything as it is. The score it had.
+    ///
+    /// # Panics
+    /// As [`RankedTree::set`].
+    pub fn update(
+        &mut self,
+        hash: ElementHash,
+        member: &[u8],
+        decide: impl FnOnce(Option<f64>) -> Option<f64>,
+    ) -> Option<f64> {
         assert_fits(member);
-        let Some((known, spot)) = self.look_up(hash, member) else {
+        let found = self.look_up(hash, member);
+        let old = found.as_ref().map(|(known, _)| known.score);
+        let Some(score) = decide(old) else {
+            return old;
+        };
+        assert!(!score.is_nan(), "scores have an order");
+        let Some((known, spot)) = found else {
             scores::add(&mut self.scores, hash, score);
             self.add(member, score);
             return None;
         };
         if known.score == score {
-            return Some(known.score);
+            return old;
         }
         scores::replace(&mut self.scores, &known, score);
         match self.place_in_leaf(&spot, member, score) {
@@ -94,7 +118,7 @@ impl RankedTree {
                 self.add(member, score);
             }
         }
-        Some(known.score)
+        old
     }
 
     /// Adds a member to the order.
@@ -146,6 +170,13 @@ impl RankedTree {
         self.ranked
             .update(&spot.path, |leaf| leaf.remove(spot.offset));
         true
+    }
+
+    /// How many members stand before one whose hash is `hash`, and its score.
+    pub fn rank_of(&self, hash: ElementHash, member: &[u8]) -> Option<(u64, f64)> {
+        let (known, spot) = self.look_up(hash, member)?;
+        let rank = self.ranked.before(&spot.path) + spot.offset as u64;
+        Some((rank, known.score))
     }
 
     /// How many members stand before this one, which has this score.
@@ -212,12 +243,14 @@ impl RankedTree {
         let spot = self.ranked.spot(rank);
         let mut offset = spot.as_ref().map_or(0, |spot| spot.offset);
         let mut path = spot.map(|spot| spot.path);
+        let mut leaf = path.as_ref().map(|path| self.ranked.leaf(path));
         std::iter::from_fn(move || {
-            let leaf = self.ranked.leaf(path.as_ref()?);
-            let member = leaf.member(offset);
+            let current = leaf?;
+            let member = current.member(offset);
             offset += 1;
-            if offset == leaf.len() {
+            if offset == current.len() {
                 path = self.ranked.next_leaf(path.as_ref()?);
+                leaf = path.as_ref().map(|path| self.ranked.leaf(path));
                 offset = 0;
             }
             Some(member)
@@ -284,13 +317,15 @@ impl RankedTree {
         let spot = self.ranked.spot(rank);
         let mut left = spot.as_ref().map_or(0, |spot| spot.offset + 1);
         let mut path = spot.map(|spot| spot.path);
+        let mut leaf = path.as_ref().map(|path| self.ranked.leaf(path));
         std::iter::from_fn(move || {
             if left == 0 {
                 path = self.ranked.previous_leaf(path.as_ref()?);
-                left = self.ranked.leaf(path.as_ref()?).len();
+                leaf = path.as_ref().map(|path| self.ranked.leaf(path));
+                left = leaf?.len();
             }
             left -= 1;
-            Some(self.ranked.leaf(path.as_ref()?).member(left))
+            Some(leaf?.member(left))
         })
     }
 

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::iter;
 use std::sync::Arc;
 
+use crate::prefetch;
+
 use super::room::{give_back_room, make_room};
 
 /// Longer records are allocated each on its own, so that no leaf grows beyond what is copied in a microsecond.
@@ -34,6 +36,15 @@ impl Place {
     }
 }
 
+/// What a record is written from.
+pub(super) trait Record {
+    /// How long it is.
+    fn bytes(&self) -> usize;
+
+    /// Writes it.
+    fn write_to(&self, out: &mut impl Write) -> io::Result<()>;
+}
+
 /// The records. Each knows its own length, and so does whoever asks for one.
 #[derive(Clone, Default)]
 pub(super) struct Records {
@@ -45,23 +56,24 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// Lays down a record of `bytes` bytes, which `write` writes.
-    pub(super) fn put(
-        &mut self,
-        bytes: usize,
-        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> Place {
+    /// Lays down a record.
+    pub(super) fn put(&mut self, content: &impl Record) -> Place {
+        let bytes = content.bytes();
         if bytes > INLINE_BYTES_MAX {
             // Zeros first, as nothing else but another copy makes room in such an allocation.
             let mut record: Arc<[u8]> = iter::repeat_n(0, bytes).collect();
             let mut out = Arc::get_mut(&mut record).expect("it is new");
-            write(&mut out).expect("it has the record's length");
+            content
+                .write_to(&mut out)
+                .expect("it has the record's length");
             debug_assert!(out.is_empty());
             return self.put_large(record);
         }
         let at = self.inline.len();
         make_room(&mut self.inline, bytes);
-        write(&mut self.inline).expect("a vector takes all");
+        content
+            .write_to(&mut self.inline)
+            .expect("a vector takes all");
         debug_assert_eq!(self.inline.len(), at + bytes);
         Place::new(at, false)
     }
@@ -79,6 +91,7 @@ impl Records {
     }
 
     /// The record at `place`, and perhaps others behind it.
+    #[inline]
     pub(super) fn read(&self, place: Place) -> &[u8] {
         if place.is_large() {
             self.large[place.at()]
@@ -97,6 +110,14 @@ impl Records {
         } else {
             Some(&mut self.inline[place.at()..][..bytes])
         }
+    }
+
+    /// Has the processor look up where the records lie, while the search for the right one goes on.
+    #[inline]
+    pub(super) fn warm(&self) {
+        let records = self.inline.as_ptr_range();
+        prefetch::read(records.start);
+        prefetch::read(records.end);
     }
 
     /// Forgets the record at `place`, of `bytes` bytes.
@@ -121,7 +142,10 @@ impl Records {
                 .expect("the record is there");
             self.put_large(Arc::clone(record))
         } else {
-            self.put(bytes, |out| out.write_all(&other.read(place)[..bytes]))
+            let at = self.inline.len();
+            make_room(&mut self.inline, bytes);
+            self.inline.extend_from_slice(&other.read(place)[..bytes]);
+            Place::new(at, false)
         }
     }
 

@@ -1,23 +1,24 @@
 //! A listpack to edit.
 
-use super::{COUNT_UNKNOWN, Corrupt, END, HEADER_BYTES, Listpack, Position, Value};
+use super::{COUNT_UNKNOWN, Corrupt, END, HEADER_BYTES, Listpack, Owned, Position, Store, Value};
 
 /// A listpack without elements.
 const EMPTY: [u8; HEADER_BYTES + 1] = [7, 0, 0, 0, 0, 0, END];
 
-/// A listpack to edit, in a vector of its own.
+/// A listpack to edit, in a vector of its own unless it says otherwise.
 ///
-/// Every edit moves the bytes behind it once. Strings that spell an integer are stored as one. From
-/// 65535 elements on, edits that remove or move some of them also walk along all of them, to count
-/// what is left.
+/// Every edit moves the bytes behind it once, or those before it if they are fewer and there is room
+/// in front of them: see [`Owned`]. Strings that spell an integer are stored as one. From 65535
+/// elements on, edits that remove or move some of them also walk along all of them, to count what is
+/// left.
 ///
 /// # Panics
 /// Every edit, if the listpack would grow to 4 GiB: whoever adds elements asks
 /// [`Listpack::has_room_for`] first. With a [`Position`] of another listpack, or from before an edit,
-/// an edit panics or breaks the listpack.
+/// an edit panics or breaks the listpack. In a room of somebody else's also every edit that needs more than there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListpackBuf {
-    bytes: Vec<u8>,
+pub struct ListpackBuf<S = Owned> {
+    bytes: S,
 }
 
 impl ListpackBuf {
@@ -30,7 +31,7 @@ impl ListpackBuf {
     pub fn with_capacity(bytes: usize) -> ListpackBuf {
         let mut buffer = Vec::with_capacity(bytes.max(EMPTY.len()));
         buffer.extend_from_slice(&EMPTY);
-        ListpackBuf { bytes: buffer }
+        ListpackBuf::of_store(Owned::new(buffer))
     }
 
     /// A listpack of bytes from outside.
@@ -39,22 +40,12 @@ impl ListpackBuf {
     /// As [`Listpack::check`].
     pub fn from_checked(bytes: Vec<u8>) -> Result<ListpackBuf, Corrupt> {
         Listpack::check(&bytes)?;
-        Ok(ListpackBuf { bytes })
-    }
-
-    /// The listpack to read.
-    pub fn as_listpack(&self) -> Listpack<'_> {
-        Listpack { bytes: &self.bytes }
-    }
-
-    /// The bytes, as Redis would store them.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        Ok(ListpackBuf::of_store(Owned::new(bytes)))
     }
 
     /// The bytes, as Redis would store them, with what room there is behind them.
     pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+        self.bytes.into_vec()
     }
 
     /// Bytes allocated.
@@ -62,9 +53,9 @@ impl ListpackBuf {
         self.bytes.capacity()
     }
 
-    /// Gives back the room behind the end.
+    /// Gives back what room there is.
     pub fn shrink_to_fit(&mut self) {
-        self.bytes.shrink_to_fit();
+        self.shrink_to(0);
     }
 
     /// Gives back room, if there is more than for `bytes` bytes in all.
@@ -80,6 +71,34 @@ impl ListpackBuf {
     /// Becomes a copy of `bytes`, which a listpack wrote or which were checked before; keeps the room.
     pub fn load(&mut self, bytes: &[u8]) {
         self.replace_all(Listpack::trusted(bytes).bytes);
+    }
+
+    fn replace_all(&mut self, bytes: &[u8]) {
+        self.bytes.replace_all(bytes);
+    }
+}
+
+impl<S: Store> ListpackBuf<S> {
+    /// An edit of the listpack that `bytes` are.
+    pub(crate) fn of_store(bytes: S) -> Self {
+        Self { bytes }
+    }
+
+    /// Where its bytes are.
+    pub(crate) fn into_store(self) -> S {
+        self.bytes
+    }
+
+    /// The listpack to read.
+    pub fn as_listpack(&self) -> Listpack<'_> {
+        Listpack {
+            bytes: self.bytes.bytes(),
+        }
+    }
+
+    /// The bytes, as Redis would store them.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.bytes()
     }
 
     /// Adds `element` behind the last one.
@@ -152,7 +171,7 @@ impl ListpackBuf {
             let (value, size) = self.as_listpack().read(from);
             if stays(value) {
                 if to < from {
-                    self.bytes.copy_within(from..from + size, to);
+                    self.bytes.bytes_mut().copy_within(from..from + size, to);
                 }
                 to += size;
             } else {
@@ -206,7 +225,7 @@ impl ListpackBuf {
         let Some(Position(first)) = listpack.seek(index) else {
             return ListpackBuf::new();
         };
-        let (len, entries) = (listpack.len(), &self.bytes[first..listpack.end()]);
+        let (len, entries) = (listpack.len(), &self.bytes.bytes()[first..listpack.end()]);
         let mut cut = ListpackBuf::with_capacity(EMPTY.len() + entries.len());
         cut.append_entries(entries, len - index);
         self.resize_hole(first, entries.len(), 0);
@@ -216,11 +235,6 @@ impl ListpackBuf {
 
     fn end(&self) -> usize {
         self.as_listpack().end()
-    }
-
-    fn replace_all(&mut self, bytes: &[u8]) {
-        self.bytes.clear();
-        self.bytes.extend_from_slice(bytes);
     }
 
     fn insert(&mut self, at: usize, value: Value<'_>) -> Position {
@@ -236,7 +250,7 @@ impl ListpackBuf {
     fn append_entries(&mut self, entries: &[u8], len: usize) {
         let at = self.end();
         self.resize_hole(at, 0, entries.len());
-        self.bytes[at..at + entries.len()].copy_from_slice(entries);
+        self.bytes.bytes_mut()[at..at + entries.len()].copy_from_slice(entries);
         self.set_len(len);
     }
 
@@ -249,7 +263,7 @@ impl ListpackBuf {
     fn put(&mut self, at: usize, old_bytes: usize, value: Value<'_>) -> Position {
         let entry_bytes = value.entry_bytes();
         self.resize_hole(at, old_bytes, entry_bytes);
-        value.write_entry(&mut self.bytes[at..at + entry_bytes]);
+        value.write_entry(&mut self.bytes.bytes_mut()[at..at + entry_bytes]);
         Position(at)
     }
 
@@ -258,20 +272,17 @@ impl ListpackBuf {
         if old_bytes == new_bytes {
             return;
         }
-        let old_total = self.bytes.len();
+        let old_total = self.bytes.bytes().len();
         let total = old_total - old_bytes + new_bytes;
         let header = u32::try_from(total).expect("listpacks stay below 4 GiB");
-        self.bytes.resize(total.max(old_total), 0);
-        self.bytes
-            .copy_within(at + old_bytes..old_total, at + new_bytes);
-        self.bytes.truncate(total);
-        self.bytes[..4].copy_from_slice(&header.to_le_bytes());
+        self.bytes.resize_hole(at, old_bytes, new_bytes);
+        self.bytes.bytes_mut()[..4].copy_from_slice(&header.to_le_bytes());
     }
 
     /// Writes the number of elements, if the header can hold it.
     fn set_len(&mut self, len: usize) {
         let count = u16::try_from(len).unwrap_or(COUNT_UNKNOWN);
-        self.bytes[4..HEADER_BYTES].copy_from_slice(&count.to_le_bytes());
+        self.bytes.bytes_mut()[4..HEADER_BYTES].copy_from_slice(&count.to_le_bytes());
     }
 }
 

@@ -357,3 +357,53 @@ fn corrupt_bytes_are_told_apart() {
     // An element without its back-length.
     assert_eq!(check_entry(b"\x81a", 9), Err(Corrupt::Entry { at: 9 }));
 }
+
+#[test]
+fn what_is_pushed_to_the_front_moves_once_in_many_times() {
+    let mut listpack = ListpackBuf::new();
+    let (mut moves, mut end) = (0, std::ptr::null());
+    let mut model = Vec::new();
+    for n in 0..2_000 {
+        let element = format!("element {n}");
+        listpack.push_front(element.as_bytes());
+        model.insert(0, element);
+        let bytes = listpack.as_bytes().as_ptr_range();
+        moves += usize::from(bytes.end != end);
+        end = bytes.end;
+        assert!(listpack.capacity() < 2 * listpack.as_bytes().len() + 512);
+    }
+    // The first 512 bytes grow at their end.
+    assert!(moves < 60, "{moves}");
+    let elements = |listpack: &ListpackBuf| -> Vec<String> {
+        let text = |value: Value<'_>| {
+            let mut text = Vec::new();
+            value.write_to(&mut text);
+            String::from_utf8(text).unwrap()
+        };
+        listpack.as_listpack().iter().map(text).collect()
+    };
+    assert!(elements(&listpack) == model);
+    assert_eq!(Listpack::check(listpack.as_bytes()).err(), None);
+    // A queue: what goes at the front makes room for what comes at the end.
+    let capacity = listpack.capacity();
+    for n in 0..20_000 {
+        let first = listpack.as_listpack().first().unwrap();
+        listpack.remove(first);
+        model.remove(0);
+        let element = format!("another {n}");
+        listpack.push_back(element.as_bytes());
+        model.push(element);
+    }
+    assert!(
+        listpack.capacity() <= 2 * capacity,
+        "{}",
+        listpack.capacity()
+    );
+    assert!(elements(&listpack) == model);
+    assert_eq!(Listpack::check(listpack.as_bytes()).err(), None);
+    let copy = listpack.clone();
+    assert_eq!(copy, listpack);
+    listpack.shrink_to_fit();
+    assert_eq!(listpack.capacity(), copy.as_bytes().len());
+    assert_eq!(listpack.into_bytes(), copy.as_bytes());
+}

@@ -41,7 +41,13 @@ impl Shard {
             let words = db.table.audit(hasher);
             let with_ttl = words.iter().filter(|word| word.has_ttl()).count();
             assert_eq!(db.with_ttl, with_ttl, "keys with an expire time");
-            assert!(with_ttl == 0 || db.wheel.is_some());
+            let soonest = words.iter().filter_map(|&word| soonest_expiry(word));
+            assert_eq!(
+                db.with_field_ttl,
+                soonest.count(),
+                "hashes whose fields expire"
+            );
+            assert!(db.expiring() == 0 || db.wheel.is_some());
             for &word in &words {
                 assert!(
                     self.walk.is_some() || word.parity() == self.parity,

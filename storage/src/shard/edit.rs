@@ -18,6 +18,8 @@ pub(crate) struct Edited<R> {
     pub(crate) result: R,
     /// How many changes it counted.
     pub(crate) changes: u64,
+    /// Whether those who watch the key or wait for it do not mind the changes.
+    pub(crate) is_aside: bool,
     /// Whether the key was there and has gone.
     pub(crate) is_gone: bool,
     /// Whether the key was not there and has come.
@@ -29,6 +31,7 @@ impl<R> Edited<R> {
         Self {
             result,
             changes: edit.changes(),
+            is_aside: was_there && edit.is_changed_aside(),
             is_gone: was_there && edit.is_gone(),
             is_new: false,
         }
@@ -120,7 +123,7 @@ impl Shard {
         // wants is pinned first, and the slot stays where it is.
         let entry = unsafe { self.writable_found(found, db, key, now) };
         let collection = entry.into_collection_mut();
-        let before = collection_bytes(collection);
+        let (before, old_soonest) = (collection_bytes(collection), collection.soonest_expiry());
         let address: *const _ = &raw const *collection;
         let mut edit = CollectionEdit::new(Content::InPlace(collection), hasher.elements());
         let result = change(&mut edit);
@@ -131,8 +134,10 @@ impl Shard {
             anew => Some(anew.into_owned()),
         };
         // SAFETY: the entry still owns the collection, and `content`, which referred to it, is gone.
-        let after = collection_bytes(unsafe { &*address });
+        let collection = unsafe { &*address };
+        let (after, soonest) = (collection_bytes(collection), collection.soonest_expiry());
         self.outside_bytes = self.outside_bytes + after - before;
+        self.fields_changed(db, key, old_soonest, soonest, now);
         if edited.is_gone {
             self.remove(db, key, hasher);
         } else if let Some(mut anew) = stored_anew {
@@ -156,7 +161,7 @@ impl Shard {
         hasher: &KeyHasher,
         edit: CollectionEdit<'_>,
     ) {
-        let (is_gone, is_changed) = (edit.is_gone(), edit.changes() > 0);
+        let (is_gone, is_changed) = (edit.is_gone(), edit.is_changed());
         let (mut content, remains) = edit.finish();
         if is_gone {
             self.remove(db, key, hasher);

@@ -1,30 +1,42 @@
-//! Keys whose time has come, and the wheels that know them.
+//! Keys and fields whose time has come, and the wheels that know them.
 //!
-//! `unsafe`: reads entries by their words; see the invariant in [`super`].
+//! `unsafe`: reads and changes entries by their words; see the invariant in [`super`].
 
 use super::{Db, Shard};
 use crate::DbIndex;
-use crate::entry::EntryView;
-use crate::hash::KeyHasher;
-use crate::slot_word::Word;
+use crate::collection::Collection;
+use crate::entry::{EntryView, collection_bytes};
+use crate::hash::{Key, KeyHasher};
+use crate::slot_word::{Kind, Word};
 use crate::table::{Table, position_of};
 use crate::time::UnixMillis;
+use crate::unit::ExpiredFields;
 use crate::watch::WatchTable;
 use crate::wheel::Record40;
 
+/// What has gone of a key.
+pub(crate) enum Due {
+    /// All of it.
+    Key,
+    /// Fields of its hash, which have been removed.
+    Fields(ExpiredFields),
+}
+
 impl Shard {
-    /// Takes out every key that the wheel says may be due and is, up to `records` of them.
-    /// Calls `gone` with each key before its entry is freed; whether due records are left.
+    /// Takes out every key that the wheel says may be due and is, and fields of hashes, up to `most` of them. Calls `gone`
+    /// with each key before its entry is freed; whether due records are left.
     pub(crate) fn expire_due(
         &mut self,
         db: DbIndex,
         now: UnixMillis,
-        records: usize,
+        most: usize,
         hasher: &KeyHasher,
-        mut gone: impl FnMut(&mut WatchTable, &[u8]),
+        mut gone: impl FnMut(&mut WatchTable, &[u8], Due),
     ) -> bool {
         self.published.stale = true;
-        for _ in 0..records {
+        let mut left = most;
+        while left > 0 {
+            left -= 1;
             let Some(database) = self.dbs[db as usize].as_mut() else {
                 return false;
             };
@@ -32,44 +44,85 @@ impl Shard {
                 return false;
             };
             let matches = database.table.matches(record, hasher);
-            for word in matches.into_iter().filter(|word| word.has_ttl()) {
-                self.expire_or_refile(db, word, record, now, hasher, &mut gone);
+            let may_expire = |word: &Word| word.has_ttl() || word.kind() == Kind::Collection;
+            for word in matches.into_iter().filter(may_expire) {
+                let fields = self.expire_or_refile(db, word, record, now, left, hasher, &mut gone);
+                left = left.saturating_sub(fields);
             }
         }
         true
     }
 
+    /// Removes the key or, of its fields, one and up to `most` more; how many fields it was.
+    #[expect(clippy::too_many_arguments, reason = "a key, and what to do with it")]
     fn expire_or_refile(
         &mut self,
         db: DbIndex,
         word: Word,
         record: Record40,
         now: UnixMillis,
+        most: usize,
         hasher: &KeyHasher,
-        gone: &mut impl FnMut(&mut WatchTable, &[u8]),
-    ) {
+        gone: &mut impl FnMut(&mut WatchTable, &[u8], Due),
+    ) -> usize {
         // SAFETY: the word was read from the table of this shard, which is borrowed exclusively, and no
         // entry has been freed since but those whose words the loop above has passed.
         let view = unsafe { EntryView::new(word) };
-        let at = view.expire_at().expect("the word has a TTL");
-        let database = self.dbs[db as usize]
-            .as_mut()
-            .expect("the record came from it");
-        if now <= at {
-            database
-                .wheel
+        if view.is_expired(now) {
+            gone(&mut self.watches, view.key(), Due::Key);
+            let database = self.dbs[db as usize]
                 .as_mut()
-                .expect("the record came from it")
-                .file(record, at);
-            return;
+                .expect("the record came from it");
+            let position = position_of(word, hasher);
+            database
+                .table
+                .remove_entry(position, word.entry(), hasher)
+                .expect("the word is in the table");
+            self.departed(db, word);
+            return 0;
         }
-        gone(&mut self.watches, view.key());
-        let position = position_of(word, hasher);
-        database
-            .table
-            .remove_entry(position, word.entry(), hasher)
-            .expect("the word is in the table");
-        self.departed(db, word);
+        let mut removed = 0;
+        let mut next = earliest(&view);
+        if view.soonest_expiry().is_some_and(|at| at < now) {
+            let key: Box<[u8]> = view.key().into();
+            let key = hasher.key(&key);
+            let expired = self.remove_expired_fields(db, &key, now, most + 1, hasher);
+            removed = expired.names.len();
+            gone(&mut self.watches, key.bytes, Due::Fields(expired));
+            next = self.view(db, &key).and_then(|view| earliest(&view));
+        }
+        if let Some(at) = next {
+            let database = self.dbs[db as usize].as_mut();
+            let wheel = database.and_then(|database| database.wheel.as_mut());
+            wheel.expect("the record came from it").file(record, at);
+        }
+        removed
+    }
+
+    /// Removes up to `most` fields of the hash at `key` that have expired; the key goes with the last one.
+    pub(crate) fn remove_expired_fields(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        now: UnixMillis,
+        most: usize,
+        hasher: &KeyHasher,
+    ) -> ExpiredFields {
+        let mut names = Vec::new();
+        // A hash that a snapshot wants is pinned first.
+        let collection = self.writable(db, key, now).into_collection_mut();
+        let (before, old_soonest) = (collection_bytes(collection), collection.soonest_expiry());
+        if let Collection::Hash(fields) = &mut *collection {
+            fields.remove_expired(now, most, &mut |field| names.push(field.name.into()));
+        }
+        let (after, soonest) = (collection_bytes(collection), collection.soonest_expiry());
+        let key_is_gone = collection.is_empty();
+        self.outside_bytes = self.outside_bytes + after - before;
+        self.fields_changed(db, key, old_soonest, soonest, now);
+        if key_is_gone {
+            self.remove(db, key, hasher);
+        }
+        ExpiredFields { names, key_is_gone }
     }
 
     /// The earliest instant at which [`Shard::expire_due`] has something to do.
@@ -86,16 +139,16 @@ impl Shard {
     pub(crate) fn compact_wheels(&mut self, records: usize, hasher: &KeyHasher) -> bool {
         let mut more = false;
         for db in self.dbs.iter_mut().flatten() {
+            let expiring = db.expiring();
             let Db {
                 wheel: Some(wheel),
                 table,
-                with_ttl,
                 ..
             } = &mut **db
             else {
                 continue;
             };
-            if wheel.needs_compaction(*with_ttl) {
+            if wheel.needs_compaction(expiring) {
                 more |= !wheel.compact(records, |record| earliest_expiry(table, record, hasher));
             }
         }
@@ -103,12 +156,20 @@ impl Shard {
     }
 }
 
-/// The earliest expire time among the keys that `record` may stand for.
+/// The earliest expire time among the keys that `record` may stand for, and their fields.
 fn earliest_expiry(table: &Table, record: Record40, hasher: &KeyHasher) -> Option<UnixMillis> {
     // SAFETY: words in the table own live entries, and it is borrowed.
     table
         .matches(record, hasher)
         .into_iter()
-        .filter_map(|word| unsafe { EntryView::new(word) }.expire_at())
+        .filter_map(|word| earliest(&unsafe { EntryView::new(word) }))
+        .min()
+}
+
+/// When there is something to remove next: the key, or a field.
+fn earliest(view: &EntryView<'_>) -> Option<UnixMillis> {
+    [view.expire_at(), view.soonest_expiry()]
+        .into_iter()
+        .flatten()
         .min()
 }

@@ -4,6 +4,8 @@
 use super::*;
 use crate::NewValue;
 use crate::snapshot::Snapshot;
+use crate::typed::{Limits, PackedLimit};
+use crate::wheel::TICK_MS;
 use crate::{Keyspace, KeyspaceOptions, LockPlan, Unit, WatchFlag};
 use std::sync::Arc;
 
@@ -102,7 +104,8 @@ impl Walker {
         let mut unit = Unit::begin(&self.keyspace, plan, UnixMillis(now));
         let at = UnixMillis(now + self.random.below(300_000) as i64 - 20);
         match choice {
-            0..300 => {
+            0..100 => change_hash(&mut unit, &mut self.random, db, &key, now),
+            100..300 => {
                 let value = self.random.value();
                 let expiry = [NewExpiry::None, NewExpiry::Keep, NewExpiry::At(at)]
                     [self.random.below(3) as usize];
@@ -158,6 +161,48 @@ impl Walker {
     }
 }
 
+/// Changes fields of a hash and their expire times.
+fn change_hash(unit: &mut Unit<'_>, random: &mut Random, db: DbIndex, key: &Key<'_>, now: i64) {
+    let limits = Limits {
+        hash: PackedLimit {
+            entries: 8,
+            value_bytes: 64,
+        },
+        ..Limits::default()
+    };
+    let fields = if random.below(20) == 0 { 500 } else { 5 };
+    // Another type is left alone.
+    _ = unit.edit_hash(db, key, &limits, |hash| {
+        for _ in 0..fields {
+            let field = format!("field:{}", random.below(2 * fields));
+            let at = UnixMillis(now + random.below(300_000) as i64 - 20);
+            match random.below(8) {
+                0 => _ = hash.remove(field.as_bytes()),
+                1 => _ = hash.set_expiry(field.as_bytes(), None),
+                2..4 => _ = hash.set_expiry(field.as_bytes(), Some(at)),
+                4 => _ = hash.set(field.as_bytes(), &random.value(), NewExpiry::At(at)),
+                5 => _ = hash.set(field.as_bytes(), &random.value(), NewExpiry::Keep),
+                _ => _ = hash.set(field.as_bytes(), b"value", NewExpiry::None),
+            }
+        }
+        hash.changed(fields);
+    });
+}
+
+/// Whether anything lies there that expired long before `now`.
+fn has_expired(keyspace: &Keyspace, now: i64) -> bool {
+    let is_past = |at: Option<UnixMillis>| at.is_some_and(|at| at.0 + TICK_MS < now);
+    keyspace.shards.iter().any(|cell| {
+        let shard = cell.lock.write();
+        (0..3).any(|db| {
+            let found = shard.first_where(db, |entry| {
+                is_past(entry.expire_at()) || is_past(entry.soonest_expiry())
+            });
+            found.is_some()
+        })
+    })
+}
+
 fn run_walk(shards: usize, steps: u64, seed: u64) {
     let mut walker = Walker {
         keyspace: keyspace(shards),
@@ -174,6 +219,23 @@ fn run_walk(shards: usize, steps: u64, seed: u64) {
     walker.snapshot = None;
     settle(&walker.keyspace, UnixMillis(walker.now));
     audit(&walker.keyspace);
+    assert!(!has_expired(&walker.keyspace, walker.now));
+    let last = walker.keyspace.key(b"last");
+    let plan = LockPlan::Write(last.hash.shard);
+    let mut unit = Unit::begin(&walker.keyspace, plan, UnixMillis(walker.now));
+    let expiry = NewExpiry::At(UnixMillis(walker.now + 1_000));
+    let limits = Limits::default();
+    let edited = unit.edit_hash(0, &last, &limits, |hash| {
+        hash.set(b"field", b"value", expiry);
+        hash.changed(1);
+    });
+    assert_eq!(edited.unwrap().changes, 1);
+    drop(unit);
+    walker.now += 150_000;
+    assert!(has_expired(&walker.keyspace, walker.now));
+    settle(&walker.keyspace, UnixMillis(walker.now));
+    audit(&walker.keyspace);
+    assert!(!has_expired(&walker.keyspace, walker.now));
     Unit::begin(
         &walker.keyspace,
         LockPlan::Exclusive,

@@ -86,16 +86,17 @@ impl Shard {
         let view = self.view(db, key)?;
         let (word, expire_at) = (view.word(), view.expire_at());
         let is_ours = word.parity() == self.parity;
+        self.uncount(db, word);
         let value = match word.kind() {
             Kind::BigString | Kind::Collection if is_ours => self.take_outside_of(word),
-            _ => OwnedValue::copy_of(&view),
+            // SAFETY: the word is in the table of this shard, which is borrowed exclusively.
+            _ => OwnedValue::copy_of(&unsafe { EntryView::new(word) }),
         };
         let is_moved = is_ours && matches!(word.kind(), Kind::BigString | Kind::Collection);
         let database = self.dbs[db as usize]
             .as_mut()
             .expect("the key has just been found there");
         database.table.remove(key.hash.position, key.bytes, hasher);
-        database.with_ttl -= usize::from(word.has_ttl());
         if is_moved {
             // SAFETY: the word has left the table, and what it owned has moved on.
             unsafe { self.slab.free(word.entry().block()) };

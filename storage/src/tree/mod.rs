@@ -16,6 +16,7 @@ mod tests;
 mod update;
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -118,6 +119,16 @@ impl<L: Leaf> Tree<L> {
     /// A tree without elements.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Whether it is known to be the same as `other`, be it a pin: whatever is written to one of them makes them differ.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (&self.root, &other.root) {
+            (None, None) => true,
+            (Some(Node::Leaf(one)), Some(Node::Leaf(other))) => Arc::ptr_eq(one, other),
+            (Some(Node::Inner(one)), Some(Node::Inner(other))) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
     }
 
     /// How many elements there are.

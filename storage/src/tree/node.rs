@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::prefetch;
+
 use super::{Leaf, Summary};
 
 /// Most children of an inner node; their number fits a [`super::Path`].
@@ -146,7 +148,10 @@ impl<L: Leaf> Node<L> {
 
     /// Whether there are no elements.
     pub(super) fn is_empty(&self) -> bool {
-        self.sum().elements == 0
+        match self {
+            Node::Leaf(leaf) => leaf.is_empty(),
+            Node::Inner(inner) => inner.total.elements == 0,
+        }
     }
 
     /// What its first element is found by.
@@ -302,6 +307,7 @@ impl<L: Leaf> Inner<L> {
         &self,
         mut is_one: impl FnMut(L::Bound, First<'_, L>) -> bool,
     ) -> usize {
+        prefetch::read_all(&self.bounds);
         let (mut low, mut high) = (1, self.nodes.len());
         while low < high {
             let middle = low.midpoint(high);

@@ -230,7 +230,10 @@ impl<L: Leaf> Inner<L> {
     fn split(&mut self) -> Siblings<L> {
         let mut siblings = Siblings::new();
         let children = self.nodes().len();
-        let each = children.div_ceil(children.div_ceil(CHILDREN_MAX).max(1));
+        if children <= CHILDREN_MAX {
+            return siblings;
+        }
+        let each = children.div_ceil(children.div_ceil(CHILDREN_MAX));
         while self.nodes().len() > each {
             let at = (self.nodes().len() - 1) / each * each;
             siblings.push(Node::of_inner(self.split_off(at)));
@@ -241,23 +244,34 @@ impl<L: Leaf> Inner<L> {
 
     /// Sets right what a change at and below `child` has brought; `siblings` belong behind it.
     fn settle(&mut self, child: usize, siblings: Siblings<L>) {
-        let behind = child + siblings.len();
-        let mut changed = [behind, child];
         if self.nodes()[child].is_empty() {
             self.remove(child);
+            self.insert_all(child, siblings);
             // Its neighbours are neighbours now.
-            changed = [child, child.saturating_sub(1)];
+            self.join_sparse(child);
+            self.join_sparse(child.saturating_sub(1));
         } else {
             self.refresh(child);
-        }
-        for (at, sibling) in (child + 1..).zip(siblings) {
-            self.insert(at, sibling);
-        }
-        for at in changed {
-            let is_sparse = self.nodes().get(at).is_some_and(Node::is_sparse);
-            if is_sparse && !self.join(at) && at > 0 {
-                self.join(at - 1);
+            if !siblings.is_empty() {
+                let last = child + siblings.len();
+                self.insert_all(child + 1, siblings);
+                self.join_sparse(last);
             }
+            self.join_sparse(child);
+        }
+    }
+
+    fn insert_all(&mut self, from: usize, nodes: Siblings<L>) {
+        for (at, node) in (from..).zip(nodes) {
+            self.insert(at, node);
+        }
+    }
+
+    /// Puts a child, if there is such a one, together with a neighbour if it is sparse and they fit.
+    fn join_sparse(&mut self, child: usize) {
+        let is_sparse = self.nodes().get(child).is_some_and(Node::is_sparse);
+        if is_sparse && !self.join(child) && child > 0 {
+            self.join(child - 1);
         }
     }
 

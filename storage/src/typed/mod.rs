@@ -14,13 +14,18 @@ use crate::listpack::{Listpack, ListpackBuf};
 use crate::value::ValueType;
 
 pub mod hash;
+mod held;
 mod limits;
 mod list;
 mod records;
+pub mod set;
 pub mod sorted_set;
+mod stream;
 
+pub use held::Held;
 pub use limits::{Limits, PackedLimit};
-pub use list::{End, ListEdit, ListRef, ListSpan};
+pub use list::{End, ListEdit, ListRef, ListSpan, MoveMany, Moved};
+pub use stream::StreamEdit;
 
 /// How a small collection is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,7 +234,10 @@ pub struct CollectionEdit<'a> {
     content: Content<'a>,
     hasher: ElementHasher,
     changes: u64,
+    /// Changes that transactions which watch the key do not mind.
+    changes_aside: u64,
     is_kept_empty: bool,
+    is_replaced: bool,
     pub(crate) remains: Vec<CollectionRemains>,
 }
 
@@ -240,7 +248,9 @@ impl<'a> CollectionEdit<'a> {
             content,
             hasher,
             changes: 0,
+            changes_aside: 0,
             is_kept_empty: false,
+            is_replaced: false,
             remains: Vec::new(),
         }
     }
@@ -273,7 +283,9 @@ impl<'a> CollectionEdit<'a> {
 
     /// Puts another collection of the same type in the place of what is there: an encoding gives way to another, or a
     /// result to what it was made of. What was there is freed in steps.
+    /// It is put back even if nothing counts as a change: Redis lets collections grow big for what it then finds there.
     pub fn replace(&mut self, with: impl Into<Content<'static>>) {
+        self.is_replaced = true;
         match (&mut self.content, with.into()) {
             (Content::InPlace(old), Content::New(new)) => {
                 let old = std::mem::replace(*old, *new);
@@ -298,9 +310,25 @@ impl<'a> CollectionEdit<'a> {
         self.changes += count;
     }
 
+    /// Notes `count` changes that neither spoil the transactions which watch the key nor serve those who wait for it: what
+    /// happens in a stream's groups.
+    pub fn changed_aside(&mut self, count: u64) {
+        self.changes_aside += count;
+    }
+
     /// How many changes there were.
     pub fn changes(&self) -> u64 {
-        self.changes
+        self.changes + self.changes_aside
+    }
+
+    /// Whether all changes there were are such as [`CollectionEdit::changed_aside`] notes.
+    pub(crate) fn is_changed_aside(&self) -> bool {
+        self.changes == 0
+    }
+
+    /// Whether what is edited lies in an entry: a stream that does not is a new one.
+    pub(crate) fn is_in_place(&self) -> bool {
+        matches!(self.content, Content::InPlace(_))
     }
 
     /// Has the key stay, or come into being, though there is no element: streams do.
@@ -311,6 +339,11 @@ impl<'a> CollectionEdit<'a> {
     /// Leaves something that was cut out to be freed in steps.
     pub fn leave(&mut self, remains: CollectionRemains) {
         self.remains.push(remains);
+    }
+
+    /// Whether there is something to put back.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.changes > 0 || self.is_replaced
     }
 
     /// Whether the key is to go.
@@ -341,12 +374,14 @@ impl From<Collection> for Content<'_> {
 /// # Errors
 /// `WrongType` for strings, which are edited otherwise.
 pub(crate) fn nothing_of(value_type: ValueType) -> Result<Content<'static>, StoreError> {
+    // Room for what a first edit adds.
+    let listpack = || ListpackBuf::with_capacity(64);
     Ok(match value_type {
         ValueType::String => return Err(StoreError::WrongType),
-        ValueType::List => Content::Packed(Packed::List(ListpackBuf::new())),
+        ValueType::List => Content::Packed(Packed::List(listpack())),
         ValueType::Set => Content::Packed(Packed::Intset(IntsetBuf::new())),
-        ValueType::Hash => Content::Packed(Packed::Hash(ListpackBuf::new())),
-        ValueType::SortedSet => Content::Packed(Packed::SortedSet(ListpackBuf::new())),
+        ValueType::Hash => Content::Packed(Packed::Hash(listpack())),
+        ValueType::SortedSet => Content::Packed(Packed::SortedSet(listpack())),
         ValueType::Stream => Collection::Stream(Box::default()).into(),
     })
 }

@@ -3,7 +3,7 @@
 use storage::StringRef;
 
 use super::RangeUnit;
-use super::scan::{Goal, Scan, reply_with_scan};
+use super::scan::{Goal, Plan, Scan, reply_with_scan};
 use crate::command::string::integer;
 use crate::command::{Args, CommandError, CommandResult, Context};
 
@@ -18,12 +18,7 @@ struct Search {
 }
 
 impl Search {
-    fn parse(args: Args<'_>) -> Result<Self, CommandError> {
-        let bit = match integer(args.at(2))? {
-            0 => false,
-            1 => true,
-            _ => return Err(CommandError::Line("ERR The bit argument must be 1 or 0.")),
-        };
+    fn parse(bit: bool, args: Args<'_>) -> Result<Self, CommandError> {
         if args.len() > 6 {
             return Err(CommandError::Syntax);
         }
@@ -40,18 +35,18 @@ impl Search {
     }
 
     /// The scan that answers, or the answer for a range that is empty.
-    fn plan(self, value: StringRef<'_>) -> Result<Scan, i64> {
-        let range = self
-            .unit
-            .select(self.start, self.end.unwrap_or(-1), value.len())
-            .ok_or(-1)?;
+    fn plan(self, value: StringRef<'_>) -> Plan {
+        let end = self.end.unwrap_or(-1);
+        let Some(range) = self.unit.select(self.start, end, value.len()) else {
+            return Plan::Answer(-1);
+        };
         let behind = value.len() as i64 * 8;
         let otherwise = if !self.bit && self.end.is_none() {
             behind
         } else {
             -1
         };
-        Ok(Scan {
+        Plan::Scan(Scan {
             range,
             goal: Goal::Find {
                 bit: self.bit,
@@ -63,9 +58,15 @@ impl Search {
 
 /// `BITPOS key bit [start [end [BYTE | BIT]]]`: the first bit that is `bit`, -1 if there is none.
 pub(super) fn bitpos(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    let search = Search::parse(args)?;
+    let bit = match integer(args.at(2))? {
+        0 => false,
+        1 => true,
+        _ => return Err(CommandError::Line("ERR The bit argument must be 1 or 0.")),
+    };
     let key = ctx.key(args, 1);
     // A string that is not there is all zeros, whatever the range.
-    let absent = if search.bit { -1 } else { 0 };
-    reply_with_scan(ctx, &key, absent, |value| search.plan(value))
+    let absent = if bit { -1 } else { 0 };
+    reply_with_scan(ctx, &key, absent, |value| {
+        Ok(Search::parse(bit, args)?.plan(value))
+    })
 }

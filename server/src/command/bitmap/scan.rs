@@ -5,7 +5,7 @@ use storage::bits::{BitRange, count_in, find_in};
 use storage::{Key, StringRef};
 
 use crate::command::context::{SliceContext, SliceProgress, Slices};
-use crate::command::{CommandResult, Context};
+use crate::command::{CommandError, CommandResult, Context};
 
 /// A walk over a range of bits.
 #[derive(Clone, Copy, Debug)]
@@ -60,21 +60,29 @@ impl Scan {
 /// Bits that are walked over at once: a megabyte, some 50 µs of work.
 const BITS_AT_ONCE: u64 = 8 << 20;
 
+/// What is to be done for a string.
+pub(super) enum Plan {
+    /// This scan.
+    Scan(Scan),
+    /// Nothing: the answer is known.
+    Answer(i64),
+}
+
 /// Answers with the result of the scan that `plan` makes for the string at `key`, or with the answer that it
-/// knows already; with `absent` if there is no such key.
+/// knows already; with `absent` if there is no such key, whatever the arguments behind it, as in Redis.
 pub(super) fn reply_with_scan(
     ctx: &mut Context<'_, '_>,
     key: &Key<'_>,
     absent: i64,
-    plan: impl FnOnce(StringRef<'_>) -> Result<Scan, i64>,
+    plan: impl FnOnce(StringRef<'_>) -> Result<Plan, CommandError>,
 ) -> CommandResult {
     let Some(value) = ctx.unit.string(ctx.session.db, key)? else {
         ctx.reply.integer(absent);
         return Ok(());
     };
-    let mut scan = match plan(value) {
-        Ok(scan) => scan,
-        Err(answer) => {
+    let mut scan = match plan(value)? {
+        Plan::Scan(scan) => scan,
+        Plan::Answer(answer) => {
             ctx.reply.integer(answer);
             return Ok(());
         }

@@ -286,7 +286,9 @@ fn parts_of(spec: &KeySpec) -> (Part, Part) {
             )
         }
         KeySpec::AfterWord { word, from } => (Part::keyword(word, from), Part::range(0, 1, 0)),
-        KeySpec::HalfAfterWord { word, from } => (Part::keyword(word, from), Part::range(-1, 1, 2)),
+        KeySpec::HalfAfterWord { word, from, .. } => {
+            (Part::keyword(word, from), Part::range(-1, 1, 2))
+        }
         KeySpec::NoKeys | KeySpec::All(_) | KeySpec::Custom(_) => {
             (Part::unknown(), Part::unknown())
         }

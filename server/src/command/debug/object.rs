@@ -72,10 +72,25 @@ fn with_length(len: usize) -> usize {
     header + len
 }
 
-/// `DEBUG LISTPACK key`: strings are none.
+/// `DEBUG LISTPACK key`: writes what is in a listpack into the log, which is standard output unless it is set otherwise.
 pub(super) fn listpack(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    require(ctx, args)?;
-    Err(CommandError::Line("ERR Not a listpack encoded object."))
+    let key = ctx.key(args, 2);
+    let entry = ctx.unit.peek(ctx.session.db, &key);
+    let collection = entry.ok_or(CommandError::NoSuchKey)?.collection();
+    let listpack = match collection {
+        Some(CollectionRef::Packed(packed)) => packed.listpack(),
+        _ => None,
+    };
+    let listpack = listpack.ok_or(CommandError::Line("ERR Not a listpack encoded object."))?;
+    let text = format!(
+        "listpack of {} bytes with {} elements: {listpack:?}",
+        listpack.byte_len(),
+        listpack.len()
+    );
+    // Behind the unit, because a log line is I/O.
+    ctx.after_unit(move |_| tracing::warn!("DEBUG LISTPACK: {text}"));
+    ctx.reply.simple("Listpack structure printed on stdout");
+    Ok(())
 }
 
 /// `DEBUG HTSTATS-KEY key [full]`: strings are no tables.

@@ -1,10 +1,31 @@
 //! Hash commands.
 
 use super::Doc;
-use super::argument::{block, double, integer, key, pattern, string, token};
+use super::argument::{
+    Argument, block, double, integer, key, one_of, pattern, string, token, unix_time,
+};
 
 const ORDER: &[&str] = &["nondeterministic_output_order"];
 const RANDOM: &[&str] = &["nondeterministic_output"];
+
+const NAMED: &str = "O(N) where N is the number of fields named";
+
+const FIELDS: Argument = block(
+    "fields",
+    &[integer("numfields"), string("field").multiple()],
+)
+.after("FIELDS");
+
+const CONDITION: Argument = one_of(
+    "condition",
+    &[
+        token("nx", "NX"),
+        token("xx", "XX"),
+        token("gt", "GT"),
+        token("lt", "LT"),
+    ],
+)
+.optional();
 
 pub(super) const DOCS: &[Doc] = &[
     Doc::new(
@@ -24,6 +45,35 @@ pub(super) const DOCS: &[Doc] = &[
     )
     .categories(&["@hash"])
     .arguments(&[key("key", 0), string("field")]),
+    Doc::new(
+        "hexpire",
+        "7.4.0",
+        NAMED,
+        "Sets after how many seconds fields expire.",
+    )
+    .categories(&["@hash"])
+    .arguments(&[key("key", 0), integer("seconds"), CONDITION, FIELDS]),
+    Doc::new(
+        "hexpireat",
+        "7.4.0",
+        NAMED,
+        "Sets the Unix time in seconds at which fields expire.",
+    )
+    .categories(&["@hash"])
+    .arguments(&[
+        key("key", 0),
+        unix_time("unix-time-seconds"),
+        CONDITION,
+        FIELDS,
+    ]),
+    Doc::new(
+        "hexpiretime",
+        "7.4.0",
+        NAMED,
+        "Tells the Unix time in seconds at which fields expire.",
+    )
+    .categories(&["@hash"])
+    .arguments(&[key("key", 0), FIELDS]),
     Doc::new("hget", "2.0.0", "O(1)", "Returns the value of a field.")
         .categories(&["@hash"])
         .arguments(&[key("key", 0), string("field")]),
@@ -36,6 +86,37 @@ pub(super) const DOCS: &[Doc] = &[
     .categories(&["@hash"])
     .tips(ORDER)
     .arguments(&[key("key", 0)]),
+    Doc::new(
+        "hgetdel",
+        "8.0.0",
+        NAMED,
+        "Returns the values of fields and removes them.",
+    )
+    .categories(&["@hash"])
+    .arguments(&[key("key", 0), FIELDS]),
+    Doc::new(
+        "hgetex",
+        "8.0.0",
+        NAMED,
+        "Returns the values of fields and sets when they expire.",
+    )
+    .categories(&["@hash"])
+    .key_notes(&["RW and UPDATE because it changes the TTL"])
+    .arguments(&[
+        key("key", 0),
+        one_of(
+            "expiration",
+            &[
+                integer("seconds").after("EX"),
+                integer("milliseconds").after("PX"),
+                unix_time("unix-time-seconds").after("EXAT"),
+                unix_time("unix-time-milliseconds").after("PXAT"),
+                token("persist", "PERSIST"),
+            ],
+        )
+        .optional(),
+        FIELDS,
+    ]),
     Doc::new(
         "hincrby",
         "2.0.0",
@@ -90,6 +171,52 @@ pub(super) const DOCS: &[Doc] = &[
         block("data", &[string("field"), string("value")]).multiple(),
     ]),
     Doc::new(
+        "hpersist",
+        "7.4.0",
+        NAMED,
+        "Takes the expire times of fields away.",
+    )
+    .categories(&["@hash"])
+    .arguments(&[key("key", 0), FIELDS]),
+    Doc::new(
+        "hpexpire",
+        "7.4.0",
+        NAMED,
+        "Sets after how many milliseconds fields expire.",
+    )
+    .categories(&["@hash"])
+    .arguments(&[key("key", 0), integer("milliseconds"), CONDITION, FIELDS]),
+    Doc::new(
+        "hpexpireat",
+        "7.4.0",
+        NAMED,
+        "Sets the Unix time in milliseconds at which fields expire.",
+    )
+    .categories(&["@hash"])
+    .arguments(&[
+        key("key", 0),
+        unix_time("unix-time-milliseconds"),
+        CONDITION,
+        FIELDS,
+    ]),
+    Doc::new(
+        "hpexpiretime",
+        "7.4.0",
+        NAMED,
+        "Tells the Unix time in milliseconds at which fields expire.",
+    )
+    .categories(&["@hash"])
+    .arguments(&[key("key", 0), FIELDS]),
+    Doc::new(
+        "hpttl",
+        "7.4.0",
+        NAMED,
+        "Tells in how many milliseconds fields expire.",
+    )
+    .categories(&["@hash"])
+    .tips(RANDOM)
+    .arguments(&[key("key", 0), FIELDS]),
+    Doc::new(
         "hrandfield",
         "6.2.0",
         "O(N) where N is the number of fields returned",
@@ -136,6 +263,36 @@ pub(super) const DOCS: &[Doc] = &[
         block("data", &[string("field"), string("value")]).multiple(),
     ]),
     Doc::new(
+        "hsetex",
+        "8.0.0",
+        NAMED,
+        "Sets fields of a hash, and when they expire.",
+    )
+    .categories(&["@hash"])
+    .arguments(&[
+        key("key", 0),
+        one_of("condition", &[token("fnx", "FNX"), token("fxx", "FXX")]).optional(),
+        one_of(
+            "expiration",
+            &[
+                integer("seconds").after("EX"),
+                integer("milliseconds").after("PX"),
+                unix_time("unix-time-seconds").after("EXAT"),
+                unix_time("unix-time-milliseconds").after("PXAT"),
+                token("keepttl", "KEEPTTL"),
+            ],
+        )
+        .optional(),
+        block(
+            "fields",
+            &[
+                integer("numfields"),
+                block("data", &[string("field"), string("value")]).multiple(),
+            ],
+        )
+        .after("FIELDS"),
+    ]),
+    Doc::new(
         "hsetnx",
         "2.0.0",
         "O(1)",
@@ -151,6 +308,15 @@ pub(super) const DOCS: &[Doc] = &[
     )
     .categories(&["@hash"])
     .arguments(&[key("key", 0), string("field")]),
+    Doc::new(
+        "httl",
+        "7.4.0",
+        NAMED,
+        "Tells in how many seconds fields expire.",
+    )
+    .categories(&["@hash"])
+    .tips(RANDOM)
+    .arguments(&[key("key", 0), FIELDS]),
     Doc::new(
         "hvals",
         "2.0.0",

@@ -1,9 +1,23 @@
 //! List commands.
 
 use super::Doc;
-use super::argument::{Argument, double, integer, key, one_of, string, token};
+use super::argument::{Argument, block, double, integer, key, one_of, string, token};
 
 const SIDES: &[Argument] = &[token("left", "LEFT"), token("right", "RIGHT")];
+const HOW_MANY: Argument = block(
+    "how-many",
+    &[
+        one_of(
+            "selector",
+            &[
+                integer("count").after("COUNT"),
+                integer("exactly").after("EXACTLY"),
+            ],
+        ),
+        one_of("ordering", &[token("obo", "OBO"), token("bulk", "BULK")]),
+    ],
+)
+.optional();
 const ELEMENT: Argument = string("element");
 
 /// How long a command waits.
@@ -23,6 +37,21 @@ pub(super) const DOCS: &[Doc] = &[
         one_of("wherefrom", SIDES),
         one_of("whereto", SIDES),
         TIMEOUT,
+    ]),
+    Doc::new(
+        "blmovem",
+        "8.10.0",
+        "O(N) where N is the number of elements moved",
+        "Moves elements from one end of a list to an end of another list and returns them, or waits for them.",
+    )
+    .categories(&["@list"])
+    .arguments(&[
+        key("source", 0),
+        key("destination", 1),
+        one_of("wherefrom", SIDES),
+        one_of("whereto", SIDES),
+        double("timeout"),
+        HOW_MANY,
     ]),
     Doc::new(
         "blmpop",
@@ -105,6 +134,20 @@ pub(super) const DOCS: &[Doc] = &[
         key("destination", 1),
         one_of("wherefrom", SIDES),
         one_of("whereto", SIDES),
+    ]),
+    Doc::new(
+        "lmovem",
+        "8.10.0",
+        "O(N) where N is the number of elements moved",
+        "Moves elements from one end of a list to an end of another list and returns them.",
+    )
+    .categories(&["@list"])
+    .arguments(&[
+        key("source", 0),
+        key("destination", 1),
+        one_of("wherefrom", SIDES),
+        one_of("whereto", SIDES),
+        HOW_MANY,
     ]),
     Doc::new(
         "lmpop",

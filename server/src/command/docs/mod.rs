@@ -13,7 +13,9 @@ mod hyperloglog;
 mod list;
 mod pubsub;
 mod server;
+mod set;
 mod sorted_set;
+mod stream;
 mod string;
 mod transactions;
 
@@ -113,9 +115,11 @@ const GROUPS: &[&[Doc]] = &[
     geo::DOCS,
     bitmap::DOCS,
     list::DOCS,
+    stream::DOCS,
     hyperloglog::DOCS,
     generic::DOCS,
     hash::DOCS,
+    set::DOCS,
     pubsub::DOCS,
     transactions::DOCS,
     connection::DOCS,

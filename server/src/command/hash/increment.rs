@@ -50,12 +50,18 @@ pub(super) fn hincrbyfloat(ctx: &mut Context<'_, '_>, args: Args<'_>) -> Command
                 None => return Err(CommandError::Line("ERR hash value is not a float")),
             };
             let text = sum.ok_or(CommandError::NotFinite)?.to_text();
+            let has_expiry = matches!(hash.expire_at(field), Some(Some(_)));
             hash.set(field, text.as_bytes(), NewExpiry::Keep);
             hash.changed(1);
-            Ok(text)
+            Ok((text, has_expiry))
         })?;
-    let text = edited.result?;
-    ctx.effect(&[b"HSET", key.bytes, field, text.as_bytes()]);
+    let (text, has_expiry) = edited.result?;
+    if has_expiry {
+        let before: &[&[u8]] = &[b"HSETEX", key.bytes, b"KEEPTTL", b"FIELDS", b"1"];
+        ctx.effect(&[before, &[field, text.as_bytes()]].concat());
+    } else {
+        ctx.effect(&[b"HSET", key.bytes, field, text.as_bytes()]);
+    }
     ctx.notify(EventClass::HASH, "hincrbyfloat", key.bytes);
     ctx.reply.bulk(text.as_bytes());
     Ok(())

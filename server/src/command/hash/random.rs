@@ -6,12 +6,9 @@ use storage::typed::hash::{Draws, HashRef, Numbers, Shuffle, different, random_o
 use storage::typed::{CollectionRef, PackedRef, Packing};
 use storage::{PinnedCollection, UnixMillis};
 
-use super::write_value;
 use crate::command::{Args, CommandError, CommandResult, Context};
-use crate::output::ReplySource;
-
-/// More than these are picked after the locks are gone.
-const PICKS_AT_ONCE_MAX: u64 = 1024;
+use crate::long_reply::ELEMENTS_MIN;
+use crate::output::{ReplySource, write_value};
 
 /// `HRANDFIELD key [count [WITHVALUES]]`: a field; or up to `count` different ones; or any `-count`, the same again and
 /// again if it comes to it.
@@ -88,7 +85,7 @@ fn pick_many(ctx: &mut Context<'_, '_>, args: Args<'_>, wanted: Wanted) -> Comma
         count = count.min(numbers.len());
     }
     wanted.write_header(&mut ctx.reply, count);
-    if count > PICKS_AT_ONCE_MAX {
+    if count > ELEMENTS_MIN {
         let fields = match hash.collection() {
             CollectionRef::Packed(packed) => Fields::Packed(packed.bytes.into()),
             CollectionRef::Big(big) => Fields::Pinned(ctx.server.keyspace.pin(big)),

@@ -6,12 +6,12 @@ use storage::typed::CollectionRef;
 use storage::typed::hash::{HashRef, Mark};
 use storage::{PinnedCollection, UnixMillis};
 
-use super::write_value;
 use crate::command::{Args, CommandResult, Context};
-use crate::output::{Output, ReplySource};
+use crate::long_reply::ELEMENTS_MIN;
+use crate::output::{Output, ReplySource, write_value};
 
-/// Longer replies are written after the locks are gone.
-const FIELDS_AT_ONCE_MAX: u64 = 1024;
+/// As are replies of more bytes than these.
+const BYTES_MIN: usize = 256 << 10;
 
 /// `HGET key field`: its value, or null.
 pub(super) fn hget(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
@@ -120,7 +120,7 @@ fn all(ctx: &mut Context<'_, '_>, args: Args<'_>, parts: Parts) -> CommandResult
     let len = hash.len();
     parts.write_header(&mut ctx.reply, len);
     match hash.collection() {
-        CollectionRef::Big(big) if len > FIELDS_AT_ONCE_MAX => {
+        CollectionRef::Big(big) if len > ELEMENTS_MIN || big.memory_bytes() > BYTES_MIN => {
             ctx.reply.rest_from(Box::new(AllFields {
                 pin: ctx.server.keyspace.pin(big),
                 now: hash.now(),

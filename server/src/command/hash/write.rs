@@ -24,7 +24,7 @@ fn set_pairs(
     args: Args<'_>,
     name: &'static str,
 ) -> Result<i64, CommandError> {
-    if args.len() % 2 != 0 {
+    if !args.len().is_multiple_of(2) {
         return Err(CommandError::WrongArity(name.into()));
     }
     let key = ctx.key(args, 1);

@@ -1,6 +1,6 @@
 //! `BLPOP` and its relatives: they wait until there is something to pop.
 
-use storage::typed::End;
+use storage::typed::{End, ListRef, MoveMany};
 use storage::waiters::Serve;
 use storage::{DbIndex, Key, Unit, ValueType};
 
@@ -8,6 +8,7 @@ use super::end_at;
 use super::ends::pop;
 use super::mpop::{PopOptions, pop_with_name};
 use super::relocate::relocate;
+use super::relocate_many::{how_many, relocate_many};
 use crate::blocking::{Operation, serve_type, timeout};
 use crate::command::{Args, CommandResult, Context};
 use crate::output::Output;
@@ -79,11 +80,43 @@ fn move_or_wait(
     ctx.serve_or_wait(keys, also_locked, deadline_ms, ValueType::List, operation)
 }
 
+/// `BLMOVEM source destination LEFT|RIGHT LEFT|RIGHT timeout [COUNT|EXACTLY count OBO|BULK]`: `LMOVEM`, or waits until
+/// there are enough elements.
+pub(super) fn blmovem(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    let (from, to) = (end_at(args, 3)?, end_at(args, 4)?);
+    let how = how_many(args, 6)?;
+    let deadline_ms = timeout::seconds(args.at(5), ctx.now().0)?;
+    let (db, source, destination) = (ctx.db(), ctx.key(args, 1), ctx.key(args, 2));
+    let operation = RelocateMany {
+        destination: destination.bytes.into(),
+        from,
+        to,
+        how,
+        words: [args.at(3).into(), args.at(4).into()],
+    };
+    let len = ctx.unit.list_to_change(db, &source)?.map(ListRef::len);
+    let is_enough = len.is_some_and(|len| len >= operation.needed());
+    // What is promised to another is not there.
+    if is_enough && !ctx.unit.is_promised(db, &source) {
+        return operation.serve(ctx, &source);
+    }
+    if ctx.in_exec {
+        operation.no_wait(&mut ctx.reply);
+    } else {
+        ctx.block(&[source], &[destination], deadline_ms, operation);
+    }
+    Ok(())
+}
+
 /// One element, answered with the key's name.
 #[derive(Debug)]
 struct PopOne(End);
 
 impl Operation for PopOne {
+    fn takes_first(&self) -> Option<ValueType> {
+        Some(ValueType::List)
+    }
+
     fn can_serve(&self, unit: &mut Unit<'_>, db: DbIndex, key: &Key<'_>) -> Serve {
         serve_type(unit, db, key, ValueType::List)
     }
@@ -109,6 +142,10 @@ impl Operation for PopOne {
 struct PopMany(PopOptions);
 
 impl Operation for PopMany {
+    fn takes_first(&self) -> Option<ValueType> {
+        Some(ValueType::List)
+    }
+
     fn can_serve(&self, unit: &mut Unit<'_>, db: DbIndex, key: &Key<'_>) -> Serve {
         serve_type(unit, db, key, ValueType::List)
     }
@@ -161,5 +198,71 @@ impl Operation for Relocate {
 
     fn no_wait(&self, reply: &mut Output<'_>) {
         reply.null();
+    }
+}
+
+/// Some elements to another list.
+#[derive(Debug)]
+struct RelocateMany {
+    destination: Box<[u8]>,
+    from: End,
+    to: End,
+    how: MoveMany,
+    /// Those for both ends as the client wrote them.
+    words: [Box<[u8]>; 2],
+}
+
+impl RelocateMany {
+    /// How many elements it waits for.
+    fn needed(&self) -> u64 {
+        if self.how.exactly { self.how.count } else { 1 }
+    }
+}
+
+impl Operation for RelocateMany {
+    fn can_serve(&self, unit: &mut Unit<'_>, db: DbIndex, key: &Key<'_>) -> Serve {
+        let len = match unit.peek(db, key).map(|entry| entry.collection()) {
+            None => return Serve::Nobody,
+            Some(Some(list)) if list.value_type() == ValueType::List => ListRef::of(list).len(),
+            Some(_) => return Serve::NotThisOne,
+        };
+        if len >= self.needed() {
+            Serve::Now
+        } else {
+            Serve::NotThisOne
+        }
+    }
+
+    fn serve(&self, ctx: &mut Context<'_, '_>, key: &Key<'_>) -> CommandResult {
+        let db = ctx.db();
+        let destination = ctx.server.keyspace.key(&self.destination);
+        let (source, destination) = ((key, self.from), (&destination, self.to));
+        let Some(moved) = relocate_many(ctx, db, source, destination, self.how)? else {
+            ctx.reply.null_array();
+            return Ok(());
+        };
+        let mut digits = itoa::Buffer::new();
+        let count = digits.format(moved).as_bytes();
+        let order: &[u8] = if self.how.keeps_order {
+            b"BULK"
+        } else {
+            b"OBO"
+        };
+        let [from, to] = &self.words;
+        let (name, destination): (&[u8], _) = (b"LMOVEM", &self.destination);
+        ctx.effect_in(
+            db,
+            &[
+                name,
+                key.bytes,
+                destination,
+                from,
+                to,
+                b"EXACTLY",
+                count,
+                order,
+            ],
+        );
+        Ok(())
     }
 }

@@ -2,13 +2,14 @@
 
 use storage::typed::{End, ListRef};
 
-use super::{index_of, integer, selected};
+use super::{check_elements, index_of, integer, selected};
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::notify::EventClass;
 
 /// `LSET key index element`: puts another element in the place of one.
 pub(super) fn lset(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let (db, key) = (ctx.db(), ctx.key(args, 1));
+    check_elements(args, 3)?;
     let list = ctx.unit.list_to_change(db, &key)?;
     let len = list.ok_or(CommandError::NoSuchKey)?.len();
     let index =
@@ -30,6 +31,7 @@ pub(super) fn linsert(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResul
     } else {
         return Err(CommandError::Syntax);
     };
+    check_elements(args, 4)?;
     let (db, key) = (ctx.db(), ctx.key(args, 1));
     let Some(list) = ctx.unit.list_to_change(db, &key)? else {
         ctx.reply.integer(0);

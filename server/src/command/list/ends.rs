@@ -3,6 +3,7 @@
 use storage::typed::{End, ListSpan};
 use storage::{DbIndex, EditOutcome, Key, Keyspace};
 
+use super::check_elements;
 use super::elements::Elements;
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::notify::EventClass;
@@ -34,6 +35,7 @@ fn push_and_reply(
     end: End,
     creates: bool,
 ) -> CommandResult {
+    check_elements(args, 2)?;
     let (db, key) = (ctx.db(), ctx.key(args, 1));
     let limits = &ctx.config.limits;
     let len = ctx

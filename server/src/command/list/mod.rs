@@ -7,7 +7,9 @@ mod ends;
 mod mpop;
 mod read;
 mod relocate;
+mod relocate_many;
 
+use storage::collection::PART_BYTES_MAX;
 use storage::typed::End;
 
 use super::Arity::{AtLeast, Exactly};
@@ -48,6 +50,14 @@ pub(crate) const COMMANDS: &[Command] = &[
     )
     .with_access(&[KeyAccess::TAKEN, INSERT]),
     Command::new(
+        "BLMOVEM",
+        AtLeast(6),
+        FROM_TO,
+        PUSH.and(Flags::BLOCKING),
+        blocking::blmovem,
+    )
+    .with_access(&[KeyAccess::TAKEN, INSERT]),
+    Command::new(
         "BLMPOP",
         AtLeast(5),
         NumKeys {
@@ -83,6 +93,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         relocate::lmove,
     )
     .with_access(&[KeyAccess::TAKEN, INSERT]),
+    Command::new("LMOVEM", AtLeast(5), FROM_TO, PUSH, relocate_many::lmovem)
+        .with_access(&[KeyAccess::TAKEN, INSERT]),
     Command::new(
         "LMPOP",
         AtLeast(4),
@@ -130,6 +142,15 @@ pub(crate) fn end_at(args: Args<'_>, index: usize) -> Result<End, CommandError> 
 /// An argument that must be a 64-bit integer.
 fn integer(text: &[u8]) -> Result<i64, CommandError> {
     protocol::parse_i64(text).ok_or(CommandError::NotInteger)
+}
+
+/// Refuses elements from argument `first` on that are too long to be kept in any list.
+fn check_elements(args: Args<'_>, first: usize) -> Result<(), CommandError> {
+    let is_too_long = |element: &[u8]| element.len() > PART_BYTES_MAX;
+    if args.may_have_long(PART_BYTES_MAX) && args.from(first).any(is_too_long) {
+        return Err(CommandError::Line("ERR Element too large"));
+    }
+    Ok(())
 }
 
 /// The indices from `start` to `end`, both included and negative ones counted from the end, that a list of `len` elements

@@ -50,7 +50,7 @@ impl PopOptions {
 }
 
 /// An argument that is an integer above 0.
-fn positive(text: Option<&[u8]>) -> Option<u64> {
+pub(super) fn positive(text: Option<&[u8]>) -> Option<u64> {
     let number = protocol::parse_i64(text?)?;
     u64::try_from(number).ok().filter(|&number| number > 0)
 }

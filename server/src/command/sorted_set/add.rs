@@ -45,13 +45,13 @@ impl AddOptions {
         }
         options.first = at;
         let rest = args.len() - at;
-        if rest == 0 || rest % 2 == 1 {
+        if rest == 0 || !rest.is_multiple_of(2) {
             return Err(CommandError::Syntax);
         }
         if nx && xx {
             return Err(NX_AND_XX);
         }
-        if gt && nx || lt && nx || gt && lt {
+        if [nx, gt, lt].into_iter().filter(|is_set| *is_set).count() > 1 {
             return Err(CONFLICT);
         }
         if options.adding.increment && rest > 2 {

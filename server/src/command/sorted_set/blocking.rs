@@ -43,6 +43,10 @@ pub(super) fn bzmpop(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
 struct PopOne(Extreme);
 
 impl Operation for PopOne {
+    fn takes_first(&self) -> Option<ValueType> {
+        Some(ValueType::SortedSet)
+    }
+
     fn can_serve(&self, unit: &mut Unit<'_>, db: DbIndex, key: &Key<'_>) -> Serve {
         serve_type(unit, db, key, ValueType::SortedSet)
     }
@@ -64,6 +68,10 @@ impl Operation for PopOne {
 struct PopMany(PopOptions);
 
 impl Operation for PopMany {
+    fn takes_first(&self) -> Option<ValueType> {
+        Some(ValueType::SortedSet)
+    }
+
     fn can_serve(&self, unit: &mut Unit<'_>, db: DbIndex, key: &Key<'_>) -> Serve {
         serve_type(unit, db, key, ValueType::SortedSet)
     }

@@ -3,11 +3,12 @@
 use protocol::Reply;
 use storage::listpack::Value;
 use storage::typed::CollectionRef;
-use storage::typed::sorted_set::{Pair, SortedSetRef, below, distinct_ranks};
+use storage::typed::sorted_set::{Distinct, Pair, SortedSetRef, below};
 use storage::{ElementHasher, PinnedCollection};
 
-use super::reply::{LONG_REPLY, Shown, begin_pairs, write_member, write_pair};
+use super::reply::{Shown, begin_pairs, write_member, write_pair};
 use crate::command::{Args, CommandError, CommandResult, Context};
+use crate::long_reply::ELEMENTS_MIN;
 use crate::output::ReplySource;
 
 const COUNT_RANGE: CommandError = CommandError::Line(
@@ -50,14 +51,10 @@ pub(super) fn zrandmember(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandR
             begin_pairs(&mut ctx.reply, count, with_scores);
         }
     }
+    let mut random = Random(ctx.worker.random());
     let picks = match count {
-        Count::Distinct(count) => {
-            Picks::Ranks(distinct_ranks(len, count, || ctx.worker.random()).into_iter())
-        }
-        Count::Picks(left) => Picks::Random {
-            left,
-            seed: ctx.worker.random(),
-        },
+        Count::Distinct(count) => Picks::Distinct(Distinct::new(len, count, &mut || random.next())),
+        Count::Picks(left) => Picks::Any { left },
     };
     let members = match set.big() {
         Some(big) => Members::Big(ctx.server.keyspace.pin(big), set.hasher()),
@@ -70,9 +67,10 @@ pub(super) fn zrandmember(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandR
     let mut rest = PickedMembers {
         members,
         picks,
+        random,
         with_scores,
     };
-    if rest.picks.left() > LONG_REPLY {
+    if rest.picks.left() > ELEMENTS_MIN {
         ctx.reply.rest_from(Box::new(rest));
     } else {
         rest.write_some(&mut ctx.reply, usize::MAX);
@@ -115,6 +113,7 @@ fn parse(args: Args<'_>) -> Result<(Count, bool), CommandError> {
 struct PickedMembers {
     members: Members,
     picks: Picks,
+    random: Random,
     with_scores: bool,
 }
 
@@ -127,36 +126,43 @@ enum Members {
 /// Ranks of members.
 #[derive(Debug)]
 enum Picks {
-    Ranks(std::vec::IntoIter<u64>),
-    Random { left: u64, seed: u64 },
+    /// Each once.
+    Distinct(Distinct),
+    /// So many, each any of all.
+    Any { left: u64 },
 }
 
 impl Picks {
     fn left(&self) -> u64 {
         match self {
-            Picks::Ranks(ranks) => ranks.len() as u64,
-            Picks::Random { left, .. } => *left,
+            Picks::Distinct(distinct) => distinct.left(),
+            Picks::Any { left } => *left,
         }
     }
 
-    fn next(&mut self, len: u64) -> Option<u64> {
+    fn next(&mut self, len: u64, random: &mut Random) -> Option<u64> {
         match self {
-            Picks::Ranks(ranks) => ranks.next(),
-            Picks::Random { left, seed } => {
+            Picks::Distinct(distinct) => distinct.next(&mut || random.next()),
+            Picks::Any { left } => {
                 *left = left.checked_sub(1)?;
-                Some(below(len, next_random(seed)))
+                Some(below(len, random.next()))
             }
         }
     }
 }
 
-/// SplitMix64, as the worker has it.
-fn next_random(seed: &mut u64) -> u64 {
-    *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *seed;
-    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ mixed >> 31
+/// Random numbers that go on when the worker's are out of reach; SplitMix64, as they are.
+#[derive(Debug)]
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
 }
 
 fn owned(member: Value<'_>) -> Box<[u8]> {
@@ -191,7 +197,8 @@ impl ReplySource for PickedMembers {
         let end = reply.position().saturating_add(bytes);
         let len = self.members.len();
         while reply.position() < end {
-            let Some(pair) = self.picks.next(len).and_then(|rank| self.members.at(rank)) else {
+            let rank = self.picks.next(len, &mut self.random);
+            let Some(pair) = rank.and_then(|rank| self.members.at(rank)) else {
                 return false;
             };
             write_pair(reply, pair, self.with_scores);

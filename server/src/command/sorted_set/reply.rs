@@ -9,11 +9,9 @@ use storage::typed::sorted_set::{Pair, SortedSetRef};
 use storage::{ElementHasher, PinnedCollection};
 
 use crate::command::Context;
+use crate::long_reply::ELEMENTS_MIN;
 use crate::output::{Output, ReplySource};
 use crate::server::Server;
-
-/// Longer replies about big sets are written from a pin, once the locks are gone.
-pub(super) const LONG_REPLY: u64 = 1024;
 
 /// The header of an array of `count` members, with or without scores.
 pub(super) fn begin_pairs(reply: &mut Reply<'_>, count: u64, with_scores: bool) {
@@ -62,7 +60,7 @@ impl Shown {
         let count = self.ranks.end.saturating_sub(self.ranks.start);
         begin_pairs(output, count, self.with_scores);
         match set.big() {
-            Some(big) if count > LONG_REPLY => output.rest_from(Box::new(PinnedPairs {
+            Some(big) if count > ELEMENTS_MIN => output.rest_from(Box::new(PinnedPairs {
                 pin: server.keyspace.pin(big),
                 hasher: set.hasher(),
                 left: self,

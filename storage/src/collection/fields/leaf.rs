@@ -9,7 +9,7 @@ use crate::time::UnixMillis;
 use crate::tree::{Leaf, Summary};
 
 use super::super::length;
-use super::super::records::{Place, Records, middle};
+use super::super::records::{Place, Record, Records, middle};
 use super::super::room::{give_back_room, make_room};
 use super::{Element, ElementHash};
 
@@ -95,11 +95,17 @@ impl Fields {
         self.slots[at].hash
     }
 
+    /// The last element's hash.
+    pub(super) fn last_hash(&self) -> Option<ElementHash> {
+        self.slots.last().map(|slot| slot.hash)
+    }
+
     /// The number of the first element whose hash is `hash` or above.
     #[inline]
     pub(super) fn first_from(&self, hash: ElementHash) -> usize {
         prefetch::read_all(std::slice::from_ref(self));
         prefetch::read_all(&self.slots);
+        self.records.warm();
         self.slots.partition_point(|slot| slot.hash < hash)
     }
 
@@ -128,7 +134,7 @@ impl Fields {
 
     /// Adds an element at its place in the order.
     pub(super) fn insert(&mut self, at: usize, hash: ElementHash, element: &Element<'_>) {
-        let place = self.put(element);
+        let place = self.records.put(element);
         make_room(&mut self.slots, 1);
         self.slots.insert(at, Slot { hash, place });
         if !self.expire_at.is_empty() {
@@ -138,29 +144,26 @@ impl Fields {
         self.set_expiry(at, element.expire_at);
     }
 
-    fn put(&mut self, element: &Element<'_>) -> Place {
-        self.records
-            .put(record_bytes(element), |mut out| write(element, &mut out))
-    }
-
     fn replace(&mut self, at: usize, element: &Element<'_>) {
         self.set_expiry(at, element.expire_at);
         let place = self.slots[at].place;
-        let (old, new) = (record_bytes(&self.element(at)), record_bytes(element));
+        let (old, new) = (self.element(at).bytes(), element.bytes());
         if old == new
             && let Some(mut record) = self.records.writable(place, old)
         {
-            write(element, &mut record).expect("it has the same length");
+            element
+                .write_to(&mut record)
+                .expect("it has the same length");
         } else {
             self.records.forget(place, old);
-            self.slots[at].place = self.put(element);
+            self.slots[at].place = self.records.put(element);
             self.clear_dead();
         }
     }
 
     pub(super) fn remove(&mut self, at: usize) {
         self.set_expiry(at, None);
-        let bytes = record_bytes(&self.element(at));
+        let bytes = self.element(at).bytes();
         self.records.forget(self.slots.remove(at).place, bytes);
         give_back_room(&mut self.slots);
         if !self.expire_at.is_empty() {
@@ -249,7 +252,7 @@ impl Fields {
     /// Puts a copy of another leaf's element behind all others.
     fn push_from(&mut self, other: &Self, at: usize) {
         let Slot { hash, place } = other.slots[at];
-        let bytes = record_bytes(&other.element(at));
+        let bytes = other.element(at).bytes();
         let place = self.records.take_over(&other.records, place, bytes);
         make_room(&mut self.slots, 1);
         self.slots.push(Slot { hash, place });
@@ -266,7 +269,7 @@ impl Fields {
         let record = if place.is_large() {
             0
         } else {
-            record_bytes(&self.element(at))
+            self.element(at).bytes()
         };
         size_of::<Slot>() + record
     }
@@ -284,18 +287,19 @@ impl Fields {
     }
 }
 
-fn record_bytes(element: &Element<'_>) -> usize {
-    let of = |part: &[u8]| length::bytes(part.len()) + part.len();
-    of(element.name) + of(element.value)
-}
-
-/// Appends the record, or overwrites what `out` has if it is a slice.
-fn write(element: &Element<'_>, out: &mut impl Write) -> io::Result<()> {
-    for part in [element.name, element.value] {
-        length::put(out, part.len())?;
-        out.write_all(part)?;
+impl Record for Element<'_> {
+    fn bytes(&self) -> usize {
+        let of = |part: &[u8]| length::bytes(part.len()) + part.len();
+        of(self.name) + of(self.value)
     }
-    Ok(())
+
+    fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        for part in [self.name, self.value] {
+            length::put(out, part.len())?;
+            out.write_all(part)?;
+        }
+        Ok(())
+    }
 }
 
 impl Leaf for Fields {

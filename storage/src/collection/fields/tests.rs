@@ -42,6 +42,10 @@ fn check(tree: &FieldTree, model: &Model, hash: fn(&[u8]) -> ElementHash) {
         let rest = &hashed[hashed.partition_point(|one| one.0 < from)..];
         assert!(tree.iter_from(from).eq(rest.iter().copied()));
     }
+    for number in [0, 1, hashed.len() / 2, hashed.len(), hashed.len() + 1] {
+        let rest = hashed.iter().copied().skip(number);
+        assert!(tree.iter_from_number(number as u64).eq(rest));
+    }
     let mut found: Vec<_> = tree.iter().map(|element| element.name).collect();
     let hashes: Vec<_> = found.iter().map(|name| hash(name)).collect();
     assert!(hashes.is_sorted());
@@ -56,6 +60,7 @@ fn check(tree: &FieldTree, model: &Model, hash: fn(&[u8]) -> ElementHash) {
 #[derive(Clone, Debug)]
 enum Step {
     Set(u16, usize, Option<i64>),
+    Add(u16),
     Remove(u16),
     /// Which, in 256ths.
     RemoveAt(u8),
@@ -69,6 +74,7 @@ fn step() -> impl Strategy<Value = Step> {
     let value = prop_oneof![8 => 0..40usize, 2 => 200..300usize, 1 => 900..1_100usize, 1 => 65_000..66_000usize];
     prop_oneof![
         6 => (0..600u16, value, expiry()).prop_map(|(name, len, at)| Step::Set(name, len, at)),
+        2 => (0..600u16).prop_map(Step::Add),
         3 => (0..600u16).prop_map(Step::Remove),
         1 => any::<u8>().prop_map(Step::RemoveAt),
         2 => (0..600u16, expiry()).prop_map(|(name, at)| Step::SetExpiry(name, at)),
@@ -92,6 +98,13 @@ fn run(steps: &[Step], hash: fn(&[u8]) -> ElementHash) {
                 let was_there = tree.set(hash(&name), &element(&name, &rest));
                 assert_eq!(was_there, model.insert(name, rest).is_some());
             }
+            Step::Add(name) => {
+                let name = format!("field-{name}").into_bytes();
+                let rest = (b"added".to_vec(), None);
+                let is_new = tree.add(hash(&name), &element(&name, &rest));
+                assert_eq!(is_new, !model.contains_key(&name));
+                model.entry(name).or_insert(rest);
+            }
             Step::Remove(name) => {
                 let name = format!("field-{name}").into_bytes();
                 let was_there = tree.remove(hash(&name), &name);
@@ -102,7 +115,11 @@ fn run(steps: &[Step], hash: fn(&[u8]) -> ElementHash) {
             Step::RemoveAt(share) => {
                 let at = tree.len() * u64::from(share) / 256;
                 let name = tree.at(at).unwrap().name.to_vec();
-                assert!(tree.remove_at(at));
+                let taken = tree.take_at(at, |found, element| {
+                    assert_eq!(element.name, name);
+                    found
+                });
+                assert_eq!(taken, Some(hash(&name)));
                 assert!(model.remove(&name).is_some());
                 assert!(!tree.remove_at(model.len() as u64));
             }
@@ -165,6 +182,18 @@ fn filled(count: usize, hash: fn(&[u8]) -> ElementHash) -> FieldTree {
         tree.set(hash(&name), &element(&name, &(Vec::new(), None)));
     }
     tree
+}
+
+#[test]
+fn a_field_of_16_bytes_with_a_value_of_8_takes_less_than_42() {
+    let mut tree = FieldTree::default();
+    for n in 0..100_000 {
+        let name = format!("member:{n:09}").into_bytes();
+        let value = b"value..8".to_vec();
+        tree.set(strong(&name), &element(&name, &(value, None)));
+    }
+    let each = tree.memory_bytes() as f64 / 100_000.0;
+    assert!((34.0..42.0).contains(&each), "{each}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The nodes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::listpack::{self, Listpack, ListpackBuf, Value};
 use crate::tree::Leaf;
@@ -36,9 +37,26 @@ impl NodeLimit {
         }
     }
 
+    /// Whether an element has a node of its own.
     pub(super) fn is_large(self, element: &[u8]) -> bool {
-        listpack::entry_bytes(element) > self.bytes
+        let len = element.len();
+        // Most are far from it, so that nobody has to see whether they spell integers.
+        let exceeds =
+            len > self.bytes - OVERHEAD_BYTES_MAX && listpack::entry_bytes(element) > self.bytes;
+        // Relaxed: it stands for itself.
+        exceeds || len >= LARGE_BYTES.load(Ordering::Relaxed)
     }
+}
+
+/// Most bytes that a listpack keeps beside a string.
+const OVERHEAD_BYTES_MAX: usize = 10;
+
+static LARGE_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// Has elements of so many bytes and more, in all lists of the process, have nodes of their own from now on, though nodes
+/// would hold them: tests need no large elements then.
+pub fn set_large_element_bytes(bytes: usize) {
+    LARGE_BYTES.store(bytes, Ordering::Relaxed);
 }
 
 impl Default for NodeLimit {
@@ -242,7 +260,8 @@ impl ListNode {
         }
     }
 
-    /// How many elements, one at least, the first half of the bytes holds.
+    /// How many elements the first half of the bytes holds, of two or more; some at least, and not all: of very short ones
+    /// both halves might take all.
     fn half(&self) -> usize {
         let Some(pack) = self.packed() else {
             return 1;
@@ -253,7 +272,8 @@ impl ListNode {
             left = fitting.unwrap_or(0);
             fitting.is_some()
         };
-        pack.iter().take_while(fits).count().max(1)
+        let held = pack.iter().take_while(fits).count();
+        held.min(pack.len() - 1).max(1)
     }
 
     fn is_full(&self) -> bool {

@@ -1,13 +1,14 @@
 //! The leaves.
 
 use std::cmp::Ordering;
+use std::io::{self, Write};
 use std::ops::Range;
 
 use crate::prefetch;
 use crate::tree::Leaf;
 
 use super::super::length;
-use super::super::records::{Place, Records, middle};
+use super::super::records::{Place, Record, Records, middle};
 use super::super::room::{give_back_room, make_room};
 
 /// Most members of a leaf.
@@ -86,6 +87,8 @@ impl Ranked {
     pub(super) fn find(&self, score: f64, member: &[u8]) -> Result<usize, usize> {
         prefetch::read_all(std::slice::from_ref(self));
         prefetch::read_all(&self.scores);
+        prefetch::read(self.places.as_ptr());
+        self.records.warm();
         let mut at = self.scores.partition_point(|&other| other < score);
         let end = at + self.scores[at..].partition_point(|&other| other == score);
         let mut behind = end;
@@ -121,11 +124,7 @@ impl Ranked {
     }
 
     pub(super) fn insert(&mut self, at: usize, score: f64, member: &[u8]) {
-        let bytes = record_bytes(member);
-        let place = self.records.put(bytes, |mut out| {
-            length::put(&mut out, member.len())?;
-            out.write_all(member)
-        });
+        let place = self.records.put(&Member(member));
         make_room(&mut self.scores, 1);
         make_room(&mut self.places, 1);
         self.scores.insert(at, score);
@@ -133,7 +132,7 @@ impl Ranked {
     }
 
     pub(super) fn remove(&mut self, at: usize) {
-        let bytes = record_bytes(self.member(at).1);
+        let bytes = Member(self.member(at).1).bytes();
         self.scores.remove(at);
         self.records.forget(self.places.remove(at), bytes);
         give_back_room(&mut self.scores);
@@ -160,7 +159,7 @@ impl Ranked {
         let record = if self.places[at].is_large() {
             0
         } else {
-            record_bytes(self.member(at).1)
+            Member(self.member(at).1).bytes()
         };
         SLOT_BYTES + record
     }
@@ -193,9 +192,9 @@ impl Ranked {
 
     fn push_from(&mut self, other: &Self, at: usize) {
         let (score, member) = other.member(at);
-        let place = self
-            .records
-            .take_over(&other.records, other.places[at], record_bytes(member));
+        let place =
+            self.records
+                .take_over(&other.records, other.places[at], Member(member).bytes());
         make_room(&mut self.scores, 1);
         make_room(&mut self.places, 1);
         self.scores.push(score);
@@ -203,8 +202,17 @@ impl Ranked {
     }
 }
 
-fn record_bytes(member: &[u8]) -> usize {
-    length::bytes(member.len()) + member.len()
+struct Member<'m>(&'m [u8]);
+
+impl Record for Member<'_> {
+    fn bytes(&self) -> usize {
+        length::bytes(self.0.len()) + self.0.len()
+    }
+
+    fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        length::put(out, self.0.len())?;
+        out.write_all(self.0)
+    }
 }
 
 impl Leaf for Ranked {

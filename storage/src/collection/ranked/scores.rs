@@ -91,6 +91,7 @@ pub(super) fn of(tree: &Tree<Scores>, hash: ElementHash) -> impl Iterator<Item =
         let leaf = tree.leaf(&path);
         prefetch::read_all(std::slice::from_ref(leaf));
         prefetch::read_all(&leaf.hashes);
+        prefetch::read(leaf.scores.as_ptr());
         let at = leaf.hashes.partition_point(|&other| other < hash);
         (path, at)
     });

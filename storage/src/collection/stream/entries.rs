@@ -7,7 +7,7 @@ use crate::time::UnixMillis;
 use crate::tree::{Path, Tree};
 
 use super::id::{NewId, StreamId};
-use super::node::{CorruptNode, Field, NodeLimits, StreamNode};
+use super::node::{CorruptNode, Field, Found, NodeLimits, StreamNode};
 use super::range::{Range, RangeBack};
 
 pub(super) use trim::Trimmed;
@@ -121,9 +121,24 @@ impl Entries {
         RangeBack::new(&self.tree, self.node_of(last), first, last)
     }
 
+    /// How many entries there are from `first` to `last`.
+    pub fn count(&self, first: StreamId, last: StreamId) -> u64 {
+        let behind = last.next().map_or(self.len(), |id| self.count_below(id));
+        behind.saturating_sub(self.count_below(first))
+    }
+
+    /// How many entries are below `id`.
+    fn count_below(&self, id: StreamId) -> u64 {
+        let Some(path) = self.node_of(id) else {
+            return 0;
+        };
+        let entries = self.tree.leaf(&path).entries_from(StreamId::MIN);
+        self.tree.before(&path) + entries.take_while(|entry| entry.id < id).count() as u64
+    }
+
     /// Whether there is an entry with this ID.
     pub fn contains(&self, id: StreamId) -> bool {
-        self.range(id, id).next().is_some()
+        self.find(id).is_some()
     }
 
     /// The ID of the last entry that is there.
@@ -197,22 +212,21 @@ impl Entries {
 
     /// Deletes an entry; whether it was there.
     pub fn delete(&mut self, id: StreamId) -> bool {
-        let deleted = self.flag(id);
-        if deleted {
-            self.max_deleted_id = self.max_deleted_id.max(id);
-            if id == self.first_id {
-                self.find_first_id();
-            }
+        let Some((path, entry)) = self.find(id) else {
+            return false;
+        };
+        self.tree.update(&path, |node| node.delete(entry));
+        self.max_deleted_id = self.max_deleted_id.max(id);
+        if id == self.first_id {
+            self.find_first_id();
         }
-        deleted
+        true
     }
 
-    fn flag(&mut self, id: StreamId) -> bool {
-        if !self.contains(id) {
-            return false;
-        }
-        let path = self.node_of(id).expect("the entry is in a node");
-        self.tree.update(&path, |node| node.delete(id))
+    fn find(&self, id: StreamId) -> Option<(Path, Found)> {
+        let path = self.node_of(id)?;
+        let found = self.tree.leaf(&path).find(id)?;
+        Some((path, found))
     }
 
     fn find_first_id(&mut self) {

@@ -164,15 +164,19 @@ impl StreamNode {
         }
     }
 
-    /// Flags an entry as deleted; whether it was there and live.
-    pub(super) fn delete(&mut self, id: StreamId) -> bool {
-        let found = self.entries_from(id).next().filter(|entry| entry.id == id);
-        let Some((at, flags)) = found.map(|entry| (entry.at, entry.flags)) else {
-            return false;
-        };
-        self.pack.replace_int(at, flags | DELETED);
+    /// Where a live entry is.
+    pub(super) fn find(&self, id: StreamId) -> Option<Found> {
+        let entry = self.entries_from(id).next()?;
+        (entry.id == id).then_some(Found {
+            at: entry.at,
+            flags: entry.flags,
+        })
+    }
+
+    /// Flags an entry that was found as deleted.
+    pub(super) fn delete(&mut self, entry: Found) {
+        self.pack.replace_int(entry.at, entry.flags | DELETED);
         self.count(-1, 1);
-        true
     }
 
     /// Flags all entries as deleted that `is_one` holds for, which is asked about live ones only.
@@ -342,11 +346,14 @@ impl<'a> View<'a> {
 
     /// Where the entry behind `entry` is.
     fn behind(&self, entry: &NodeEntry<'a>) -> Option<Position> {
-        let mut fields = entry.fields.clone();
-        fields.by_ref().for_each(drop);
-        // How many elements it has.
-        fields.elements.next();
-        fields.elements.position()
+        let fields = &entry.fields;
+        let each = if fields.names.is_some() { 1 } else { 2 };
+        let mut elements = fields.elements.clone();
+        // What there is of the fields, and how many elements the entry has.
+        for _ in 0..=fields.left * each {
+            elements.next();
+        }
+        elements.position()
     }
 
     /// Where the entry before the one at `end` is, or the last one.
@@ -365,6 +372,13 @@ impl<'a> View<'a> {
         }
         Some(at)
     }
+}
+
+/// Where a live entry is in its node, until the node changes.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    at: Position,
+    flags: i64,
 }
 
 /// An entry in its node.

@@ -3,6 +3,8 @@
 //! Redis calls them the PEL. They lie in the order of their IDs, and their IDs once more by consumer. Who claims what has
 //! been pending for long needs them in the order of time: that is made when it is asked for first, and kept from then on.
 
+use std::cmp::Ordering;
+
 use crate::tree::Tree;
 
 use super::id::StreamId;
@@ -40,9 +42,22 @@ impl PendingEntry {
     }
 }
 
-/// A consumer and an ID, in 20 bytes that are compared one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A consumer and an ID, in 20 bytes: whole numbers of 8 bytes would leave a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Owned([u32; 5]);
+
+impl Ord for Owned {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |owned: &Self| (owned.0[0], owned.id());
+        key(self).cmp(&key(other))
+    }
+}
+
+impl PartialOrd for Owned {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Owned {
     fn new(consumer: ConsumerNumber, id: StreamId) -> Self {
@@ -220,6 +235,33 @@ impl Pending {
             .iter()
             .take_while(move |&((at, _), ())| at <= until_ms)
             .filter_map(|((_, id), ())| Some((id, *by_id.get(&id)?)))
+    }
+}
+
+#[cfg(test)]
+impl Pending {
+    /// Compares both other orders with the entries.
+    pub(super) fn audit(&self) {
+        let entries: Vec<_> = self.iter_from(StreamId::MIN).collect();
+        let owned = |(id, entry): &(StreamId, PendingEntry)| {
+            entry.consumer().map(|consumer| (consumer, *id))
+        };
+        let mut expected: Vec<_> = entries.iter().filter_map(owned).collect();
+        expected.sort_unstable();
+        let by_consumer = self.by_consumer.iter();
+        assert!(
+            by_consumer
+                .map(|(owned, ())| (owned.0[0], owned.id()))
+                .eq(expected)
+        );
+        if let Some(by_time) = &self.by_time {
+            let mut expected: Vec<_> = entries
+                .iter()
+                .map(|(id, entry)| (entry.delivered_at_ms, *id))
+                .collect();
+            expected.sort_unstable();
+            assert!(by_time.iter().map(|(time, ())| time).eq(expected));
+        }
     }
 }
 

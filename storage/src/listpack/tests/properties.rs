@@ -44,6 +44,7 @@ fn element() -> impl Strategy<Value = Vec<u8>> {
         4 => prop::collection::vec(any::<u8>(), 0..20),
         2 => prop::collection::vec(digits, 0..22),
         1 => prop::sample::select(BORDER_LENGTHS.to_vec()).prop_map(|len| vec![b'1'; len]),
+        1 => prop::collection::vec(any::<u8>(), 100..400),
     ]
 }
 

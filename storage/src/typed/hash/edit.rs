@@ -15,6 +15,8 @@ pub struct HashEdit<'e, 'c> {
     edit: &'e mut CollectionEdit<'c>,
     limit: PackedLimit,
     now: UnixMillis,
+    /// Fields that were found to have expired, and are no longer there.
+    expired: Vec<Box<[u8]>>,
 }
 
 impl<'e, 'c> HashEdit<'e, 'c> {
@@ -23,7 +25,17 @@ impl<'e, 'c> HashEdit<'e, 'c> {
         limit: PackedLimit,
         now: UnixMillis,
     ) -> Self {
-        Self { edit, limit, now }
+        Self {
+            edit,
+            limit,
+            now,
+            expired: Vec::new(),
+        }
+    }
+
+    /// Fields that were found to have expired, and are no longer there, or others of their name in their place.
+    pub(super) fn into_expired(self) -> Vec<Box<[u8]>> {
+        self.expired
     }
 
     /// What is there.
@@ -94,7 +106,11 @@ impl<'e, 'c> HashEdit<'e, 'c> {
             value,
             expire_at: expiry.after(old),
         };
-        tree.set(hash, &element) && !expired
+        let was_there = tree.set(hash, &element);
+        if expired {
+            self.expired.push(field.into());
+        }
+        was_there && !expired
     }
 
     /// Removes `field`; whether it was there.
@@ -106,11 +122,35 @@ impl<'e, 'c> HashEdit<'e, 'c> {
                 true
             })
         } else {
-            let was_there = self.get(field, |_| ()).is_some();
+            let is_alive = self.get(field, |_| ()).is_some();
             let hash = self.edit.hasher().hash(field);
-            self.tree().remove(hash, field);
-            was_there
+            let was_there = self.tree().remove(hash, field);
+            if was_there && !is_alive {
+                self.expired.push(field.into());
+            }
+            is_alive
         }
+    }
+
+    /// Gives `field` another expire time, or none; whether it is there.
+    pub fn set_expiry(&mut self, field: &[u8], expire_at: Option<UnixMillis>) -> bool {
+        if self.get(field, |_| ()).is_none() {
+            return false;
+        }
+        if expire_at.is_some() {
+            self.grow();
+        }
+        // A packed hash has no expire times to remove.
+        if self.edit.big().is_some() {
+            let hash = self.edit.hasher().hash(field);
+            self.tree().set_expiry(hash, field, expire_at);
+        }
+        true
+    }
+
+    /// The expire time of `field`, or `Some(None)` if it has none; `None` if there is no such field.
+    pub fn expire_at(&self, field: &[u8]) -> Option<Option<UnixMillis>> {
+        self.read().expire_at(self.edit.hasher(), field)
     }
 
     fn listpack(&mut self) -> Option<&mut ListpackBuf> {

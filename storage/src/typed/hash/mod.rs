@@ -18,7 +18,7 @@ use crate::error::StoreError;
 use crate::hash::{ElementHasher, Key};
 use crate::listpack::{Listpack, Value};
 use crate::time::UnixMillis;
-use crate::unit::{EditOutcome, Unit};
+use crate::unit::{EditOutcome, ExpiredFields, Unit};
 use crate::value::ValueType;
 
 use super::{CollectionRef, Limits};
@@ -212,7 +212,7 @@ impl Unit<'_> {
     #[inline]
     pub fn hash(&mut self, db: DbIndex, key: &Key<'_>) -> Result<Option<HashRef<'_>>, StoreError> {
         let now = self.sees_expiry_at();
-        let collection = self.collection(db, key, ValueType::Hash)?;
+        let collection = self.find_hash(db, key, true)?;
         Ok(collection.map(|collection| HashRef::of(collection, now)))
     }
 
@@ -226,7 +226,7 @@ impl Unit<'_> {
         key: &Key<'_>,
     ) -> Result<Option<HashRef<'_>>, StoreError> {
         let now = self.sees_expiry_at();
-        let collection = self.collection_to_change(db, key, ValueType::Hash)?;
+        let collection = self.find_hash(db, key, false)?;
         Ok(collection.map(|collection| HashRef::of(collection, now)))
     }
 
@@ -241,9 +241,20 @@ impl Unit<'_> {
         limits: &Limits,
         change: impl FnOnce(&mut HashEdit<'_, '_>) -> R,
     ) -> Result<EditOutcome<R>, StoreError> {
-        let now = self.sees_expiry_at();
-        self.edit(db, key, ValueType::Hash, |edit| {
-            change(&mut HashEdit::new(edit, limits.hash, now))
-        })
+        let (now, mut expired) = (self.sees_expiry_at(), Vec::new());
+        let edited = self.edit(db, key, ValueType::Hash, |edit| {
+            let mut hash = HashEdit::new(edit, limits.hash, now);
+            let result = change(&mut hash);
+            expired = hash.into_expired();
+            result
+        });
+        if !expired.is_empty() && self.state().may_expire() {
+            let expired = ExpiredFields {
+                names: expired,
+                key_is_gone: false,
+            };
+            self.fields_expired(db, key, expired);
+        }
+        edited
     }
 }

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::keyspace::KeyspaceOptions;
 use crate::typed::PackedLimit;
-use crate::unit::{LockPlan, NewExpiry};
-use crate::{Keyspace, UnixMillis};
+use crate::unit::{LockPlan, NewExpiry, NoteKind};
+use crate::{Keyspace, UnixMillis, WatchFlag};
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 
@@ -208,7 +208,8 @@ fn set(keyspace: &Keyspace, limits: &Limits, field: &[u8], value: &[u8]) {
 #[test]
 fn a_hash_grows_with_the_first_field_too_many_or_too_long() {
     let (of, limits) = (keyspace, limits(3, 5));
-    let cases: &[(&[(&[u8], &[u8])], &str)] = &[
+    type Pairs = [(&'static [u8], &'static [u8])];
+    let cases: &[(&Pairs, &str)] = &[
         (&[(b"a", b"1"), (b"b", b"2"), (b"c", b"12345")], "listpack"),
         (
             &[(b"a", b"1"), (b"a", b"2"), (b"a", b"3"), (b"a", b"4")],
@@ -282,4 +283,119 @@ fn different_places_are_drawn_evenly() {
         "{counts:?}"
     );
     assert_eq!(different(5, 0, || 0), Vec::<u64>::new());
+}
+
+/// A hash with a field that expires at `NOW` and one that does not.
+fn with_expiring_field() -> Keyspace {
+    let keyspace = keyspace();
+    let (key, limits) = (keyspace.key(b"h"), Limits::default());
+    let edited = write(&keyspace).edit_hash(0, &key, &limits, |hash| {
+        hash.set(b"a", b"1", NewExpiry::At(NOW));
+        hash.set(b"b", b"2", NewExpiry::None);
+        hash.changed(2);
+    });
+    edited.unwrap();
+    keyspace
+}
+
+const LATER: UnixMillis = UnixMillis(NOW.0 + 1);
+
+#[test]
+fn a_field_lives_through_the_millisecond_of_its_expire_time() {
+    let keyspace = with_expiring_field();
+    let (key, hasher) = (keyspace.key(b"h"), keyspace.hasher().elements());
+    for (now, len) in [(NOW, 2), (LATER, 1)] {
+        let mut unit = Unit::begin(&keyspace, LockPlan::Read(0), now);
+        let hash = unit.hash(0, &key).unwrap().unwrap();
+        assert_eq!(hash.len(), len);
+        assert_eq!(hash.get(hasher, b"a").is_some(), len == 2);
+        assert_eq!(hash.draw(0).unwrap().0.equals(b"a"), len == 2);
+        // Whoever may not remove it says that it is to be removed.
+        assert_eq!(unit.take_stale().len(), 2 - len as usize);
+    }
+}
+
+#[test]
+fn a_field_that_expires_spoils_transactions() {
+    let keyspace = with_expiring_field();
+    let (key, flag) = (
+        keyspace.key(b"h"),
+        std::sync::Arc::new(WatchFlag::default()),
+    );
+    write(&keyspace).watch(0, &key, &flag);
+    let mut unit = Unit::begin(&keyspace, LockPlan::Write(0), NOW);
+    assert!(!unit.expire_due(0) && !flag.is_dirty());
+    drop(unit);
+    let mut unit = Unit::begin(&keyspace, LockPlan::Write(0), UnixMillis(NOW.0 + 100));
+    unit.expire_due(0);
+    assert!(flag.is_dirty());
+    let notes = unit.take_notes();
+    let [note] = &notes[..] else {
+        panic!("{notes:?}")
+    };
+    let expired = ExpiredFields {
+        names: vec![b"a"[..].into()],
+        key_is_gone: false,
+    };
+    assert_eq!(note.kind, NoteKind::FieldsExpired(expired));
+}
+
+#[test]
+fn a_replica_hides_what_has_expired_until_its_primary_removes_it() {
+    let keyspace = with_expiring_field();
+    let key = keyspace.key(b"h");
+    keyspace.cut(|cut| cut.set_state(cut.state().with_replica(true)));
+    for _ in 0..2 {
+        let mut unit = Unit::begin(&keyspace, LockPlan::Write(0), LATER);
+        assert_eq!(unit.hash(0, &key).unwrap().unwrap().len(), 1);
+        unit.expire_due(0);
+        assert!(!unit.owes());
+    }
+    let mut unit = Unit::begin(&keyspace, LockPlan::Write(0), LATER);
+    unit.leave_expiry_to_primary();
+    assert_eq!(unit.hash(0, &key).unwrap().unwrap().len(), 2);
+    let edited = unit.edit_hash(0, &key, &Limits::default(), |hash| hash.remove(b"a"));
+    assert!(edited.unwrap().result);
+}
+
+#[test]
+fn what_replaces_an_expired_field_is_new() {
+    let keyspace = keyspace();
+    let (key, limits) = (keyspace.key(b"h"), Limits::default());
+    let many = 1_000;
+    let edited = write(&keyspace).edit_hash(0, &key, &limits, |hash| {
+        for n in 0..many {
+            let name = n.to_string();
+            hash.set(name.as_bytes(), b"1", NewExpiry::At(NOW));
+        }
+        hash.changed(1);
+    });
+    edited.unwrap();
+    // More than one look removes: those that are left are treated as absent one by one.
+    let mut unit = Unit::begin(&keyspace, LockPlan::Write(0), LATER);
+    let edited = unit.edit_hash(0, &key, &limits, |hash| {
+        for n in 0..many / 2 {
+            let name = n.to_string();
+            assert_eq!(hash.get(name.as_bytes(), |_| ()), None);
+            assert!(!hash.set_expiry(name.as_bytes(), None));
+            assert!(!hash.set(name.as_bytes(), b"2", NewExpiry::Keep));
+            assert_eq!(hash.expire_at(name.as_bytes()), Some(None));
+        }
+        for n in many / 2..many {
+            assert!(!hash.remove(n.to_string().as_bytes()));
+        }
+        hash.changed(1);
+    });
+    edited.unwrap();
+    let mut names: Vec<_> = Vec::new();
+    for note in unit.take_notes() {
+        let NoteKind::FieldsExpired(expired) = note.kind else {
+            panic!("{:?}", note.kind);
+        };
+        names.extend(expired.names);
+    }
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), many);
+    assert_eq!(unit.hash(0, &key).unwrap().unwrap().len(), many as u64 / 2);
 }

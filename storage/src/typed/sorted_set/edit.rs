@@ -140,23 +140,18 @@ impl<'e, 'a> SortedSetEdit<'e, 'a> {
     fn add_to_big(&mut self, member: &[u8], score: f64, adding: &Adding) -> Added {
         let hash = self.edit.hasher().hash(member);
         let tree = big(self.edit).expect("it has grown big");
-        let simple = *adding == Adding::default();
-        let added = if simple {
-            match tree.set(hash, member, score) {
-                None => Added::New(score),
-                Some(old) => changed(old, score, adding),
-            }
-        } else {
-            let added = match tree.score(hash, member) {
+        let mut added = Added::Refused;
+        tree.update(hash, member, |old| {
+            added = match old {
                 Some(old) => changed(old, score, adding),
                 None if adding.which == Which::Present => Added::Refused,
                 None => Added::New(score),
             };
-            if let Added::New(score) | Added::Changed(score) = added {
-                tree.set(hash, member, score);
+            match added {
+                Added::New(score) | Added::Changed(score) => Some(score),
+                _ => None,
             }
-            added
-        };
+        });
         if let Added::New(_) | Added::Changed(_) = added {
             self.edit.changed(1);
         }

@@ -1,7 +1,7 @@
 //! Sorted sets: members with scores, in the order of the scores and, where those are equal, of the members' bytes.
 //!
 //! A small one is a listpack of members and scores in turn, in that order; a big one is a
-//! [`RankedTree`](crate::collection::ranked::RankedTree). Ranks count from 0 at the lowest score.
+//! [`RankedTree`]. Ranks count from 0 at the lowest score.
 
 mod algebra;
 mod edit;
@@ -31,7 +31,7 @@ pub use algebra::{
 };
 pub use edit::{Added, Adding, Extreme, SortedSetEdit, Towards, Which, sorted_set_of};
 pub use geo::{GeoHit, GeoOrder, GeoScan, GeoSearch};
-pub use random::{below, distinct_ranks};
+pub use random::{Distinct, below};
 pub use range::{LexBound, LexRange, ScoreRange};
 pub(crate) use score::score_of;
 pub use score::write_with_17_digits;
@@ -111,10 +111,7 @@ impl<'a> SortedSetRef<'a> {
     pub fn rank(&self, member: &[u8]) -> Option<(u64, f64)> {
         match self.form {
             Form::Packed(set) => packed::rank(set, member),
-            Form::Big(tree, _) => {
-                let score = tree.score(self.hasher.hash(member), member)?;
-                Some((tree.rank(score, member)?, score))
-            }
+            Form::Big(tree, _) => tree.rank_of(self.hasher.hash(member), member),
         }
     }
 

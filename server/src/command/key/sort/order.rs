@@ -48,6 +48,9 @@ pub(super) fn compare(
     }
 }
 
+/// What a pattern stands for with an element.
+type LookUp<'l> = dyn FnMut(&Pattern<'_>, &[u8]) -> Option<Vec<u8>> + 'l;
+
 /// The elements that are to be answered, in their order. `look_up` says what a pattern stands for with an element.
 ///
 /// # Errors
@@ -55,7 +58,7 @@ pub(super) fn compare(
 pub(super) fn sort(
     elements: Vec<Vec<u8>>,
     options: &SortOptions<'_>,
-    look_up: &mut dyn FnMut(&Pattern<'_>, &[u8]) -> Option<Vec<u8>>,
+    look_up: &mut LookUp<'_>,
 ) -> Result<Vec<Vec<u8>>, CommandError> {
     let range = options.range(elements.len());
     if options.unsorted {

@@ -55,6 +55,12 @@ impl Entries {
         mut gone: Option<&mut dyn FnMut(StreamId)>,
     ) -> Trimmed {
         let before = self.len();
+        if !self.has_surplus(keep) {
+            return Trimmed {
+                entries: 0,
+                nodes: Tree::default(),
+            };
+        }
         let nodes = self.cut_nodes(keep, precision);
         if let Some(gone) = &mut gone {
             for node in nodes.leaves() {
@@ -70,6 +76,14 @@ impl Entries {
             self.find_first_id();
         }
         Trimmed { entries, nodes }
+    }
+
+    /// Whether there is an entry that is not to be kept.
+    fn has_surplus(&self, keep: Keep) -> bool {
+        match keep {
+            Keep::Last(count) => self.len() > count,
+            Keep::From(id) => !self.is_empty() && self.first_id < id,
+        }
     }
 
     /// Cuts off the nodes of which nothing is kept, in a few steps however many there are.

@@ -89,6 +89,7 @@ impl Model {
     fn check_group(&self, model: &ModelGroup, group: &Group, entries: &Entries) {
         assert_eq!(group.last_id(), model.last_id);
         let (consumers, pending) = (group.consumers(), group.pending());
+        pending.audit();
         let name_of = |number| consumers.get(number).unwrap().name();
         let found: Vec<_> = pending
             .iter_from(StreamId::MIN)

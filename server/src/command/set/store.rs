@@ -1,0 +1,104 @@
+//! Unions, intersections and differences that are stored: `SUNIONSTORE`, `SINTERSTORE`, `SDIFFSTORE`.
+//!
+//! Those of big sets are made without any lock, of pins. Then the command runs again, and stores what was made if its
+//! sources are what they were; if not it begins anew.
+
+use storage::typed::set::{BulkOperation, Operator, OwnedSet, Start, combine};
+
+use super::algebra::{Sources, run_all, run_slice};
+use crate::command::context::{SliceContext, SliceProgress, Slices};
+use crate::command::{Args, CommandResult, Context};
+use crate::notify::EventClass;
+
+/// The argument of the first source.
+const FIRST_SOURCE: usize = 2;
+/// A command whose sources change again and again does its work under their locks after so many attempts.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// `SUNIONSTORE destination key [key ...]`: stores the members of any of the sets; how many they are.
+pub(super) fn sunionstore(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    combine_and_store(ctx, args, Operator::Union, "sunionstore")
+}
+
+/// `SINTERSTORE destination key [key ...]`: stores the members that all sets have; how many they are.
+pub(super) fn sinterstore(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    combine_and_store(ctx, args, Operator::Intersection, "sinterstore")
+}
+
+/// `SDIFFSTORE destination key [key ...]`: stores the members of the first set that no other has; how many they are.
+pub(super) fn sdiffstore(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    combine_and_store(ctx, args, Operator::Difference, "sdiffstore")
+}
+
+fn combine_and_store(
+    ctx: &mut Context<'_, '_>,
+    args: Args<'_>,
+    operator: Operator,
+    event: &'static str,
+) -> CommandResult {
+    let (sources, attempts) = match ctx.take_prepared::<Preparation>() {
+        None => (Sources::hold(ctx, args, FIRST_SOURCE)?, 0),
+        Some(prepared) if prepared.sources.are_current(ctx, args, FIRST_SOURCE) => {
+            let result = prepared.bulk.into_set(&ctx.config.limits);
+            store(ctx, args, result, event);
+            return Ok(());
+        }
+        Some(prepared) => {
+            let sources = Sources::hold_again(ctx, args, FIRST_SOURCE)?;
+            (sources, prepared.attempts)
+        }
+    };
+    let limits = &ctx.config.limits;
+    if !sources.are_big(operator) {
+        let hasher = ctx.server.keyspace.hasher().elements();
+        let result = combine(operator, &sources.sets(), Start::Stored, hasher, limits);
+        store(ctx, args, result, event);
+        return Ok(());
+    }
+    let mut bulk = sources.in_bulk(operator, None, ctx);
+    if ctx.in_exec || attempts == ATTEMPTS_MAX {
+        run_all(&mut bulk);
+        store(ctx, args, bulk.into_set(limits), event);
+    } else {
+        ctx.prepare_in_slices(Preparation {
+            sources,
+            bulk,
+            attempts: attempts + 1,
+        });
+    }
+    Ok(())
+}
+
+/// Stores a result at the destination, whatever was there, announces it and answers the number of members. Of an empty
+/// result nothing is stored.
+fn store(ctx: &mut Context<'_, '_>, args: Args<'_>, result: OwnedSet, event: &'static str) {
+    let (db, destination) = (ctx.db(), ctx.key(args, 1));
+    let len = result.as_set().len();
+    if len > 0 {
+        let content = result.into_content();
+        ctx.unit.set_collection(db, &destination, content);
+        ctx.notify(EventClass::SET, event, destination.bytes);
+    } else if ctx.unit.delete(db, &destination) {
+        ctx.notify(EventClass::GENERIC, "del", destination.bytes);
+    }
+    ctx.reply.integer(len as i64);
+}
+
+/// A result on its way.
+#[derive(Debug)]
+struct Preparation {
+    sources: Sources,
+    bulk: BulkOperation,
+    /// How often it has been begun.
+    attempts: u32,
+}
+
+impl Slices for Preparation {
+    fn next(&mut self, _: &mut SliceContext<'_>) -> SliceProgress {
+        if run_slice(&mut self.bulk) {
+            SliceProgress::More
+        } else {
+            SliceProgress::Prepared
+        }
+    }
+}

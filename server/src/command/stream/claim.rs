@@ -1,0 +1,264 @@
+//! `XCLAIM` and `XAUTOCLAIM`: pending entries change hands.
+
+use smallvec::SmallVec;
+use storage::Key;
+use storage::collection::stream::{Claim, Claimed, Entries, StreamId};
+
+use super::entries::write_entry;
+use super::group::announce_consumer;
+use super::ids::{exact_id, first_id, write_id};
+use super::log::GroupLog;
+use super::nogroup::no_key_or_group;
+use crate::command::{Args, CommandError, CommandResult, Context};
+use crate::output::Output;
+
+/// Entries that `XAUTOCLAIM` claims, if it is not said.
+const USUAL_COUNT: usize = 100;
+/// The most that Redis takes; it keeps 16 bytes for each.
+const COUNT_MAX: i64 = i64::MAX / 16;
+/// From here on there is no address space for as many.
+const COUNT_ADDRESSABLE: usize = (1 << 46) / 16;
+
+/// Who claims.
+#[derive(Clone, Copy, Debug)]
+struct Claimant<'a> {
+    group: &'a [u8],
+    consumer: &'a [u8],
+}
+
+/// The options of `XCLAIM`.
+#[derive(Clone, Debug, Default)]
+struct ClaimOptions {
+    ids: SmallVec<[StreamId; 8]>,
+    delivered_at_ms: Option<i64>,
+    deliveries: Option<u64>,
+    force: bool,
+    just_ids: bool,
+    last_id: StreamId,
+}
+
+impl ClaimOptions {
+    fn parse(args: Args<'_>, now_ms: i64) -> Result<Self, CommandError> {
+        let mut options = Self::default();
+        // What is no ID is an option.
+        let ids = args.from(5).map_while(|text| StreamId::parse(text, 0));
+        options.ids.extend(ids);
+        let mut at = 5 + options.ids.len();
+        while at < args.len() {
+            if args.is(at, "FORCE") {
+                options.force = true;
+                at += 1;
+                continue;
+            }
+            if args.is(at, "JUSTID") {
+                options.just_ids = true;
+                at += 1;
+                continue;
+            }
+            let unknown =
+                || CommandError::quoting("ERR Unrecognized XCLAIM option '", args.at(at), "'");
+            let value = args.get(at + 1).ok_or_else(unknown)?;
+            if args.is(at, "IDLE") {
+                let idle_ms = number(value, "ERR Invalid IDLE option argument for XCLAIM")?;
+                options.delivered_at_ms = Some(now_ms.saturating_sub(idle_ms));
+            } else if args.is(at, "TIME") {
+                let time = number(value, "ERR Invalid TIME option argument for XCLAIM")?;
+                options.delivered_at_ms = Some(time);
+            } else if args.is(at, "RETRYCOUNT") {
+                let count = number(value, "ERR Invalid RETRYCOUNT option argument for XCLAIM")?;
+                options.deliveries = u64::try_from(count).ok();
+            } else if args.is(at, "LASTID") {
+                options.last_id = exact_id(value, 0)?;
+            } else {
+                return Err(unknown());
+            }
+            at += 2;
+        }
+        Ok(options)
+    }
+
+    fn claim(&self, min_idle_ms: i64, now_ms: i64) -> Claim {
+        // A time that is not over yet, or none, is now.
+        let delivered_at_ms = self
+            .delivered_at_ms
+            .filter(|at_ms| (0..=now_ms).contains(at_ms));
+        Claim {
+            min_idle_ms,
+            delivered_at_ms: delivered_at_ms.unwrap_or(now_ms),
+            deliveries: self.deliveries,
+            counts: !self.just_ids,
+            force: self.force,
+        }
+    }
+}
+
+fn number(text: &[u8], error: &'static str) -> Result<i64, CommandError> {
+    protocol::parse_i64(text).ok_or(CommandError::Line(error))
+}
+
+/// The argument that says how long entries must have been pending; of 0, what is pending since a later time than now is
+/// claimed, too.
+fn min_idle_ms(text: &[u8], error: &'static str) -> Result<i64, CommandError> {
+    Ok(match number(text, error)? {
+        ..=0 => i64::MIN,
+        min_idle_ms => min_idle_ms,
+    })
+}
+
+/// `XCLAIM key group consumer min-idle-time id [id ...] [IDLE ms] [TIME unix-time-milliseconds] [RETRYCOUNT count] [FORCE]
+/// [JUSTID] [LASTID lastid]`: makes pending entries those of a consumer.
+pub(super) fn xclaim(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    let (key, claimant) = find_group(ctx, args)?;
+    let now = ctx.now();
+    let min_idle_ms = min_idle_ms(args.at(4), "ERR Invalid min-idle-time argument for XCLAIM")?;
+    let options = ClaimOptions::parse(args, now.0)?;
+    let claim = options.claim(min_idle_ms, now.0);
+    let (db, mut log) = (ctx.db(), GroupLog::new(ctx));
+    let reply = &mut ctx.reply;
+    let edited = ctx.unit.edit_stream(db, &key, |edit| {
+        let Some(mut group) = edit.group(claimant.group) else {
+            unreachable!("the group has just been seen")
+        };
+        let is_ahead = options.last_id > group.as_group().last_id();
+        if is_ahead {
+            let entries_read = group.as_group().entries_read();
+            group.set_last_id(options.last_id, entries_read);
+        }
+        let (consumer, is_new) = group.visit(claimant.consumer, now);
+        if is_new {
+            log.made(claimant.consumer);
+        }
+        let header = reply.begin_deferred();
+        let (mut claimed, mut changes) = (0, 0);
+        for &id in &options.ids {
+            match group.claim(consumer, id, &claim, now) {
+                Claimed::Yes => {
+                    write_claimed(reply, group.entries(), id, options.just_ids);
+                    log.claimed_now(group.as_group(), id);
+                    claimed += 1;
+                }
+                Claimed::Gone(before) => log.claimed(group.as_group(), id, before),
+                Claimed::No => continue,
+            }
+            changes += 1;
+        }
+        reply.end_deferred_array(header, claimed);
+        if is_ahead && changes == 0 {
+            log.progressed(group.as_group());
+        }
+        drop(group);
+        edit.changed_aside(changes + u64::from(is_new) + u64::from(is_ahead));
+        is_new
+    })?;
+    if edited.result {
+        announce_consumer(ctx, db, &key);
+    }
+    log.write(ctx, db, &key, claimant.group);
+    Ok(())
+}
+
+/// The key, and who claims; the group is there.
+fn find_group<'a>(
+    ctx: &mut Context<'_, '_>,
+    args: Args<'a>,
+) -> Result<(Key<'a>, Claimant<'a>), CommandError> {
+    let (db, key) = (ctx.db(), ctx.key(args, 1));
+    let (group, consumer) = (args.at(2), args.at(3));
+    let stream = ctx.unit.stream(db, &key)?;
+    if stream.is_none_or(|stream| stream.groups().get(group).is_none()) {
+        return Err(no_key_or_group(key.bytes, group));
+    }
+    Ok((key, Claimant { group, consumer }))
+}
+
+fn write_claimed(reply: &mut Output<'_>, entries: &Entries, id: StreamId, just_id: bool) {
+    match entries.range(id, id).next() {
+        Some(entry) if !just_id => write_entry(reply, entry),
+        _ => write_id(reply, id),
+    }
+}
+
+const TOO_HIGH: CommandError = CommandError::Line(
+    "ERR Insufficient memory, failed allocating transient memory, COUNT too high.",
+);
+
+/// `XAUTOCLAIM key group consumer min-idle-time start [COUNT count] [JUSTID]`: makes pending entries from `start` on those
+/// of a consumer.
+pub(super) fn xautoclaim(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    let min_idle_ms = min_idle_ms(
+        args.at(4),
+        "ERR Invalid min-idle-time argument for XAUTOCLAIM",
+    )?;
+    let first = first_id(args.at(5))?;
+    let (count, just_ids) = auto_options(args)?;
+    let (key, claimant) = find_group(ctx, args)?;
+    if count > COUNT_ADDRESSABLE {
+        return Err(TOO_HIGH);
+    }
+    let now = ctx.now();
+    let claim = Claim {
+        min_idle_ms,
+        delivered_at_ms: now.0,
+        deliveries: None,
+        counts: !just_ids,
+        force: false,
+    };
+    let (db, mut log) = (ctx.db(), GroupLog::new(ctx));
+    let reply = &mut ctx.reply;
+    let edited = ctx.unit.edit_stream(db, &key, |edit| {
+        let Some(mut group) = edit.group(claimant.group) else {
+            unreachable!("the group has just been seen")
+        };
+        let (consumer, is_new) = group.visit(claimant.consumer, now);
+        if is_new {
+            log.made(claimant.consumer);
+        }
+        let done = group.claim_from(consumer, first, count, &claim, now);
+        reply.array(3);
+        write_id(reply, done.next);
+        reply.array(done.claimed.len());
+        for &id in &done.claimed {
+            write_claimed(reply, group.entries(), id, just_ids);
+        }
+        reply.array(done.gone.len());
+        done.gone.iter().for_each(|(id, _)| write_id(reply, *id));
+        let mut gone = done.gone.iter().peekable();
+        for &id in &done.claimed {
+            while let Some((id, before)) = gone.next_if(|(gone, _)| *gone < id) {
+                log.claimed(group.as_group(), *id, *before);
+            }
+            log.claimed_now(group.as_group(), id);
+        }
+        gone.for_each(|(id, before)| log.claimed(group.as_group(), *id, *before));
+        drop(group);
+        let changes = done.claimed.len() + done.gone.len() + usize::from(is_new);
+        edit.changed_aside(changes as u64);
+        is_new
+    })?;
+    if edited.result {
+        announce_consumer(ctx, db, &key);
+    }
+    log.write(ctx, db, &key, claimant.group);
+    Ok(())
+}
+
+/// How many entries to claim at most, and whether only their IDs are wanted.
+fn auto_options(args: Args<'_>) -> Result<(usize, bool), CommandError> {
+    const BAD_COUNT: CommandError = CommandError::Line("ERR COUNT must be > 0");
+    let (mut count, mut just_ids) = (USUAL_COUNT, false);
+    let mut at = 6;
+    while at < args.len() {
+        if args.is(at, "COUNT") && at + 1 < args.len() {
+            let number = protocol::parse_i64(args.at(at + 1));
+            let number = number.filter(|number| (1..=COUNT_MAX).contains(number));
+            count = usize::try_from(number.ok_or(BAD_COUNT)?).map_err(|_| BAD_COUNT)?;
+            at += 2;
+        } else if args.is(at, "JUSTID") {
+            just_ids = true;
+            at += 1;
+        } else {
+            return Err(CommandError::Syntax);
+        }
+    }
+    Ok((count, just_ids))
+}

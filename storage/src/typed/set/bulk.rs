@@ -1,0 +1,383 @@
+//! Unions, intersections and differences of big sets, step by step and without any lock.
+//!
+//! All trees have their members in the order of the same hashes. So several of them are gone through side by side, one
+//! range of hashes with each step, and what comes of it is in order too: it goes into the leaves of the result as it
+//! comes. Where one set is far larger than the others together, the result shares what it has in common with it: the
+//! others' members are added to a pin of it, or taken out of it.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::collection::Collection;
+use crate::collection::fields::{ElementHash, FieldTree, FieldTreeBuilder, Finger};
+use crate::hash::ElementHasher;
+use crate::keyspace::Keyspace;
+use crate::pins::PinnedCollection;
+use crate::typed::{Held, Limits};
+
+use super::algebra::{as_tree, packed, subtracts_from_copy};
+use super::edit::element;
+use super::{Operator, OwnedSet, SetRef};
+
+/// Looking a member up and changing a tree takes as long as going through so many.
+const EDIT_COST: u64 = 16;
+
+/// An operation on sets that are big together.
+pub struct BulkOperation {
+    /// For an intersection the smallest is the first; for a union the largest.
+    sets: Vec<PinnedCollection>,
+    method: Method,
+    next: Next,
+    made: Made,
+    /// Members to count up to.
+    limit: u64,
+    /// Whether the result becomes a tree whatever is left in it.
+    stays_tree: bool,
+}
+
+/// How it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    /// Goes through all sets, and keeps every member once.
+    Merge,
+    /// Goes through the first set, and keeps the members that all others have, if that is what is `wanted`, or no other.
+    LookUp { wanted: bool },
+    /// Goes through all sets, and keeps the first one's members that are in no other.
+    Sift,
+    /// Goes through all but the first set, and adds their members to it.
+    Add,
+    /// Goes through all but the first set, and takes their members out of it.
+    Remove,
+}
+
+/// Where the next step begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Next {
+    /// The set that is gone through, where it is one after the other.
+    set: usize,
+    /// All lower hashes are done with. 2^32: all are.
+    hash: u64,
+}
+
+/// One more than the highest hash.
+const HASH_END: u64 = 1 << ElementHash::BITS;
+
+/// What has been made so far.
+enum Made {
+    Tree(FieldTreeBuilder),
+    Edited(FieldTree),
+    Count(u64),
+}
+
+impl fmt::Debug for BulkOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BulkOperation({:?}, {:?})", self.method, self.next)
+    }
+}
+
+impl BulkOperation {
+    /// What `operator` is to make of sets that were held; `count_to` if only the number of members is wanted, counted up to
+    /// this, unless it is 0.
+    ///
+    /// # Panics
+    /// If something else than sets was held.
+    pub fn new(
+        operator: Operator,
+        held: &[Held],
+        count_to: Option<u64>,
+        keyspace: &Keyspace,
+        limits: &Limits,
+    ) -> Self {
+        let hasher = keyspace.hasher().elements();
+        let sets: Vec<_> = held
+            .iter()
+            .map(|held| held.content().map(SetRef::of))
+            .collect();
+        let lens: Vec<u64> = sets.iter().map(|set| set.map_or(0, SetRef::len)).collect();
+        let pin = |tree| keyspace.pin_clone(Collection::Set(tree));
+        let mut trees = Vec::new();
+        if operator == Operator::Intersection {
+            trees.extend(sets.iter().flatten().map(|set| as_tree(*set, hasher)));
+            trees.sort_by_key(FieldTree::len);
+        } else {
+            let first = match operator {
+                Operator::Union => (0..sets.len()).max_by_key(|at| lens[*at]),
+                _ => Some(0),
+            };
+            let first = first.unwrap_or(0);
+            trees.push(
+                sets.get(first)
+                    .copied()
+                    .flatten()
+                    .map_or_else(FieldTree::default, |set| as_tree(set, hasher)),
+            );
+            let others = sets.iter().enumerate().filter(|(at, _)| *at != first);
+            trees.extend(together(others.filter_map(|(_, set)| *set), hasher));
+        }
+        let is_empty = match operator {
+            Operator::Union => false,
+            Operator::Intersection => sets.iter().any(Option::is_none),
+            Operator::Difference => trees[1..].iter().any(|other| other.is_same(&trees[0])),
+        };
+        let method = method_for(operator, &trees);
+        let stays_tree = operator == Operator::Difference
+            && subtracts_from_copy(&lens)
+            && packed(SetRef::Big(&trees[0]), limits).is_none();
+        let made = match (method, count_to) {
+            (Method::Add | Method::Remove, _) => Made::Edited(trees[0].clone()),
+            (_, Some(_)) => Made::Count(0),
+            (_, None) => Made::Tree(FieldTreeBuilder::default()),
+        };
+        let made = if is_empty { Made::Count(0) } else { made };
+        Self {
+            sets: trees.into_iter().map(pin).collect(),
+            method,
+            next: Next {
+                set: 1,
+                hash: if is_empty { HASH_END } else { 0 },
+            },
+            made,
+            limit: count_to.filter(|limit| *limit > 0).unwrap_or(u64::MAX),
+            stays_tree,
+        }
+    }
+
+    /// Goes through about `work` members, at least as many as there are sets; whether something is left to do.
+    pub fn step(&mut self, work: usize) -> bool {
+        if self.is_done() {
+            return false;
+        }
+        let work = work.max(self.sets.len());
+        match self.method {
+            Method::Merge => self.merge(work),
+            Method::LookUp { wanted } => self.look_up(work, wanted),
+            Method::Sift => self.sift(work),
+            Method::Add | Method::Remove => self.edit(work),
+        }
+        !self.is_done()
+    }
+
+    fn is_done(&self) -> bool {
+        let has_enough = match &self.made {
+            Made::Count(count) => *count >= self.limit,
+            // Members are only added.
+            Made::Edited(tree) => self.method == Method::Add && tree.len() >= self.limit,
+            Made::Tree(_) => false,
+        };
+        let in_turn = matches!(self.method, Method::Add | Method::Remove);
+        let is_through = if in_turn && self.next.hash < HASH_END {
+            self.next.set >= self.sets.len()
+        } else {
+            self.next.hash >= HASH_END
+        };
+        has_enough || is_through
+    }
+
+    /// How many members there are; all of them, unless there is something left to do.
+    pub fn count(&self) -> u64 {
+        let count = match &self.made {
+            Made::Tree(builder) => builder.len(),
+            Made::Edited(tree) => tree.len(),
+            Made::Count(count) => *count,
+        };
+        count.min(self.limit)
+    }
+
+    /// The result, once nothing is left to do.
+    pub fn into_tree(mut self) -> FieldTree {
+        self.take_tree()
+    }
+
+    /// The result, once nothing is left to do, encoded to be stored.
+    pub fn into_set(mut self, limits: &Limits) -> OwnedSet {
+        let tree = self.take_tree();
+        if self.stays_tree {
+            return OwnedSet::Big(tree);
+        }
+        packed(SetRef::Big(&tree), limits).unwrap_or(OwnedSet::Big(tree))
+    }
+
+    fn take_tree(&mut self) -> FieldTree {
+        match std::mem::replace(&mut self.made, Made::Count(0)) {
+            Made::Tree(builder) => builder.finish(),
+            Made::Edited(tree) => tree,
+            Made::Count(_) => FieldTree::default(),
+        }
+    }
+
+    /// The hashes of the next step, if the sets are gone through side by side.
+    fn range(&self, work: usize) -> Range<u64> {
+        let total: u64 = self.sets.iter().map(|set| set.len()).sum();
+        let share = HASH_END.saturating_mul(work as u64) / total.max(1);
+        let from = self.next.hash;
+        from..from.saturating_add(share.max(1)).min(HASH_END)
+    }
+
+    fn merge(&mut self, work: usize) {
+        let range = self.range(work);
+        let members = members_in(&self.sets, &range);
+        let mut last: Option<(ElementHash, usize)> = None;
+        for (at, &(hash, name)) in members.iter().enumerate() {
+            let first = last
+                .filter(|(last, _)| *last == hash)
+                .map_or(at, |(_, first)| first);
+            last = Some((hash, first));
+            if !members[first..at].iter().any(|(_, other)| *other == name) {
+                self.made.push(hash, name);
+            }
+        }
+        self.next.hash = range.end;
+    }
+
+    fn look_up(&mut self, work: usize, wanted: bool) {
+        let trees: Vec<&FieldTree> = self.sets.iter().map(tree_in).collect();
+        let Some((first, others)) = trees.split_first() else {
+            return;
+        };
+        let mut fingers: Vec<_> = others.iter().map(|tree| Finger::new(tree)).collect();
+        let (mut seen, mut last) = (0, None);
+        for (hash, member) in first.iter_from(self.next.hash as ElementHash) {
+            if seen >= work && last != Some(hash) {
+                self.next.hash = hash.into();
+                return;
+            }
+            (seen, last) = (seen + 1, Some(hash));
+            let is_kept = fingers
+                .iter_mut()
+                .all(|finger| finger.find(hash, member.name) == wanted);
+            if is_kept {
+                self.made.push(hash, member.name);
+            }
+        }
+        self.next.hash = HASH_END;
+    }
+
+    fn sift(&mut self, work: usize) {
+        let range = self.range(work);
+        let others = members_in(&self.sets[1..], &range);
+        let mut at = 0;
+        for (hash, name) in members_of(tree_in(&self.sets[0]), &range) {
+            while others.get(at).is_some_and(|(other, _)| *other < hash) {
+                at += 1;
+            }
+            let same_hash = others[at..].iter().take_while(|(other, _)| *other == hash);
+            if !same_hash.into_iter().any(|(_, other)| *other == name) {
+                self.made.push(hash, name);
+            }
+        }
+        self.next.hash = range.end;
+    }
+
+    fn edit(&mut self, work: usize) {
+        let Made::Edited(result) = &mut self.made else {
+            unreachable!("there is a tree to edit")
+        };
+        let from = self.next.hash as ElementHash;
+        let (mut seen, mut last) = (0, None);
+        for (hash, member) in tree_in(&self.sets[self.next.set]).iter_from(from) {
+            // Each takes as long as many that are only gone through.
+            if seen >= work && last != Some(hash) {
+                self.next.hash = hash.into();
+                return;
+            }
+            (seen, last) = (seen + EDIT_COST as usize, Some(hash));
+            if self.method == Method::Add {
+                result.add(hash, &element(member.name));
+            } else {
+                result.remove(hash, member.name);
+            }
+        }
+        self.next = Next {
+            set: self.next.set + 1,
+            hash: 0,
+        };
+    }
+}
+
+impl Drop for BulkOperation {
+    fn drop(&mut self) {
+        let tree = self.take_tree();
+        if let Some(set) = self.sets.first() {
+            drop(set.pin_beside(Collection::Set(tree)));
+        }
+    }
+}
+
+impl Made {
+    fn push(&mut self, hash: ElementHash, name: &[u8]) {
+        match self {
+            Made::Tree(builder) => {
+                builder.push(hash, &element(name));
+            }
+            Made::Edited(tree) => {
+                tree.add(hash, &element(name));
+            }
+            Made::Count(count) => *count += 1,
+        }
+    }
+}
+
+fn method_for(operator: Operator, trees: &[FieldTree]) -> Method {
+    let first = trees.first().map_or(0, FieldTree::len);
+    let others: u64 = trees.iter().skip(1).map(FieldTree::len).sum();
+    let lookups = first.saturating_mul(trees.len().saturating_sub(1) as u64);
+    match operator {
+        Operator::Union if others.saturating_mul(EDIT_COST) < first => Method::Add,
+        Operator::Union => Method::Merge,
+        Operator::Intersection => Method::LookUp { wanted: true },
+        Operator::Difference if others.saturating_mul(EDIT_COST) < first => Method::Remove,
+        Operator::Difference if lookups <= others => Method::LookUp { wanted: false },
+        Operator::Difference => Method::Sift,
+    }
+}
+
+/// Trees of these sets, the members of all small ones in one.
+fn together<'a>(sets: impl Iterator<Item = SetRef<'a>>, hasher: ElementHasher) -> Vec<FieldTree> {
+    let (mut trees, mut small) = (Vec::new(), FieldTree::default());
+    for set in sets {
+        match set {
+            SetRef::Big(tree) => trees.push(tree.clone()),
+            set => set.each(|member| {
+                let mut text = super::Text::default();
+                let member = text.of(member);
+                small.add(hasher.hash(member), &element(member));
+            }),
+        }
+    }
+    if !small.is_empty() {
+        trees.push(small);
+    }
+    trees
+}
+
+fn tree_in(set: &PinnedCollection) -> &FieldTree {
+    match &**set {
+        Collection::Set(tree) => tree,
+        _ => unreachable!("only sets are pinned here"),
+    }
+}
+
+/// The members with these hashes.
+fn members_of<'t>(
+    tree: &'t FieldTree,
+    range: &Range<u64>,
+) -> impl Iterator<Item = (ElementHash, &'t [u8])> + use<'t> {
+    let end = range.end;
+    tree.iter_from(range.start as ElementHash)
+        .take_while(move |(hash, _)| u64::from(*hash) < end)
+        .map(|(hash, member)| (hash, member.name))
+}
+
+/// The members of all sets with these hashes, in the order of the hashes.
+fn members_in<'t>(
+    sets: &'t [PinnedCollection],
+    range: &Range<u64>,
+) -> Vec<(ElementHash, &'t [u8])> {
+    let mut members = Vec::new();
+    for set in sets {
+        members.extend(members_of(tree_in(set), range));
+    }
+    // Runs that are in order are merged.
+    members.sort_by_key(|(hash, _)| *hash);
+    members
+}
