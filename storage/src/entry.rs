@@ -18,6 +18,7 @@
 //! [`EntryPtr`] in use was written by [`EntryPtr::write`] with the same `has_ttl` and `kind` that its
 //! slot word carries, and has not been freed.
 
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -116,7 +117,7 @@ fn raw_bytes(len: usize) -> usize {
 }
 
 /// How many bytes the length of a raw value takes, if that is up to `len`.
-fn length_bytes(len: usize) -> usize {
+pub(crate) fn length_bytes(len: usize) -> usize {
     match len {
         0..=VALUE_LENGTH_INLINE_MAX => 1,
         252..=0xffff => 3,
@@ -618,6 +619,40 @@ impl<'a> EntryMut<'a> {
         let (at, len) = self.0.raw_range(self.0.payload_at());
         // SAFETY: the entry is live and ours alone; the range is its value.
         unsafe { std::slice::from_raw_parts_mut(self.0.entry.0.add(at).as_ptr(), len) }
+    }
+
+    /// Puts `with` in the place of some of the raw value's bytes, which are then `len`, and returns them. The length must
+    /// keep its form.
+    ///
+    /// # Safety
+    /// The block is large enough for the value as it is then.
+    pub(crate) unsafe fn splice_raw(
+        &mut self,
+        range: Range<usize>,
+        with: &[u8],
+        len: usize,
+    ) -> &mut [u8] {
+        debug_assert!(self.0.word.kind().is_raw());
+        let length_at = self.0.payload_at();
+        let (at, old_len) = self.0.raw_range(length_at);
+        assert!(
+            length_bytes(len) == at - length_at,
+            "the length keeps its form"
+        );
+        // SAFETY: the entry is live and ours alone, and the caller vouches for the room.
+        let bytes = unsafe {
+            let room = old_len.max(len);
+            std::slice::from_raw_parts_mut(self.0.entry.0.add(at).as_ptr(), room)
+        };
+        bytes.copy_within(range.end..old_len, range.start + with.len());
+        bytes[range.start..range.start + with.len()].copy_from_slice(with);
+        // SAFETY: the length keeps its form, so it takes the place of the old one.
+        unsafe {
+            self.0
+                .entry
+                .put_length(&mut { length_at }, len, at - length_at)
+        };
+        &mut bytes[..len]
     }
 
     /// How many bytes the small collection may have in this block of `block_bytes` bytes.

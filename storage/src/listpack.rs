@@ -265,6 +265,12 @@ impl<'a> Listpack<'a> {
         entry::read(&self.bytes[at..]).expect("a listpack has valid entries where positions are")
     }
 
+    /// The size of the entry at `at`.
+    #[inline]
+    fn size(self, at: usize) -> usize {
+        entry::size(&self.bytes[at..]).expect("a listpack has valid entries where positions are")
+    }
+
     /// Where the `count`-th entry behind `at` begins, or the end if there are fewer.
     fn skip(self, at: usize, count: usize) -> usize {
         let mut at = at;
@@ -272,7 +278,7 @@ impl<'a> Listpack<'a> {
             if at >= self.end() {
                 break;
             }
-            at += self.read(at).1;
+            at += self.size(at);
         }
         at
     }
@@ -317,6 +323,17 @@ impl<'a> Iterator for Iter<'a> {
         let (value, size) = self.listpack.read(self.front);
         self.front += size;
         Some(value)
+    }
+
+    #[inline]
+    fn nth(&mut self, n: usize) -> Option<Value<'a>> {
+        for _ in 0..n {
+            if self.front >= self.back {
+                return None;
+            }
+            self.front += self.listpack.size(self.front);
+        }
+        self.next()
     }
 }
 

@@ -42,6 +42,7 @@ mod expiry;
 mod graveyard;
 mod packed;
 mod publish;
+mod string_slot;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -52,6 +53,7 @@ pub(crate) use expiry::Due;
 use graveyard::Graveyard;
 pub(crate) use packed::LentPack;
 use publish::Published;
+pub(crate) use string_slot::StringSlot;
 pub(crate) use values::{OwnedValue, payload_of};
 
 /// How far apart the wheels of neighbouring shards cascade.

@@ -119,11 +119,7 @@ impl Unit<'_> {
             // On a replica an expired key may still lie there.
             false => (false, NewExpiry::None),
         };
-        let value = if bytes.len() < BIG_STRING_MIN_BYTES {
-            Payload::Grown(bytes)
-        } else {
-            Payload::Big(Box::new(BigString::from_bytes(bytes)))
-        };
+        let value = edited_payload(bytes);
         self.shard_mut(key.hash.shard)
             .set(db, key, value, expiry, now, hasher);
         if !live {
@@ -185,6 +181,15 @@ impl Unit<'_> {
         if !live {
             self.created(db, key);
         }
+    }
+}
+
+/// The payload for a string that has come about by editing.
+pub(crate) fn edited_payload(bytes: &[u8]) -> Payload<'_> {
+    if bytes.len() < BIG_STRING_MIN_BYTES {
+        Payload::Grown(bytes)
+    } else {
+        Payload::Big(Box::new(BigString::from_bytes(bytes)))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::hash::Key;
 use crate::keyspace::Keyspace;
 use crate::listpack::Listpack;
 use crate::log::{EffectGroup, TicketRange};
-use crate::shard::{Edited, Found, LentPack, Shard, payload_of};
+use crate::shard::{Edited, Found, LentPack, Shard, StringSlot, payload_of};
 use crate::shard_lock::Guard;
 use crate::slot_word::Kind;
 use crate::state::State;
@@ -570,6 +570,27 @@ impl<'e> Unit<'e> {
         self.find_to_change(db, key)
             .map(|entry| entry.string())
             .transpose()
+    }
+
+    /// The live string at `key`, to be read and then changed without looking for it again. Counts the access but no hit or
+    /// miss; the caller notes the change.
+    ///
+    /// # Errors
+    /// `WrongType` when `key` holds something else.
+    #[inline]
+    pub(crate) fn string_slot<'u>(
+        &'u mut self,
+        db: DbIndex,
+        key: &'u Key<'_>,
+    ) -> Result<Option<StringSlot<'u>>, StoreError> {
+        self.hold_to_write(key);
+        let Some(found) = self.lookup(db, key) else {
+            return Ok(None);
+        };
+        let now = self.now;
+        let shard = self.shard_mut(key.hash.shard);
+        // SAFETY: nothing has happened in the shard since the lookup: the unit holds it exclusively.
+        unsafe { StringSlot::new(shard, found, db, key, now) }.map(Some)
     }
 
     /// The word of the live entry of `key`, found with one walk of the table.

@@ -229,13 +229,31 @@ impl SketchBuf {
     /// sooner if it is a higher one: see [`SketchBuf::rewind`].
     fn add(&mut self, seen: Observation, sparse_bytes_max: u64) -> Result<bool, Corrupt> {
         if self.is_sparse() {
-            match sparse::add(&mut self.bytes, &mut self.place, seen, sparse_bytes_max)? {
-                sparse::Outcome::Unchanged => return Ok(false),
-                sparse::Outcome::Raised => return Ok(true),
-                sparse::Outcome::NeedsDense => self.make_dense()?,
+            match sparse::plan(&self.bytes, &mut self.place, seen, sparse_bytes_max)? {
+                sparse::Addition::None => return Ok(false),
+                sparse::Addition::Patch(patch) => {
+                    self.bytes
+                        .splice(patch.range(), patch.as_bytes().iter().copied());
+                    return Ok(true);
+                }
+                sparse::Addition::NeedsDense => self.make_dense()?,
             }
         }
         Ok(dense::add(&mut self.bytes[HEADER_BYTES..], seen))
+    }
+
+    /// Adds all of them, in any order, and returns how many registers rose, each time one does.
+    fn add_all(
+        &mut self,
+        seen: impl Iterator<Item = Observation>,
+        sparse_bytes_max: u64,
+    ) -> Result<u64, Corrupt> {
+        let mut raised = 0;
+        for seen in seen {
+            self.rewind();
+            raised += u64::from(self.add(seen, sparse_bytes_max)?);
+        }
+        Ok(raised)
     }
 
     /// To be called before adding to a lower register than the last one.

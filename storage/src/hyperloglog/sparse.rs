@@ -6,13 +6,14 @@
 //! | `XZERO` | `01LLLLLL LLLLLLLL` | as many, up to all of them |
 //! | `VAL` | `1RRRRRLL` | L + 1 registers of rank R + 1 |
 //!
-//! There is more than one way to say the same, and two servers shall keep the same bytes. So an edit does what Redis's
-//! does: it splits the opcode that holds the register in up to three, and then merges the equal ones it finds near by.
+//! There is more than one way to say the same, and two servers shall keep the same bytes; see [`edit`].
 
-use smallvec::SmallVec;
+mod edit;
 
 use super::estimate::{Histogram, RANKS};
-use super::{Corrupt, HEADER_BYTES, Observation, REGISTERS, Ranks, dense};
+use super::{Corrupt, REGISTERS, Ranks, dense};
+
+pub(super) use edit::{Addition, Place, plan};
 
 /// The opcodes of no element at all.
 pub(super) const EMPTY: [u8; 2] = [XZERO | 0x3f, 0xff];
@@ -24,9 +25,6 @@ const ZERO_LEN_MAX: usize = 64;
 const VAL_LEN_MAX: usize = 4;
 /// The highest rank that an opcode can say.
 const RANK_MAX: u8 = 32;
-
-/// After an edit this many opcodes are looked at for equal ones to merge, from the one before the edited one on.
-const MERGE_SCAN: usize = 5;
 
 /// What an opcode stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,24 +94,6 @@ impl Run {
     }
 }
 
-/// Opcodes that take the place of one: two bytes, one, and two at most.
-type Opcodes = SmallVec<[u8; 8]>;
-
-/// Adds the opcode of `len` registers of `rank`; of rank 0 up to all, otherwise up to four.
-fn push(opcodes: &mut Opcodes, rank: u8, len: usize) {
-    if len == 0 {
-        return;
-    }
-    let less = len - 1;
-    if rank > 0 {
-        opcodes.push(VAL | (rank - 1) << 2 | less as u8);
-    } else if len <= ZERO_LEN_MAX {
-        opcodes.push(less as u8);
-    } else {
-        opcodes.extend([XZERO | (less >> 8) as u8, less as u8]);
-    }
-}
-
 /// All runs of `body`, to its end.
 pub(super) fn runs(mut body: &[u8]) -> impl Iterator<Item = Run> + '_ {
     std::iter::from_fn(move || {
@@ -170,150 +150,12 @@ pub(super) fn unpack(body: &[u8], registers: &mut [u8]) -> Result<(), Corrupt> {
     })
 }
 
-/// Where an opcode stands in a whole HyperLogLog.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    at: usize,
-    /// The first register it stands for.
-    first: usize,
-    /// Where the opcode before it stands.
-    before: Option<usize>,
-}
-
-impl Place {
-    /// The first opcode.
-    pub(super) const START: Place = Place {
-        at: HEADER_BYTES,
-        first: 0,
-        before: None,
-    };
-}
-
-/// The opcode that stands for a register.
-struct Found {
-    place: Place,
-    run: Run,
-    /// The one before it, if the search came past it.
-    previous: Option<Place>,
-}
-
-/// Looks for the opcode of `register` from `place` on, which lies not behind it.
-fn find(bytes: &[u8], mut place: Place, register: usize) -> Result<Found, Corrupt> {
-    let mut previous = None;
-    loop {
-        let run = bytes.get(place.at..).and_then(Run::parse).ok_or(Corrupt)?;
-        let next = place.first + run.len();
-        if register < next {
-            return Ok(Found {
-                place,
-                run,
-                previous,
-            });
-        }
-        previous = Some(place);
-        place = Place {
-            at: place.at + run.bytes(),
-            first: next,
-            before: Some(place.at),
-        };
-    }
-}
-
-/// Whether the observation would raise its register in `bytes`, a whole HyperLogLog.
-pub(super) fn would_raise(bytes: &[u8], seen: Observation) -> Result<bool, Corrupt> {
-    Ok(seen.rank > RANK_MAX || find(bytes, Place::START, seen.register)?.run.rank() < seen.rank)
-}
-
-/// What came of an edit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// The register is as high or higher.
-    Unchanged,
-    /// The register has been raised.
-    Raised,
-    /// Nothing was done, for it takes dense registers.
-    NeedsDense,
-}
-
-/// Raises a register of `bytes`, a whole HyperLogLog, to the observation's rank. The search begins at `place`, which is
-/// left where it can begin for a higher register.
-pub(super) fn add(
-    bytes: &mut Vec<u8>,
-    place: &mut Place,
-    seen: Observation,
-    bytes_max: u64,
-) -> Result<Outcome, Corrupt> {
-    if seen.rank > RANK_MAX {
-        return Ok(Outcome::NeedsDense);
-    }
-    let found = find(bytes, *place, seen.register)?;
-    let (here, run) = (found.place, found.run);
-    *place = found.previous.unwrap_or(Place::START);
-    if run.rank() >= seen.rank {
-        return Ok(Outcome::Unchanged);
-    }
-    let opcodes = split(run, seen.register - here.first, seen.rank);
-    let old = here.at..here.at + run.bytes();
-    if old.end > bytes.len() {
-        return Err(Corrupt);
-    }
-    let len = bytes.len() - old.len() + opcodes.len();
-    if opcodes.len() > old.len() && len as u64 > bytes_max {
-        return Ok(Outcome::NeedsDense);
-    }
-    bytes.splice(old, opcodes);
-    merge(bytes, here.before.unwrap_or(HEADER_BYTES));
-    Ok(Outcome::Raised)
-}
-
-/// The opcodes of `run` with `rank` at its register number `index`.
-fn split(run: Run, index: usize, rank: u8) -> Opcodes {
-    let mut opcodes = Opcodes::new();
-    push(&mut opcodes, run.rank(), index);
-    push(&mut opcodes, rank, 1);
-    push(&mut opcodes, run.rank(), run.len() - index - 1);
-    opcodes
-}
-
-/// Merges neighbours of equal rank, from the opcode at `at` on.
-fn merge(bytes: &mut Vec<u8>, mut at: usize) {
-    for _ in 0..MERGE_SCAN {
-        let Some(run) = bytes.get(at..).and_then(Run::parse) else {
-            return;
-        };
-        match merged(run, bytes.get(at + 1..).and_then(Run::parse)) {
-            // Once more from here: the next one may be equal too.
-            Some(opcode) => {
-                bytes[at] = opcode;
-                bytes.remove(at + 1);
-            }
-            None => at += run.bytes(),
-        }
-    }
-}
-
-/// The opcode for both of two neighbours, if there is one.
-fn merged(run: Run, next: Option<Run>) -> Option<u8> {
-    match (run, next?) {
-        (
-            Run::Ranks { len, rank },
-            Run::Ranks {
-                len: more,
-                rank: other,
-            },
-        ) if rank == other && len + more <= VAL_LEN_MAX => {
-            Some(VAL | (rank - 1) << 2 | (len + more - 1) as u8)
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::hyperloglog::SketchBuf;
+    use crate::hyperloglog::{HEADER_BYTES, Observation, SketchBuf};
 
     /// Opcodes as `PFDEBUG DECODE` prints them.
     fn decode(sketch: &SketchBuf) -> String {
@@ -393,23 +235,85 @@ mod tests {
     #[test]
     fn what_has_no_sparse_form_is_said() {
         let mut sketch = SketchBuf::new();
-        let mut add = |rank, bytes_max| {
-            let seen = Observation { register: 9, rank };
-            super::add(
-                &mut sketch.bytes,
-                &mut Place::START.clone(),
-                seen,
-                bytes_max,
-            )
+        let mut is_sparse_after = |rank, bytes_max| {
+            let before = sketch.clone();
+            let raised = sketch.add(Observation { register: 9, rank }, bytes_max);
+            assert_eq!(raised, Ok(true));
+            let is_sparse = sketch.is_sparse();
+            if !is_sparse {
+                sketch = before;
+            }
+            is_sparse
         };
-        assert_eq!(add(33, 3000), Ok(Outcome::NeedsDense));
-        assert_eq!(add(32, 18), Ok(Outcome::NeedsDense));
-        assert_eq!(add(31, 20), Ok(Outcome::Raised));
+        assert!(!is_sparse_after(33, 3000));
+        assert!(!is_sparse_after(32, 18));
+        assert!(is_sparse_after(31, 20));
         // What takes no more room is never too long.
-        assert_eq!(add(32, 0), Ok(Outcome::Raised));
+        assert!(is_sparse_after(32, 0));
+    }
+
+    /// Merges neighbours of equal rank in a whole HyperLogLog, from the opcode at `at` on, looking at five.
+    fn merge_whole(bytes: &mut Vec<u8>, mut at: usize) {
+        for _ in 0..5 {
+            let run = bytes.get(at..).and_then(Run::parse);
+            let next = bytes.get(at + 1..).and_then(Run::parse);
+            match (run, next) {
+                (None, _) => return,
+                (
+                    Some(Run::Ranks { len, rank }),
+                    Some(Run::Ranks {
+                        len: more,
+                        rank: other,
+                    }),
+                ) if rank == other && len + more <= VAL_LEN_MAX => {
+                    bytes[at] = VAL | (rank - 1) << 2 | (len + more - 1) as u8;
+                    bytes.remove(at + 1);
+                }
+                (Some(run), _) => at += run.bytes(),
+            }
+        }
     }
 
     proptest! {
+        #[test]
+        fn a_patch_does_what_an_edit_of_the_whole_does(
+            seen in prop::collection::vec((prop_oneof![0..40usize, 0..400usize], 1u8..=3), 0..300),
+        ) {
+            let mut sketch = SketchBuf::new();
+            for (register, rank) in seen {
+                let (mut at, mut before, mut first) = (HEADER_BYTES, HEADER_BYTES, 0);
+                let mut run = Run::parse(&sketch.bytes[at..]).unwrap();
+                while register >= first + run.len() {
+                    before = at;
+                    at += run.bytes();
+                    first += run.len();
+                    run = Run::parse(&sketch.bytes[at..]).unwrap();
+                }
+                let mut expected = sketch.bytes.clone();
+                if run.rank() < rank {
+                    let parts = [
+                        (run.rank(), register - first),
+                        (rank, 1),
+                        (run.rank(), first + run.len() - register - 1),
+                    ];
+                    let mut opcodes = Vec::new();
+                    for (rank, len) in parts.into_iter().filter(|(_, len)| *len > 0) {
+                        let less = len - 1;
+                        match rank {
+                            0 if len <= ZERO_LEN_MAX => opcodes.push(less as u8),
+                            0 => opcodes.extend([XZERO | (less >> 8) as u8, less as u8]),
+                            rank => opcodes.push(VAL | (rank - 1) << 2 | less as u8),
+                        }
+                    }
+                    expected.splice(at..at + run.bytes(), opcodes);
+                    merge_whole(&mut expected, before);
+                }
+                sketch.rewind();
+                sketch.add(Observation { register, rank }, u64::MAX).unwrap();
+                prop_assert_eq!(&sketch.bytes, &expected);
+            }
+        }
+
         #[test]
         fn opcodes_say_what_an_array_says(
             seen in prop::collection::vec((prop_oneof![0..40usize, 0..REGISTERS], 1u8..=4), 0..300),
@@ -418,10 +322,8 @@ mod tests {
             let mut model = [0; REGISTERS];
             for (register, rank) in seen {
                 sketch.rewind();
-                let raised = would_raise(&sketch.bytes, Observation { register, rank });
-                prop_assert_eq!(raised, Ok(rank > model[register]));
                 let changed = sketch.add(Observation { register, rank }, u64::MAX);
-                prop_assert_eq!(changed, raised);
+                prop_assert_eq!(changed, Ok(rank > model[register]));
                 model[register] = rank.max(model[register]);
             }
             prop_assert!(sketch.is_sparse());

@@ -5,18 +5,17 @@ use super::{
     SketchBuf, dense, sparse,
 };
 use crate::hash::Key;
+use crate::shard::StringSlot;
 use crate::strings::StringMut;
 use crate::unit::Unit;
 use crate::{DbIndex, StoreError};
 
-/// What adding would come to, found out before anything is written.
-enum Addition {
-    /// Nothing would change.
-    None,
+/// What has come of adding to a string.
+enum Outcome {
+    /// This many changes have been made.
+    Done(u64),
     /// Registers of a dense one rise; the value is edited in place.
     InPlace,
-    /// The value is replaced, after this many changes.
-    Replaced(SketchBuf, u64),
 }
 
 impl Unit<'_> {
@@ -34,30 +33,25 @@ impl Unit<'_> {
         sparse_bytes_max: u64,
     ) -> Result<u64, StoreError> {
         let seen = elements.map(Observation::of);
-        let addition = match self.hll_to_change(db, key)? {
-            None => add_to(SketchBuf::new(), 1, seen.clone(), sparse_bytes_max)?,
-            Some(sketch) if sketch.is_sparse() => {
-                add_to_sparse(&sketch, seen.clone(), sparse_bytes_max)?
-            }
-            Some(sketch) => {
-                let registers = sketch.registers();
-                let rises = |seen: Observation| dense::rank(registers, seen.register) < seen.rank;
-                if seen.clone().any(rises) {
-                    Addition::InPlace
-                } else {
-                    Addition::None
-                }
-            }
-        };
-        let changes = match addition {
-            Addition::None => return Ok(0),
-            Addition::InPlace => {
-                self.with_string_mut(db, key, 0, |value| add_in_place(value, seen))?
-            }
-            Addition::Replaced(mut sketch, changes) => {
+        let outcome = match self.string_slot(db, key)? {
+            Some(slot) => add_to(slot, seen.clone(), sparse_bytes_max)?,
+            None => {
+                let mut sketch = SketchBuf::new();
+                let raised = sketch.add_all(seen.clone(), sparse_bytes_max)?;
                 sketch.spoil_count();
                 self.replace_string(db, key, &sketch.bytes);
+                self.tally.dirty += raised;
+                return Ok(1 + raised);
+            }
+        };
+        let changes = match outcome {
+            Outcome::Done(0) => return Ok(0),
+            Outcome::Done(changes) => {
+                self.changed(db, key);
                 changes
+            }
+            Outcome::InPlace => {
+                self.with_string_mut(db, key, 0, |value| add_in_place(value, seen))?
             }
         };
         // Redis counts every one; storage has counted the first.
@@ -176,36 +170,56 @@ impl Unit<'_> {
     }
 }
 
-/// Copies a sparse one only if something rises.
-fn add_to_sparse(
-    sketch: &Sketch<'_>,
-    mut seen: impl Iterator<Item = Observation> + Clone,
+/// Adds to the string that `slot` has found.
+fn add_to(
+    slot: StringSlot<'_>,
+    seen: impl Iterator<Item = Observation> + Clone,
     sparse_bytes_max: u64,
-) -> Result<Addition, StoreError> {
-    loop {
-        let rest = seen.clone();
-        match seen.next() {
-            None => return Ok(Addition::None),
-            Some(seen) if !sparse::would_raise(&sketch.bytes, seen)? => {}
-            Some(_) => {
-                let copy = SketchBuf::from_bytes(sketch.bytes.to_vec());
-                return add_to(copy, 0, rest, sparse_bytes_max);
-            }
+) -> Result<Outcome, StoreError> {
+    let (mut copy, rest) = {
+        let sketch = Sketch::read(slot.string()?)?;
+        if !sketch.is_sparse() {
+            let registers = sketch.registers();
+            let rises = |seen: Observation| dense::rank(registers, seen.register) < seen.rank;
+            return Ok(if seen.clone().any(rises) {
+                Outcome::InPlace
+            } else {
+                Outcome::Done(0)
+            });
         }
-    }
+        let Some((addition, first, rest)) = first_raised(&sketch, seen, sparse_bytes_max)? else {
+            return Ok(Outcome::Done(0));
+        };
+        if let (sparse::Addition::Patch(patch), None) = (&addition, rest.clone().next()) {
+            drop(sketch);
+            slot.splice(patch.range(), patch.as_bytes(), |bytes| {
+                bytes[STALE_AT] |= STALE_BIT;
+            });
+            return Ok(Outcome::Done(1));
+        }
+        let copy = SketchBuf::from_bytes(sketch.bytes.into_owned());
+        (copy, std::iter::once(first).chain(rest))
+    };
+    let changes = copy.add_all(rest, sparse_bytes_max)?;
+    copy.spoil_count();
+    slot.replace(&copy.bytes);
+    Ok(Outcome::Done(changes))
 }
 
-fn add_to(
-    mut sketch: SketchBuf,
-    mut changes: u64,
-    seen: impl Iterator<Item = Observation>,
+/// The first observation that raises a register of a sparse one, what it comes to, and those behind it.
+fn first_raised<I: Iterator<Item = Observation>>(
+    sketch: &Sketch<'_>,
+    mut seen: I,
     sparse_bytes_max: u64,
-) -> Result<Addition, StoreError> {
-    for seen in seen {
-        sketch.rewind();
-        changes += u64::from(sketch.add(seen, sparse_bytes_max)?);
+) -> Result<Option<(sparse::Addition, Observation, I)>, StoreError> {
+    while let Some(first) = seen.next() {
+        let mut place = sparse::Place::START;
+        match sparse::plan(&sketch.bytes, &mut place, first, sparse_bytes_max)? {
+            sparse::Addition::None => {}
+            addition => return Ok(Some((addition, first, seen))),
+        }
     }
-    Ok(Addition::Replaced(sketch, changes))
+    Ok(None)
 }
 
 /// Raises registers of a dense one, and returns how many rose.

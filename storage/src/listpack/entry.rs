@@ -100,16 +100,53 @@ pub fn entry_bytes(element: &[u8]) -> usize {
     Value::of(element).entry_bytes()
 }
 
+/// Bits of the integer behind `0xf0` and this; 0 where there is none.
+const INTEGER_BITS: [u8; 16] = [0, 16, 24, 32, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
 /// Reads the entry at the front of `bytes`: the element, and the size of the entry. `None` if the
 /// element is of no known form or reaches behind `bytes`; the back-length is not looked at.
 #[inline]
 pub(super) fn read(bytes: &[u8]) -> Option<(Value<'_>, usize)> {
+    let (&first, rest) = bytes.split_first()?;
+    // What there is most of; everything else, and what stands close to the end, by the table of forms.
+    if first < 0x80 {
+        return Some((Value::Int(i64::from(first)), 2));
+    }
+    if first < 0xc0 {
+        let len = usize::from(first & 0x3f);
+        return Some((Value::Bytes(rest.get(..len)?), len + 2));
+    }
+    let bits = INTEGER_BITS[usize::from(first & 0x0f)];
+    match rest.first_chunk() {
+        Some(word) if first > 0xf0 && bits > 0 => {
+            // The sign is carried from the highest bit through the rest.
+            let unused = 64 - u32::from(bits);
+            let value = i64::from_le_bytes(*word) << unused >> unused;
+            Some((Value::Int(value), usize::from(bits / 8) + 2))
+        }
+        _ => read_any(bytes),
+    }
+}
+
+/// [`read`] of any form.
+fn read_any(bytes: &[u8]) -> Option<(Value<'_>, usize)> {
     let (value, element_bytes) = read_element(bytes)?;
     Some((value, with_back_length(element_bytes)))
 }
 
-/// As [`read`], with the size of the element alone.
+/// The size of the entry at the front of `bytes`, whose element may reach behind them. `None` if it is of no known form.
 #[inline]
+pub(super) fn size(bytes: &[u8]) -> Option<usize> {
+    match *bytes.first()? {
+        0..=0x7f => Some(2),
+        first @ 0x80..=0xbf => Some(usize::from(first & 0x3f) + 2),
+        0xf1 => Some(4),
+        0xf2 => Some(5),
+        _ => read_any(bytes).map(|(_, size)| size),
+    }
+}
+
+/// As [`read`], with the size of the element alone.
 fn read_element(bytes: &[u8]) -> Option<(Value<'_>, usize)> {
     let (&first, rest) = bytes.split_first()?;
     Some(match first {

@@ -8,7 +8,7 @@ pub(super) fn zcount(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
     let scores = score_range(args.at(2), args.at(3))?;
     let key = ctx.key(args, 1);
     let set = ctx.unit.sorted_set(ctx.session.db, &key)?;
-    let ranks = set.map_or(0..0, |set| set.ranks_of_scores(&scores));
+    let ranks = set.map_or(0..0, |set| set.ranks_of_scores(&scores, u64::MAX));
     ctx.reply.integer((ranks.end - ranks.start) as i64);
     Ok(())
 }

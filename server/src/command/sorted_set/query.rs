@@ -130,8 +130,16 @@ impl<'a> Query<'a> {
                     ranks
                 }
             }
-            Selected::Scores(scores) => self.limited(set.ranks_of_scores(scores)),
+            Selected::Scores(scores) => self.limited(set.ranks_of_scores(scores, self.wanted())),
             Selected::Members(members) => self.limited(set.ranks_of_members(members)),
+        }
+    }
+
+    /// How many members from the low end of a range matter.
+    fn wanted(&self) -> u64 {
+        match (u64::try_from(self.offset), u64::try_from(self.limit)) {
+            (Ok(offset), Ok(limit)) if !self.is_reversed => offset.saturating_add(limit),
+            _ => u64::MAX,
         }
     }
 

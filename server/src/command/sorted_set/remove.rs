@@ -38,7 +38,7 @@ pub(super) fn zremrangebyrank(ctx: &mut Context<'_, '_>, args: Args<'_>) -> Comm
 pub(super) fn zremrangebyscore(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let scores = score_range(args.at(2), args.at(3))?;
     remove_range(ctx, args, "zremrangebyscore", |set| {
-        set.ranks_of_scores(&scores)
+        set.ranks_of_scores(&scores, u64::MAX)
     })
 }
 

@@ -120,14 +120,11 @@ impl<'a> SortedSetRef<'a> {
         self.iter(rank..rank.saturating_add(1)).next()
     }
 
-    /// The ranks of members with such scores; an empty range if there are none.
-    pub fn ranks_of_scores(&self, scores: &ScoreRange) -> Range<u64> {
+    /// The ranks of members with such scores; an empty range if there are none. Of more than `wanted` only the first so
+    /// many need be there.
+    pub fn ranks_of_scores(&self, scores: &ScoreRange, wanted: u64) -> Range<u64> {
         match self.form {
-            Form::Packed(set) => {
-                let begin = |&(_, score): &Pair<'_>| scores.begins_behind(score);
-                let inside = |&(_, score): &Pair<'_>| scores.ends_behind(score);
-                packed_ranks(set, begin, inside)
-            }
+            Form::Packed(set) => packed::ranks_of_scores(set, scores, wanted),
             Form::Big(tree, _) => {
                 let start = tree.count_while_score(|score| scores.begins_behind(score));
                 let end = tree.count_while_score(|score| scores.ends_behind(score));
@@ -157,7 +154,7 @@ impl<'a> SortedSetRef<'a> {
     /// Members with their scores, those with these ranks, in their order.
     pub fn iter(&self, ranks: Range<u64>) -> impl Iterator<Item = Pair<'a>> + use<'a> {
         match self.form {
-            Form::Packed(set) => Either::One(packed::pairs_in(set, ranks)),
+            Form::Packed(set) => Either::One(packed::pairs_from(set, ranks)),
             Form::Big(tree, _) => {
                 let count = ranks.end.saturating_sub(ranks.start);
                 Either::Other(

@@ -7,7 +7,7 @@ use crate::listpack::{self, Listpack, ListpackBuf, Position, Value};
 use crate::same_bytes::same_bytes;
 use crate::value::canonical_integer;
 
-use super::range::cmp_bytes;
+use super::range::{ScoreRange, cmp_bytes};
 use super::score::{ScoreText, score_of, whole};
 
 /// Members with their scores, from either end.
@@ -42,6 +42,42 @@ impl DoubleEndedIterator for Pairs<'_> {
 /// All members with their scores.
 pub(super) fn pairs(set: Listpack<'_>) -> Pairs<'_> {
     Pairs(set.iter())
+}
+
+/// The ranks of members with such scores; if there are more than `count_max`, those of the first ones.
+pub(super) fn ranks_of_scores(
+    set: Listpack<'_>,
+    scores: &ScoreRange,
+    count_max: u64,
+) -> Range<u64> {
+    let mut values = set.iter();
+    let mut next = || values.nth(1).map(score_of);
+    let (mut start, mut score) = (0, next());
+    while score.is_some_and(|score| scores.begins_behind(score)) {
+        start += 1;
+        score = next();
+    }
+    let mut end = start;
+    while end - start < count_max && score.is_some_and(|score| scores.ends_behind(score)) {
+        end += 1;
+        score = next();
+    }
+    start..end
+}
+
+/// Members with these ranks, with their scores, from the front.
+pub(super) fn pairs_from<'a>(
+    set: Listpack<'a>,
+    ranks: Range<u64>,
+) -> impl Iterator<Item = (Value<'a>, f64)> + use<'a> {
+    let count = ranks.end.saturating_sub(ranks.start);
+    let first =
+        set.seek(usize::try_from(ranks.start).map_or(usize::MAX, |rank| rank.saturating_mul(2)));
+    let pairs = first.map(|first| Pairs(set.iter_from(first)));
+    pairs
+        .into_iter()
+        .flatten()
+        .take(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 /// Members with these ranks, with their scores.

@@ -185,15 +185,57 @@ pub fn write_with_17_digits(score: f64, out: &mut Vec<u8>) {
 pub(crate) fn score_of(value: Value<'_>) -> f64 {
     match value {
         Value::Int(score) => score as f64,
-        Value::Bytes(text) => std::str::from_utf8(text)
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .expect("scores are written by ourselves or checked when they are loaded"),
+        Value::Bytes(text) => short_decimal(text).unwrap_or_else(|| any_score(text)),
     }
+}
+
+#[inline(never)]
+fn any_score(text: &[u8]) -> f64 {
+    std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .expect("scores are written by ourselves or checked when they are loaded")
+}
+
+/// The number that some digits with a point between them spell, if that is exact: a quotient of two numbers that a score
+/// can be is rounded once.
+fn short_decimal(text: &[u8]) -> Option<f64> {
+    /// 10^15 is below 2^53.
+    const DIGITS_MAX: usize = 15;
+    const POWERS: [f64; DIGITS_MAX + 1] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    ];
+    let (is_negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.len() > DIGITS_MAX + 1 {
+        return None;
+    }
+    let (mut number, mut point) = (0, None);
+    for (at, &byte) in digits.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            number = number * 10 + u64::from(digit);
+        } else if byte == b'.' && point.is_none() {
+            point = Some(at);
+        } else {
+            return None;
+        }
+    }
+    let point = point?;
+    let decimals = digits.len() - 1 - point;
+    if point == 0 || decimals == 0 {
+        return None;
+    }
+    let score = number as f64 / POWERS[decimals];
+    Some(if is_negative { -score } else { score })
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -223,6 +265,55 @@ mod tests {
             let text = ScoreText::new(score);
             assert_eq!(std::str::from_utf8(text.as_bytes()).unwrap(), expected);
             assert_eq!(score_of(Value::of(text.as_bytes())), score);
+        }
+    }
+
+    #[test]
+    fn short_decimals_read_as_any_other() {
+        for text in [
+            "0.1",
+            "-0.1",
+            "0.0",
+            "-0.0",
+            "1.5",
+            "123456.789",
+            "0.000001",
+            "99999999999999.9",
+            "0.99999999999999",
+            "7205759403792.7936",
+            "3.141592653589793",
+            "-12.5",
+        ] {
+            let score = any_score(text.as_bytes());
+            if text.len() <= 16 {
+                let short = short_decimal(text.as_bytes()).unwrap();
+                assert_eq!(short.to_bits(), score.to_bits(), "{text}");
+            }
+        }
+        assert_eq!(short_decimal(b"-12.5"), Some(-12.5));
+        for text in [
+            "",
+            "-",
+            ".",
+            "5",
+            ".5",
+            "5.",
+            "1.2.3",
+            "1e5",
+            "inf",
+            "0.1234567890123456",
+        ] {
+            assert_eq!(short_decimal(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn scores_read_as_they_were(whole in -100_000i64..100_000, thousandths in 0i64..1000) {
+            let score = (whole * 1000 + thousandths) as f64 / 1000.0;
+            let text = ScoreText::new(score);
+            prop_assert_eq!(score_of(Value::of(text.as_bytes())).to_bits(), (score + 0.0).to_bits());
+            prop_assert_eq!(score_of(Value::Bytes(text.as_bytes())).to_bits(), (score + 0.0).to_bits());
         }
     }
 

@@ -215,10 +215,12 @@ fn apply(unit: &mut Unit<'_>, key: &Key<'_>, model: &mut Model, op: &Op) {
                 from && to
             };
             let expected: Owned = order.into_iter().filter(|pair| is_in(pair.1)).collect();
-            let found = unit
-                .sorted_set(0, key)
-                .unwrap()
-                .map_or_else(Vec::new, |set| owned(set.iter(set.ranks_of_scores(range))));
+            let set = unit.sorted_set(0, key).unwrap();
+            let some = set.map_or(0..0, |set| set.ranks_of_scores(range, 3));
+            let all = set.map_or(0..0, |set| set.ranks_of_scores(range, u64::MAX));
+            assert_eq!(some.start, all.start);
+            assert!((all.end.min(all.start + 3)..=all.end).contains(&some.end));
+            let found = set.map_or_else(Vec::new, |set| owned(set.iter(all)));
             assert_eq!(found, expected);
         }
         Op::Read => check(unit, key, model),
