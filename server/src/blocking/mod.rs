@@ -74,6 +74,8 @@ pub(crate) struct BlockedClient {
     pub(crate) client: u64,
     /// Its dialect.
     pub(crate) version: Version,
+    /// The command that waits, by its id in the table.
+    pub(crate) command: u16,
     /// What it waits to do.
     pub(crate) operation: Box<dyn Operation>,
     /// How `CLIENT UNBLOCK` has ended the wait, see [`Unblock`].
@@ -157,6 +159,7 @@ impl Context<'_, '_> {
             session: self.session.client.session,
             client: self.session.id(),
             version: self.session.version,
+            command: self.session.last_command,
             operation: Box::new(operation),
             unblock: AtomicU8::new(0),
         };
@@ -194,6 +197,7 @@ mod tests {
             session: 1,
             client: 2,
             version: Version::Resp2,
+            command: 0,
             operation: Box::new(Nothing),
             unblock: AtomicU8::new(0),
         };

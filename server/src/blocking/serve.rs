@@ -238,6 +238,8 @@ impl ServingUnit<Blocked> for Serving<'_, '_, '_> {
             outbox.clear();
             let line = error.line();
             self.server.count_error(self.worker.index, &line);
+            let stats = self.server.stats.worker(self.worker.index);
+            stats.command(client.command).failed.add(1);
             outbox.reply(client.version).error(&line);
         }
         for note in self.unit.take_notes() {

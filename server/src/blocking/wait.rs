@@ -103,6 +103,8 @@ impl Worker {
             if blocked.ended_by() == Some(Unblock::Error) {
                 const LINE: &[u8] = b"UNBLOCKED client unblocked via CLIENT UNBLOCK";
                 server.count_error(worker, LINE);
+                let stats = server.stats.worker(worker);
+                stats.command(blocked.command).failed.add(1);
                 outbox.reply(blocked.version).error(LINE);
                 return true;
             }
