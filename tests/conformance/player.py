@@ -25,6 +25,9 @@ MEMBERS = {
 }
 # For differences.toml: what a round has had, behind each request.
 SORTED = b"(in a round with SORT)"
+# The same where a client waits for streams.
+STREAM_AWAITED = b"(in a round with a waiting XREAD)"
+READS_OF_STREAMS = (b"XREAD", b"XREADGROUP")
 EVENTS_END = b"the events end here"
 
 
@@ -51,6 +54,8 @@ class Player:
         steps = round.steps if steps is None else steps
         self.ordered = round.ordered and (7, 2) <= self.reference_version < (7, 4)
         self.remarks = [SORTED] if any(step.name in SORTS for step in steps) else []
+        if any(step.session == WAITING_SESSION and step.name in READS_OF_STREAMS for step in steps):
+            self.remarks.append(STREAM_AWAITED)
         self._prepare(round)
         try:
             self._play(steps)
@@ -237,7 +242,8 @@ class Player:
         for admin in self.admin:
             admin.call(b"PUBLISH", EVENTS_END, b"")
         both = [
-            [event for event in events(connection) if not self.differences.is_ignored(event)] for connection in self.events
+            [event for event in events(connection) if not self.differences.is_ignored(b" ".join([event, *self.remarks]))]
+            for connection in self.events
         ]
         if both[0] != both[1]:
             first = next((i for i, each in enumerate(zip(*both)) if each[0] != each[1]), min(map(len, both)))

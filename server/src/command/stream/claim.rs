@@ -185,13 +185,15 @@ const TOO_HIGH: CommandError = CommandError::Line(
 /// `XAUTOCLAIM key group consumer min-idle-time start [COUNT count] [JUSTID]`: makes pending entries from `start` on those
 /// of a consumer.
 pub(super) fn xautoclaim(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    // What is wrong with the arguments comes first all the same.
+    let found = find_group(ctx, args);
     let min_idle_ms = min_idle_ms(
         args.at(4),
         "ERR Invalid min-idle-time argument for XAUTOCLAIM",
     )?;
     let first = first_id(args.at(5))?;
     let (count, just_ids) = auto_options(args)?;
-    let (key, claimant) = find_group(ctx, args)?;
+    let (key, claimant) = found?;
     if count > COUNT_ADDRESSABLE {
         return Err(TOO_HIGH);
     }

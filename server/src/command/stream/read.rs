@@ -168,7 +168,12 @@ pub(super) fn xread(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
         let stream = ctx.unit.stream(db, &key)?;
         let id = id_before(options.id(args, number), stream)?;
         let wanted = stream.and_then(|stream| behind(stream, id, options.most));
-        starts.push(Start { key, id, wanted });
+        starts.push(Start {
+            key,
+            id,
+            is_last: options.id(args, number) == b"+",
+            wanted,
+        });
     }
     let count = starts.iter().filter(|start| start.wanted.is_some()).count();
     if count > 0 {
@@ -193,6 +198,8 @@ struct Start<'a> {
     key: Key<'a>,
     /// The entries behind this one.
     id: StreamId,
+    /// Whether it is the last entry only, whichever that will be.
+    is_last: bool,
     /// What there is of them.
     wanted: Option<Wanted>,
 }
@@ -216,7 +223,14 @@ fn read_one(ctx: &mut Context<'_, '_>, args: Args<'_>, options: &ReadOptions<'_>
         ctx.unit.stream(db, &key)?;
     }
     if wanted.is_none() {
-        wait(ctx, options, &[Start { key, id, wanted }]);
+        let is_last = options.id(args, 0) == b"+";
+        let start = Start {
+            key,
+            id,
+            is_last,
+            wanted,
+        };
+        wait(ctx, options, &[start]);
     }
     Ok(())
 }
@@ -228,9 +242,10 @@ fn wait(ctx: &mut Context<'_, '_>, options: &ReadOptions<'_>, starts: &[Start<'_
         return;
     };
     let keys: SmallVec<[Key<'_>; 4]> = starts.iter().map(|start| start.key).collect();
-    let streams = starts
-        .iter()
-        .map(|start| (start.key.bytes.into(), start.id));
+    let streams = starts.iter().map(|start| Awaited {
+        key: start.key.bytes.into(),
+        behind: (!start.is_last).then_some(start.id),
+    });
     let operation = ReadBehind {
         streams: streams.collect(),
         most: options.most,
@@ -241,26 +256,39 @@ fn wait(ctx: &mut Context<'_, '_>, options: &ReadOptions<'_>, starts: &[Start<'_
 /// An `XREAD` that waits.
 #[derive(Debug)]
 struct ReadBehind {
-    /// The streams and what has been read of each.
-    streams: Box<[(Box<[u8]>, StreamId)]>,
+    streams: Box<[Awaited]>,
     most: u64,
 }
 
-impl ReadBehind {
-    /// What there is to read of the stream at `key` by now.
-    fn wanted(&self, stream: &Stream, key: &Key<'_>) -> Option<Wanted> {
-        let mut ids = self.streams.iter().filter(|(name, _)| **name == *key.bytes);
-        ids.find_map(|(_, id)| behind(stream, *id, self.most))
+/// A stream that is waited for.
+#[derive(Debug)]
+struct Awaited {
+    key: Box<[u8]>,
+    /// The entries behind this one, or else the last one.
+    behind: Option<StreamId>,
+}
+
+impl Awaited {
+    /// What there is to read by now.
+    fn wanted(&self, stream: &Stream, most: u64) -> Option<Wanted> {
+        let top = || stream.entries().top()?.previous();
+        behind(stream, self.behind.or_else(top)?, most)
     }
 }
 
 impl Operation for ReadBehind {
     fn can_serve(&self, unit: &mut Unit<'_>, db: DbIndex, key: &Key<'_>) -> Serve {
-        let stream = unit.peek_stream(db, key);
-        match stream.and_then(|stream| self.wanted(stream, key)) {
-            Some(_) => Serve::Now,
-            // Behind it somebody may wait for less, or for the key to go.
-            None => Serve::NotThisOne,
+        let Some(stream) = unit.peek_stream(db, key) else {
+            // Behind it somebody may wait for the key to go.
+            return Serve::NotThisOne;
+        };
+        let mut awaited = self
+            .streams
+            .iter()
+            .filter(|awaited| *awaited.key == *key.bytes);
+        match awaited.any(|awaited| awaited.wanted(stream, self.most).is_some()) {
+            true => Serve::Now,
+            false => Serve::NotThisOne,
         }
     }
 
@@ -268,8 +296,8 @@ impl Operation for ReadBehind {
         let db = ctx.db();
         let header = ctx.reply.begin_deferred();
         let mut replied = 0;
-        for (name, id) in &self.streams {
-            let key = ctx.server.keyspace.key(name);
+        for awaited in &self.streams {
+            let key = ctx.server.keyspace.key(&awaited.key);
             // Of those that have changed in this unit it has the locks; the others have nothing new.
             if ctx.unit.waits(key.hash.shard).is_none() {
                 continue;
@@ -277,8 +305,8 @@ impl Operation for ReadBehind {
             let Some(stream) = ctx.unit.stream(db, &key)? else {
                 continue;
             };
-            if let Some(wanted) = behind(stream, *id, self.most) {
-                begin_stream(&mut ctx.reply, name);
+            if let Some(wanted) = awaited.wanted(stream, self.most) {
+                begin_stream(&mut ctx.reply, key.bytes);
                 wanted.reply(&mut ctx.reply, stream, &ctx.server.keyspace);
                 replied += 1;
             }
