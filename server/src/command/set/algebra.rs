@@ -196,10 +196,10 @@ impl Sources {
     }
 }
 
-/// Goes on with an operation for a slice; whether there is something left to do.
-pub(super) fn run_slice(bulk: &mut BulkOperation) -> bool {
+/// Goes on for a slice with what takes `step` by step; it says whether something is left to do.
+pub(super) fn run_slice(mut step: impl FnMut(usize) -> bool) -> bool {
     let started = Instant::now();
-    while bulk.step(STEP_WORK) {
+    while step(STEP_WORK) {
         if started.elapsed() > SLICE {
             return true;
         }
@@ -251,7 +251,9 @@ struct Answer {
 
 impl Slices for Answer {
     fn next(&mut self, ctx: &mut SliceContext<'_>) -> SliceProgress {
-        if self.bulk.as_mut().is_some_and(run_slice) {
+        if let Some(bulk) = &mut self.bulk
+            && run_slice(|work| bulk.step(work))
+        {
             return SliceProgress::More;
         }
         if let Some(bulk) = self.bulk.take() {

@@ -3,13 +3,19 @@
 use smallvec::SmallVec;
 use storage::collection::Collection;
 use storage::listpack::Value;
-use storage::typed::set::{OwnedSet, SetRef};
-use storage::{DbIndex, Key};
+use storage::typed::Held;
+use storage::typed::set::{BulkPop, OwnedSet, SetRef};
+use storage::{DbIndex, Key, ValueType};
 
+use super::ATTEMPTS_MAX;
+use super::algebra::run_slice;
 use super::members::{reply_all, reply_pinned};
+use crate::command::context::{SliceContext, SliceProgress, Slices};
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::notify::EventClass;
 
+/// More members are chosen after the locks are gone.
+const POPPED_AT_ONCE_MAX: u64 = 1024;
 /// Members named in one `SREM` of the log, as in Redis.
 const LOGGED_TOGETHER: usize = 1024;
 
@@ -31,12 +37,26 @@ pub(super) fn spop(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     };
     let count = protocol::parse_i64(count).and_then(|count| u64::try_from(count).ok());
     let count = count.ok_or(CommandError::NotPositive)?;
+    let prepared = ctx.take_prepared::<Preparation>();
     let len = ctx.unit.set_to_change(db, &key)?.map_or(0, SetRef::len);
     if count == 0 || len == 0 {
         ctx.reply.set(0);
         return Ok(());
     }
-    let taken = pop_many(ctx, db, &key, count)?;
+    let attempts = prepared.as_ref().map_or(0, |prepared| prepared.attempts);
+    let prepared = prepared.filter(|prepared| ctx.unit.still_holds(db, &key, &prepared.held));
+    if prepared.is_none() && may_prepare(ctx, count, attempts) {
+        let held = ctx.unit.hold_value_again(db, &key, ValueType::Set)?;
+        if let Some(pop) = BulkPop::new(&held, count, ctx.worker.random()) {
+            ctx.prepare_in_slices(Preparation {
+                held,
+                pop,
+                attempts: attempts + 1,
+            });
+            return Ok(());
+        }
+    }
+    let taken = pop_many(ctx, db, &key, count, prepared.map(|prepared| prepared.pop))?;
     ctx.reply.set(count.min(len) as usize);
     match taken {
         // It is freed in steps, as what is pinned is.
@@ -47,6 +67,30 @@ pub(super) fn spop(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
         taken => reply_all(&mut ctx.reply, taken.as_set(), &ctx.server.keyspace),
     }
     Ok(())
+}
+
+/// Whether so many members are chosen after the locks are gone.
+fn may_prepare(ctx: &Context<'_, '_>, count: u64, attempts: u32) -> bool {
+    count > POPPED_AT_ONCE_MAX && attempts < ATTEMPTS_MAX && !ctx.in_exec
+}
+
+/// A pop of many members on its way.
+#[derive(Debug)]
+struct Preparation {
+    held: Held,
+    pop: BulkPop,
+    /// How often it has been begun.
+    attempts: u32,
+}
+
+impl Slices for Preparation {
+    fn next(&mut self, _: &mut SliceContext<'_>) -> SliceProgress {
+        if run_slice(|work| self.pop.step(work)) {
+            SliceProgress::More
+        } else {
+            SliceProgress::Prepared
+        }
+    }
 }
 
 /// Removes a random member of the set at `key` and announces it. The member, or `None` if there is no set.
@@ -69,7 +113,8 @@ fn pop(
     Ok(popped.result)
 }
 
-/// Removes up to `count` random members, one at least, of the set at `key`, which is there, and announces it.
+/// Removes up to `count` random members, one at least, of the set at `key`, which is there, and announces it. They may have
+/// been chosen already.
 ///
 /// # Errors
 /// `WrongType`; nothing has happened then.
@@ -78,10 +123,12 @@ fn pop_many(
     db: DbIndex,
     key: &Key<'_>,
     count: u64,
+    chosen: Option<BulkPop>,
 ) -> Result<OwnedSet, CommandError> {
     let (limits, worker) = (&ctx.config.limits, &mut *ctx.worker);
-    let popped = ctx.unit.edit_set(db, key, limits, |set| {
-        set.pop_many(count, || worker.random())
+    let popped = ctx.unit.edit_set(db, key, limits, |set| match chosen {
+        Some(pop) => set.pop_prepared(pop),
+        None => set.pop_many(count, || worker.random()),
     })?;
     let (taken, is_gone) = (popped.result, popped.is_gone);
     if is_gone {

@@ -1,11 +1,20 @@
 //! `SSCAN`.
 
+use protocol::{Reply, Version};
+use storage::PinnedCollection;
+use storage::collection::Collection;
 use storage::glob::glob_match;
 use storage::listpack::Value;
+use storage::typed::CollectionRef;
+use storage::typed::set::SetRef;
 
+use super::algebra::run_slice;
+use crate::command::context::{SliceContext, SliceProgress, Slices};
 use crate::command::cursor::parse_cursor;
 use crate::command::key::scan::parse_count;
 use crate::command::{Args, CommandError, CommandResult, Context};
+use crate::long_reply::ELEMENTS_MIN;
+use crate::output::write_value;
 
 /// Members that are visited per call unless told otherwise.
 const SCAN_COUNT: usize = 10;
@@ -14,6 +23,14 @@ const SCAN_COUNT: usize = 10;
 struct Filter<'a> {
     pattern: Option<&'a [u8]>,
     count: usize,
+}
+
+/// Whether a member is one that is asked for.
+fn matches(pattern: Option<&[u8]>, member: Value<'_>) -> bool {
+    pattern.is_none_or(|pattern| match member {
+        Value::Bytes(member) => glob_match(pattern, member),
+        Value::Int(member) => glob_match(pattern, itoa::Buffer::new().format(member).as_bytes()),
+    })
 }
 
 impl<'a> Filter<'a> {
@@ -35,15 +52,6 @@ impl<'a> Filter<'a> {
         }
         Ok(filter)
     }
-
-    fn wants(&self, member: Value<'_>) -> bool {
-        self.pattern.is_none_or(|pattern| match member {
-            Value::Bytes(member) => glob_match(pattern, member),
-            Value::Int(member) => {
-                glob_match(pattern, itoa::Buffer::new().format(member).as_bytes())
-            }
-        })
-    }
 }
 
 /// `SSCAN key cursor [MATCH pattern] [COUNT count]`.
@@ -58,9 +66,25 @@ pub(super) fn sscan(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
     };
     // Of a key that is not there the options are not looked at, as in Redis.
     let filter = Filter::parse(args)?;
+    if let SetRef::Big(tree) = set
+        && filter.count as u64 > ELEMENTS_MIN
+        && !ctx.in_exec
+    {
+        let pin = Collection::Set(tree.clone());
+        let walk = Walk {
+            set: ctx.server.keyspace.pin_clone(pin),
+            cursor,
+            pattern: filter.pattern.map(Into::into),
+            left: filter.count,
+            found: 0,
+            body: Vec::new(),
+        };
+        ctx.continue_in_slices(walk);
+        return Ok(());
+    }
     let mut found = Vec::new();
     let next = set.scan(cursor, filter.count, |member| {
-        if filter.wants(member) {
+        if matches(filter.pattern, member) {
             found.push(member);
         }
     });
@@ -69,4 +93,48 @@ pub(super) fn sscan(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
     ctx.reply.array(found.len());
     found.into_iter().for_each(|member| ctx.reply.value(member));
     Ok(())
+}
+
+/// A call for many members on its way.
+#[derive(Debug)]
+struct Walk {
+    set: PinnedCollection,
+    cursor: u64,
+    pattern: Option<Box<[u8]>>,
+    /// Members that are still to be visited.
+    left: usize,
+    found: usize,
+    /// Those found, encoded as bulk strings, which look the same in both dialects.
+    body: Vec<u8>,
+}
+
+impl Walk {
+    /// Visits about `count` members; whether some are left.
+    fn visit(&mut self, count: usize) -> bool {
+        let set = SetRef::of(CollectionRef::Big(&self.set));
+        let mut visited = 0;
+        self.cursor = set.scan(self.cursor, count.min(self.left), |member| {
+            visited += 1;
+            if matches(self.pattern.as_deref(), member) {
+                write_value(&mut Reply::new(&mut self.body, Version::Resp2), member);
+                self.found += 1;
+            }
+        });
+        self.left = self.left.saturating_sub(visited);
+        self.cursor > 0 && self.left > 0
+    }
+}
+
+impl Slices for Walk {
+    fn next(&mut self, ctx: &mut SliceContext<'_>) -> SliceProgress {
+        if run_slice(|count| self.visit(count)) {
+            return SliceProgress::More;
+        }
+        ctx.reply.array(2);
+        let cursor = itoa::Buffer::new().format(self.cursor).to_owned();
+        ctx.reply.bulk(cursor.as_bytes());
+        ctx.reply.array(self.found);
+        ctx.reply.raw(&self.body);
+        SliceProgress::Done
+    }
 }

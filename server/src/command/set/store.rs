@@ -5,6 +5,7 @@
 
 use storage::typed::set::{BulkOperation, Operator, OwnedSet, Start, combine};
 
+use super::ATTEMPTS_MAX;
 use super::algebra::{Sources, run_all, run_slice};
 use crate::command::context::{SliceContext, SliceProgress, Slices};
 use crate::command::{Args, CommandResult, Context};
@@ -12,8 +13,6 @@ use crate::notify::EventClass;
 
 /// The argument of the first source.
 const FIRST_SOURCE: usize = 2;
-/// A command whose sources change again and again does its work under their locks after so many attempts.
-const ATTEMPTS_MAX: u32 = 3;
 
 /// `SUNIONSTORE destination key [key ...]`: stores the members of any of the sets; how many they are.
 pub(super) fn sunionstore(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
@@ -95,7 +94,7 @@ struct Preparation {
 
 impl Slices for Preparation {
     fn next(&mut self, _: &mut SliceContext<'_>) -> SliceProgress {
-        if run_slice(&mut self.bulk) {
+        if run_slice(|work| self.bulk.step(work)) {
             SliceProgress::More
         } else {
             SliceProgress::Prepared

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::collection::fields::{Element, FieldTree, FieldTreeBuilder};
+use crate::collection::fields::{Element, FieldTree};
 use crate::collection::{Collection, CollectionRemains};
 use crate::hash::ElementHasher;
 use crate::intset::IntsetBuf;
@@ -12,6 +12,7 @@ use crate::typed::sorted_set::below;
 use crate::typed::{CollectionEdit, Limits, Packed, PackedLimit};
 use crate::value::canonical_integer;
 
+use super::pop::{BulkPop, is_walk, part, take};
 use super::{OwnedSet, SetRef, Text};
 
 /// No intset has more integers, whatever the limit.
@@ -105,16 +106,24 @@ impl<'e, 'c> SetEdit<'e, 'c> {
                 let chosen: HashSet<u64> = different(count, len, random).into_iter().collect();
                 OwnedSet::Packed(take_packed(listpack, &chosen))
             }
-            Body::Big(tree) if count > len / WALK_SHARE => {
+            Body::Big(tree) if is_walk(count, len) => {
                 let (taken, rest) = part(tree, count, random);
                 let all = std::mem::replace(tree, rest);
                 self.edit.leave(remains(all));
                 OwnedSet::Big(taken)
             }
-            Body::Big(tree) => OwnedSet::Big(take_big(tree, count, random)),
+            Body::Big(tree) => OwnedSet::Big(take(tree, count, random)),
         };
         self.edit.changed(count);
         taken
+    }
+
+    /// Removes the members that were chosen for a pop of this very set, and returns them.
+    pub fn pop_prepared(&mut self, pop: BulkPop) -> OwnedSet {
+        let (taken, rest) = pop.into_parts();
+        self.edit.changed(taken.len());
+        self.edit.replace(Collection::Set(rest));
+        OwnedSet::Big(taken)
     }
 
     /// Removes one member; whether it was there.
@@ -269,9 +278,6 @@ enum Body<'s> {
     Big(&'s mut FieldTree),
 }
 
-/// More than one in so many: going through all members costs less than looking up those that are taken.
-const WALK_SHARE: u64 = 8;
-
 /// A member as it lies in a tree.
 pub(super) fn element(member: &[u8]) -> Element<'_> {
     Element {
@@ -321,34 +327,6 @@ fn take_packed(listpack: &mut ListpackBuf, chosen: &HashSet<u64>) -> ListpackBuf
         stays
     });
     taken
-}
-
-/// Takes `count` members out one by one; there are more.
-fn take_big(tree: &mut FieldTree, count: u64, mut random: impl FnMut() -> u64) -> FieldTree {
-    let mut taken = FieldTree::default();
-    for _ in 0..count {
-        let number = below(tree.len(), random());
-        tree.take_at(number, |hash, element| taken.add(hash, &element));
-    }
-    taken
-}
-
-/// Parts `count` members, there are as many, from the others in one walk.
-fn part(tree: &FieldTree, count: u64, mut random: impl FnMut() -> u64) -> (FieldTree, FieldTree) {
-    let (mut taken, mut rest) = (FieldTreeBuilder::default(), FieldTreeBuilder::default());
-    let (mut wanted, mut left) = (count, tree.len());
-    for (hash, element) in tree.iter_from(0) {
-        // Each is taken as likely as the number of those to be taken among those to come.
-        let is_taken = below(left, random()) < wanted;
-        if is_taken {
-            taken.push(hash, &element);
-            wanted -= 1;
-        } else {
-            rest.push(hash, &element);
-        }
-        left -= 1;
-    }
-    (taken.finish(), rest.finish())
 }
 
 fn remains(tree: FieldTree) -> CollectionRemains {

@@ -7,6 +7,7 @@ mod algebra;
 mod bulk;
 mod edit;
 mod owned;
+mod pop;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ pub use algebra::{Operator, Start, combine, count, each_common};
 pub use bulk::BulkOperation;
 pub use edit::SetEdit;
 pub use owned::OwnedSet;
+pub use pop::BulkPop;
 
 /// A set to read.
 #[derive(Clone, Copy)]

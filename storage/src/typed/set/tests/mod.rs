@@ -356,6 +356,53 @@ fn popping_a_part_of_a_big_set_leaves_the_rest() {
 }
 
 #[test]
+fn a_pop_is_prepared_step_by_step() {
+    let keyspace = keyspace();
+    let (key, limits) = (keyspace.key(b"s"), Limits::default());
+    filled(&keyspace, 20_000, false, &limits);
+    let mut counts = [0usize; 20_000];
+    const POPS: [(u64, usize, u64); 3] = [(1_000, 100, 160), (1_000, 1, 1_000), (10_000, 100, 200)];
+    for (round, (count, work, most_steps)) in POPS.into_iter().cycle().take(12).enumerate() {
+        let mut unit = write(&keyspace);
+        let held = unit.hold_value(0, &key, ValueType::Set).unwrap();
+        let mut pop = BulkPop::new(&held, count, round as u64).unwrap();
+        drop(BulkPop::new(&held, count, 7));
+        let mut steps = 1;
+        while pop.step(work) {
+            steps += 1;
+        }
+        assert!(steps <= most_steps + 10 && !pop.step(work), "{steps} steps");
+        let mut taken = Vec::new();
+        let outcome = unit.edit_set(0, &key, &limits, |set| {
+            let popped = set.pop_prepared(pop);
+            popped.as_set().each(|member| taken.push(text(member)));
+        });
+        let outcome = outcome.unwrap();
+        assert_eq!((outcome.changes, outcome.is_gone), (count, false));
+        let set = unit.find_set(0, &key).unwrap().unwrap();
+        assert_eq!((taken.len() as u64, set.len()), (count, 20_000 - count));
+        let hasher = keyspace.hasher().elements();
+        for member in &taken {
+            assert!(!set.contains(hasher, member));
+            let number: usize = String::from_utf8_lossy(&member[1..]).parse().unwrap();
+            counts[number] += 1;
+        }
+        // Back again, for the next round.
+        let again = taken.iter().map(Vec::as_slice);
+        let added = unit.edit_set(0, &key, &limits, |set| set.add_all(again));
+        assert_eq!(added.unwrap().result, count);
+    }
+    // A halves-pop takes each half of the time; four of them and little more.
+    let often = counts.iter().filter(|count| **count >= 4).count();
+    assert!((1_000..4_000).contains(&often), "{often}");
+    let mut unit = write(&keyspace);
+    let held = unit.hold_value(0, &key, ValueType::Set).unwrap();
+    assert!(BulkPop::new(&held, 20_000, 1).is_none());
+    let nothing = unit.hold_value(0, &keyspace.key(b"none"), ValueType::Set);
+    assert!(BulkPop::new(&nothing.unwrap(), 1, 1).is_none());
+}
+
+#[test]
 fn announced_members_make_a_tree_even_if_they_are_there() {
     let keyspace = keyspace();
     let (key, limits) = (keyspace.key(b"s"), limits(8, 4, 64));
