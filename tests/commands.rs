@@ -17,6 +17,7 @@ const TRANSCRIPTS: &[(&str, &str)] = &[
     ("lists", include_str!("commands/lists.txt")),
     ("hashes", include_str!("commands/hashes.txt")),
     ("sorted_sets", include_str!("commands/sorted_sets.txt")),
+    ("streams", include_str!("commands/streams.txt")),
     ("sorting", include_str!("commands/sorting.txt")),
     ("geo", include_str!("commands/geo.txt")),
     ("keys", include_str!("commands/keys.txt")),
@@ -75,6 +76,11 @@ fn hashes_answer_as_written() {
 #[test]
 fn sorted_sets_answer_as_written() {
     check("sorted_sets");
+}
+
+#[test]
+fn streams_answer_as_written() {
+    check("streams");
 }
 
 #[test]
