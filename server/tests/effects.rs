@@ -573,8 +573,10 @@ fn an_expired_field_is_deleted_in_the_log_before_what_replaces_it() {
     let mut cursor = server.running().start_log().unwrap();
     let mut client = server.client();
     client.call(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"], "+OK\r\n");
-    run(&mut client, &["HSET h a 1 b 2 c 3"]);
-    run(&mut client, &["HPEXPIRE h 1 FIELDS 2 a c"]);
+    run(
+        &mut client,
+        &["HSET h a 1 b 2 c 3", "HPEXPIRE h 1 FIELDS 2 a c"],
+    );
     read_to_marker(&mut cursor);
     client.call(&["DEBUG", "SLEEP", "0.01"], "+OK\r\n");
     run(&mut client, &["HINCRBY h a 5", "HGET h a"]);
