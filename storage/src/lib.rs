@@ -30,6 +30,7 @@ mod pieces;
 mod pins;
 mod pre_images;
 mod prefetch;
+mod room;
 mod same_bytes;
 mod scan;
 mod shard;

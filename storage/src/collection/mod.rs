@@ -5,7 +5,6 @@ mod length;
 pub mod list;
 pub mod ranked;
 mod records;
-mod room;
 pub mod stream;
 
 use crate::time::UnixMillis;

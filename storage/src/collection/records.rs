@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::prefetch;
 
-use super::room::{give_back_room, make_room};
+use crate::room::{give_back_room, make_room, shrink};
 
 /// Longer records are allocated each on its own, so that no leaf grows beyond what is copied in a microsecond.
 const INLINE_BYTES_MAX: usize = 1024;
@@ -165,8 +165,8 @@ impl Records {
 
     /// Gives back what room is left.
     pub(super) fn shrink_to_fit(&mut self) {
-        self.inline.shrink_to_fit();
-        self.large.shrink_to_fit();
+        shrink(&mut self.inline, 0);
+        shrink(&mut self.large, 0);
     }
 
     /// Whether so much is dead that all records should be taken over by new ones.

@@ -1,5 +1,7 @@
 //! Where the bytes of a listpack lie while it is edited: in a vector, or in a room that an entry has for them.
 
+use crate::room::{make_room, shrink};
+
 /// Where the bytes of a listpack lie that is edited.
 pub trait Store {
     /// All of them.
@@ -42,7 +44,7 @@ impl Owned {
     /// Gives back what room there is beyond `len` bytes.
     pub(super) fn shrink_to(&mut self, len: usize) {
         self.fill_front();
-        self.vec.shrink_to(len);
+        shrink(&mut self.vec, len);
     }
 
     /// Becomes a copy of `bytes`; keeps the room.
@@ -83,6 +85,7 @@ impl Owned {
         if is_full && self.start > self.bytes().len() / 4 {
             self.fill_front();
         }
+        make_room(&mut self.vec, count);
         match ZEROS.get(..count) {
             // Quicker than byte by byte.
             Some(zeros) => self.vec.extend_from_slice(zeros),

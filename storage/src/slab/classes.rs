@@ -1,8 +1,9 @@
 //! Size classes: which block size serves a request.
 //!
 //! A block is never larger than it must be for the number of blocks that fit into a 64 KiB page, so
-//! above 1 KiB the classes are 65536 / n. A shard below 4 MiB uses every third or fourth class
-//! only: with few keys, half-filled pages of many classes would cost more than the rounding does.
+//! above 1 KiB the classes are 65536 / n. A shard below 1 MiB uses every third or fourth class
+//! only, but where one of them holds much: with few keys, half-filled pages of many classes would cost more than the
+//! rounding does.
 
 use super::arena::{SPAN_BYTES, UNIT_BYTES, UNITS_PER_SPAN};
 
@@ -14,6 +15,10 @@ pub(super) const BLOCK_BYTES_MAX: usize = 9360;
 
 /// A shard with at least this many live bytes uses all classes.
 pub(super) const FINE_CLASSES_FROM_BYTES: usize = 1 << 20;
+
+/// Once a class of a small shard holds this many live blocks, requests that a finer class suits better get that one: what
+/// the rounding costs is more then than the half of a page that the other class leaves empty.
+pub(super) const FINE_BESIDE_BLOCKS: usize = 128;
 
 /// A class that holds at least this many live bytes takes 64 KiB pages, and small pages below: the last page is half
 /// empty on average, which is to cost little.

@@ -121,7 +121,7 @@ impl Slab {
     /// Like the global allocator, ends the process when the system has no memory left.
     #[inline]
     pub fn alloc(&mut self, bytes: usize) -> NonNull<u8> {
-        let Some(class) = classes::class_for(bytes, self.live_bytes) else {
+        let Some(class) = self.class_for(bytes) else {
             return self.large.alloc(bytes);
         };
         let mut slot = usize::from(self.slots[class]);
@@ -138,6 +138,18 @@ impl Slab {
             pointer((class.word_base + bit * block_bytes) as u64).expect("no block lies at zero");
         poison::check(block, block_bytes);
         block
+    }
+
+    /// The class that serves `bytes` now. A small shard has few, but where one of them holds much, the finer ones beside it
+    /// are worth their half-filled pages.
+    #[inline]
+    fn class_for(&self, bytes: usize) -> Option<usize> {
+        let class = classes::class_for(bytes, self.live_bytes)?;
+        let slot = usize::from(self.slots[class]);
+        if self.classes[slot].live < classes::FINE_BESIDE_BLOCKS {
+            return Some(class);
+        }
+        classes::class_for(bytes, usize::MAX)
     }
 
     /// Takes a block back.
@@ -188,7 +200,7 @@ impl Slab {
     /// The usable bytes of the block that `alloc(bytes)` would return now.
     #[inline]
     pub fn class_bytes_for(&self, bytes: usize) -> usize {
-        match classes::class_for(bytes, self.live_bytes) {
+        match self.class_for(bytes) {
             Some(class) => classes::block_bytes(class),
             None => large::usable_bytes_for(bytes),
         }

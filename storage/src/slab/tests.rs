@@ -151,6 +151,15 @@ fn small_shard_uses_few_classes_and_small_pages() {
     assert!(slab.slots.iter().filter(|&&slot| slot != NO_SLOT).count() <= 32);
     verify(&slab);
 
+    // But finer ones beside a class that holds much.
+    let mut slab = Slab::new();
+    for block in 0..2 * classes::FINE_BESIDE_BLOCKS {
+        let is_fine = block >= classes::FINE_BESIDE_BLOCKS;
+        assert_eq!(slab.class_bytes_for(260), if is_fine { 272 } else { 320 });
+        slab.alloc(260);
+    }
+    verify(&slab);
+
     let mut slab = Slab::new();
     while slab.live_bytes() < classes::LARGE_PAGES_FROM_BYTES {
         slab.alloc(64);

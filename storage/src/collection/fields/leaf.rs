@@ -10,8 +10,8 @@ use crate::tree::{Leaf, Summary};
 
 use super::super::length;
 use super::super::records::{Place, Record, Records, middle};
-use super::super::room::{give_back_room, make_room};
 use super::{Element, ElementHash};
+use crate::room::{give_back_room, make_room, shrink};
 
 /// Most elements of a leaf.
 pub(super) const ELEMENTS_MAX: usize = 128;
@@ -281,8 +281,8 @@ impl Fields {
 
     /// Gives back what room is left.
     pub(super) fn shrink_to_fit(&mut self) {
-        self.slots.shrink_to_fit();
-        self.expire_at.shrink_to_fit();
+        shrink(&mut self.slots, 0);
+        shrink(&mut self.expire_at, 0);
         self.records.shrink_to_fit();
     }
 }

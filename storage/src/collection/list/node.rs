@@ -7,7 +7,7 @@ use crate::listpack::{self, Listpack, ListpackBuf, Value};
 use crate::tree::Leaf;
 
 use super::super::assert_fits;
-use super::super::room::room_to_keep;
+use crate::room::room_to_keep;
 
 /// Most bytes of a node whose setting is a number of elements.
 const BYTES_MAX: usize = 8 * 1024;

@@ -9,7 +9,7 @@ use crate::tree::Leaf;
 
 use super::super::length;
 use super::super::records::{Place, Record, Records, middle};
-use super::super::room::{give_back_room, make_room};
+use crate::room::{give_back_room, make_room, shrink};
 
 /// Most members of a leaf.
 const MEMBERS_MAX: usize = 128;
@@ -171,8 +171,8 @@ impl Ranked {
 
     /// Gives back what room is left.
     pub(super) fn shrink_to_fit(&mut self) {
-        self.scores.shrink_to_fit();
-        self.places.shrink_to_fit();
+        shrink(&mut self.scores, 0);
+        shrink(&mut self.places, 0);
         self.records.shrink_to_fit();
     }
 

@@ -6,7 +6,7 @@ use crate::prefetch;
 use crate::tree::{Leaf, Path, Tree};
 
 use super::super::fields::ElementHash;
-use super::super::room::{give_back_room, make_room};
+use crate::room::{give_back_room, make_room, shrink};
 
 /// Most scores of a leaf.
 const SCORES_MAX: usize = 256;
@@ -47,8 +47,8 @@ impl Leaf for Scores {
             hashes: self.hashes.split_off(at),
             scores: self.scores.split_off(at),
         };
-        self.hashes.shrink_to_fit();
-        self.scores.shrink_to_fit();
+        shrink(&mut self.hashes, 0);
+        shrink(&mut self.scores, 0);
         rest
     }
 
@@ -226,8 +226,8 @@ pub(super) fn built(scores: impl IntoIterator<Item = (ElementHash, f64)>) -> Tre
     while scores.peek().is_some() {
         let (hashes, scores) = scores.by_ref().take(SCORES_MAX).unzip();
         let mut leaf = Scores { hashes, scores };
-        leaf.hashes.shrink_to_fit();
-        leaf.scores.shrink_to_fit();
+        shrink(&mut leaf.hashes, 0);
+        shrink(&mut leaf.scores, 0);
         tree.push_leaf(leaf);
     }
     tree

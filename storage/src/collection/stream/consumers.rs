@@ -8,9 +8,9 @@ use std::sync::Arc;
 use crate::time::UnixMillis;
 use crate::tree::{First, Leaf, Path, Tree};
 
-use super::super::room::make_room;
 use super::pending::ConsumerNumber;
 use super::sorted::{Items, SortedTree, side};
+use crate::room::{make_room, shrink};
 
 /// Most names of a leaf.
 const NAMES_MAX: usize = 32;
@@ -207,7 +207,7 @@ impl Leaf for Names {
         let names = self.names.split_off(at);
         let moved = names.iter().map(|(name, _)| name_bytes(name)).sum();
         self.name_bytes -= moved;
-        self.names.shrink_to_fit();
+        shrink(&mut self.names, 0);
         Self {
             names,
             name_bytes: moved,

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use crate::tree::{Leaf, Path, Spot, Tree};
 
-use super::super::room::make_room;
+use crate::room::{make_room, shrink};
 
 /// Most items of a leaf.
 const ITEMS_MAX: usize = 64;
@@ -54,7 +54,7 @@ impl<K: Copy + Ord, V: Clone> Items<K, V> {
     /// Keeps no more room than twice what is needed.
     fn give_back_room(&mut self) {
         if self.items.len() < self.items.capacity() / 2 {
-            self.items.shrink_to_fit();
+            shrink(&mut self.items, 0);
         }
     }
 }
@@ -87,7 +87,7 @@ impl<K: Copy + Ord, V: Clone> Leaf for Items<K, V> {
 
     fn split_off(&mut self, at: usize) -> Self {
         let rest = self.items.split_off(at);
-        self.items.shrink_to_fit();
+        shrink(&mut self.items, 0);
         Self {
             items: rest,
             grows: false,
