@@ -155,6 +155,19 @@ impl BigString {
         self.write_at(offset, &[byte]);
     }
 
+    /// All bytes, to be changed, if they lie in one chunk that has been written to its end. What a pin shares is copied
+    /// first.
+    pub fn as_mut_slice(&mut self) -> Option<&mut [u8]> {
+        if self.chunks.len() != 1 || self.chunks[0].data().len() != self.len {
+            return None;
+        }
+        let chunk = &mut Arc::make_mut(&mut self.chunks)[0];
+        self.chunk_bytes -= chunk.bytes();
+        let data = Arc::make_mut(chunk.0.as_mut()?);
+        self.chunk_bytes += COUNTERS_BYTES + size_of::<Vec<u8>>() + data.capacity();
+        Some(data)
+    }
+
     /// Writes `bytes` behind the end. Many small calls cost linear time in all.
     pub fn append(&mut self, bytes: &[u8]) {
         self.write_at(self.len, bytes);

@@ -162,6 +162,7 @@ enum Step {
     Write { offset: usize, len: usize },
     Append { len: usize },
     Grow { len: usize },
+    FillSlice,
     Shrink,
     Pin,
     Unpin { pin: usize },
@@ -186,6 +187,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (offset(), length()).prop_map(|(offset, len)| Step::Write { offset, len }),
         4 => length().prop_map(|len| Step::Append { len }),
         1 => offset().prop_map(|len| Step::Grow { len }),
+        2 => Just(Step::FillSlice),
         1 => Just(Step::Shrink),
         3 => Just(Step::Pin),
         2 => any::<usize>().prop_map(|pin| Step::Unpin { pin }),
@@ -214,6 +216,14 @@ fn take_step((string, model): &mut Pair, pins: &mut Vec<Pair>, step: Step, fill:
         Step::Grow { len } => {
             string.grow_to(len);
             model.resize(model.len().max(len), 0);
+        }
+        Step::FillSlice => {
+            let Some(bytes) = string.as_mut_slice() else {
+                return;
+            };
+            assert!(*bytes == **model);
+            bytes.fill(fill);
+            model.fill(fill);
         }
         Step::Shrink => string.shrink_to_fit(),
         Step::Pin => pins.push((string.clone(), model.clone())),

@@ -16,15 +16,15 @@ const GROUP_REGISTERS: usize = GROUP_BYTES * 8 / BITS;
 
 /// Where a register stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Field {
+struct Field {
     /// Its first byte.
-    pub(super) at: usize,
+    at: usize,
     /// The bits of it below the register.
     shift: usize,
 }
 
 impl Field {
-    pub(super) fn of(register: usize) -> Field {
+    fn of(register: usize) -> Field {
         let bit = register * BITS;
         Field {
             at: bit / 8,
@@ -33,17 +33,17 @@ impl Field {
     }
 
     /// Whether the register goes on in the next byte.
-    pub(super) fn crosses(self) -> bool {
+    fn crosses(self) -> bool {
         self.shift + BITS > 8
     }
 
     /// The rank in two bytes of which the first is the register's first.
-    pub(super) fn get(self, bytes: [u8; 2]) -> u8 {
+    fn get(self, bytes: [u8; 2]) -> u8 {
         (u16::from_le_bytes(bytes) >> self.shift) as u8 & RANK_MASK
     }
 
     /// The two bytes with `rank` in the register.
-    pub(super) fn set(self, bytes: [u8; 2], rank: u8) -> [u8; 2] {
+    fn set(self, bytes: [u8; 2], rank: u8) -> [u8; 2] {
         let cleared = u16::from_le_bytes(bytes) & !(u16::from(RANK_MASK) << self.shift);
         (cleared | u16::from(rank & RANK_MASK) << self.shift).to_le_bytes()
     }

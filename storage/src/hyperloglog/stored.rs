@@ -1,22 +1,13 @@
 //! HyperLogLogs in the keyspace: strings that are read and edited as such.
 
 use super::{
-    CARDINALITY_AT, DENSE_BYTES, HEADER_BYTES, Observation, Ranks, STALE_AT, STALE_BIT, Sketch,
-    SketchBuf, dense, sparse,
+    CARDINALITY_AT, HEADER_BYTES, Observation, Ranks, STALE_AT, STALE_BIT, Sketch, SketchBuf,
+    dense, sparse,
 };
 use crate::hash::Key;
 use crate::shard::StringSlot;
-use crate::strings::StringMut;
 use crate::unit::Unit;
 use crate::{DbIndex, StoreError};
-
-/// What has come of adding to a string.
-enum Outcome {
-    /// This many changes have been made.
-    Done(u64),
-    /// Registers of a dense one rise; the value is edited in place.
-    InPlace,
-}
 
 impl Unit<'_> {
     /// Adds `elements` to the HyperLogLog at `key`, which is created if there is none, and returns how many changes that
@@ -33,7 +24,7 @@ impl Unit<'_> {
         sparse_bytes_max: u64,
     ) -> Result<u64, StoreError> {
         let seen = elements.map(Observation::of);
-        let outcome = match self.string_slot(db, key)? {
+        let changes = match self.string_slot(db, key)? {
             Some(slot) => add_to(slot, seen.clone(), sparse_bytes_max)?,
             None => {
                 let mut sketch = SketchBuf::new();
@@ -44,16 +35,10 @@ impl Unit<'_> {
                 return Ok(1 + raised);
             }
         };
-        let changes = match outcome {
-            Outcome::Done(0) => return Ok(0),
-            Outcome::Done(changes) => {
-                self.changed(db, key);
-                changes
-            }
-            Outcome::InPlace => {
-                self.with_string_mut(db, key, 0, |value| add_in_place(value, seen))?
-            }
-        };
+        if changes == 0 {
+            return Ok(0);
+        }
+        self.changed(db, key);
         // Redis counts every one; storage has counted the first.
         self.tally.dirty += changes.saturating_sub(1);
         Ok(changes)
@@ -170,32 +155,32 @@ impl Unit<'_> {
     }
 }
 
-/// Adds to the string that `slot` has found.
+/// Adds to the string that `slot` has found, and returns how many changes that made.
 fn add_to(
     slot: StringSlot<'_>,
-    seen: impl Iterator<Item = Observation> + Clone,
+    mut seen: impl Iterator<Item = Observation> + Clone,
     sparse_bytes_max: u64,
-) -> Result<Outcome, StoreError> {
+) -> Result<u64, StoreError> {
     let (mut copy, rest) = {
         let sketch = Sketch::read(slot.string()?)?;
         if !sketch.is_sparse() {
             let registers = sketch.registers();
-            let rises = |seen: Observation| dense::rank(registers, seen.register) < seen.rank;
-            return Ok(if seen.clone().any(rises) {
-                Outcome::InPlace
-            } else {
-                Outcome::Done(0)
-            });
+            let Some(first) = seen.find(|seen| dense::rank(registers, seen.register) < seen.rank)
+            else {
+                return Ok(0);
+            };
+            drop(sketch);
+            return Ok(slot.change_bytes(|bytes| raise_dense(bytes, first, seen)));
         }
         let Some((addition, first, rest)) = first_raised(&sketch, seen, sparse_bytes_max)? else {
-            return Ok(Outcome::Done(0));
+            return Ok(0);
         };
         if let (sparse::Addition::Patch(patch), None) = (&addition, rest.clone().next()) {
             drop(sketch);
             slot.splice(patch.range(), patch.as_bytes(), |bytes| {
                 bytes[STALE_AT] |= STALE_BIT;
             });
-            return Ok(Outcome::Done(1));
+            return Ok(1);
         }
         let copy = SketchBuf::from_bytes(sketch.bytes.into_owned());
         (copy, std::iter::once(first).chain(rest))
@@ -203,7 +188,7 @@ fn add_to(
     let changes = copy.add_all(rest, sparse_bytes_max)?;
     copy.spoil_count();
     slot.replace(&copy.bytes);
-    Ok(Outcome::Done(changes))
+    Ok(changes)
 }
 
 /// The first observation that raises a register of a sparse one, what it comes to, and those behind it.
@@ -222,28 +207,16 @@ fn first_raised<I: Iterator<Item = Observation>>(
     Ok(None)
 }
 
-/// Raises registers of a dense one, and returns how many rose.
-fn add_in_place(value: &mut StringMut<'_>, seen: impl Iterator<Item = Observation>) -> u64 {
-    let mut changes = 0;
-    for seen in seen {
-        let field = dense::Field::of(seen.register);
-        let at = HEADER_BYTES + field.at;
-        let next = if field.crosses() {
-            value.byte(at + 1)
-        } else {
-            0
-        };
-        let old = [value.byte(at), next];
-        if field.get(old) < seen.rank {
-            let [first, next] = field.set(old, seen.rank);
-            value.set_byte(at, first);
-            if field.crosses() {
-                value.set_byte(at + 1, next);
-            }
-            changes += 1;
-        }
-    }
-    debug_assert!(value.len() == DENSE_BYTES && changes > 0);
-    value.set_byte(STALE_AT, value.byte(STALE_AT) | STALE_BIT);
-    changes
+/// Adds to the bytes of a dense one `first`, which raises a register, and then `rest`; returns how many rose.
+fn raise_dense(
+    bytes: &mut [u8],
+    first: Observation,
+    rest: impl Iterator<Item = Observation>,
+) -> u64 {
+    let (header, registers) = bytes.split_at_mut(HEADER_BYTES);
+    header[STALE_AT] |= STALE_BIT;
+    dense::put(registers, first.register, first.rank);
+    1 + rest
+        .map(|seen| u64::from(dense::add(registers, seen)))
+        .sum::<u64>()
 }

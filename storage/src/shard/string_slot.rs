@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::{Found, Shard};
-use crate::entry::{EntryMut, EntryView, length_bytes};
+use crate::entry::{EntryMut, EntryView, big_string_bytes, length_bytes};
 use crate::hash::Key;
 use crate::slot_word::Kind;
 use crate::strings::edited_payload;
@@ -60,6 +60,40 @@ impl<'s> StringSlot<'s> {
     #[inline]
     pub(crate) fn string(&self) -> Result<StringRef<'_>, StoreError> {
         self.entry().string()
+    }
+
+    /// Has `change` change the bytes, in place where they lie in one piece. The expire time stays.
+    pub(crate) fn change_bytes<R>(self, change: impl FnOnce(&mut [u8]) -> R) -> R {
+        let kind = self.entry().word().kind();
+        if !matches!(kind, Kind::Grown | Kind::BigString) {
+            return self.change_copy(change);
+        }
+        let (found, db, key, now) = (self.found, self.db, self.key, self.now);
+        // SAFETY: nothing has been written in the shard since the lookup.
+        let mut entry = unsafe { self.shard.writable_found(found, db, key, now) };
+        if kind == Kind::Grown {
+            return change(entry.raw_bytes_mut());
+        }
+        let big = entry.big_mut();
+        let before = big_string_bytes(big);
+        let Some(bytes) = big.as_mut_slice() else {
+            return self.change_copy(change);
+        };
+        let result = change(bytes);
+        let after = big_string_bytes(big);
+        self.shard.outside_bytes = self.shard.outside_bytes + after - before;
+        result
+    }
+
+    #[cold]
+    fn change_copy<R>(self, change: impl FnOnce(&mut [u8]) -> R) -> R {
+        let mut bytes = Vec::new();
+        if let Ok(old) = self.string() {
+            old.copy_range(0, u64::MAX, &mut bytes);
+        }
+        let result = change(&mut bytes);
+        self.replace(&bytes);
+        result
     }
 
     /// Puts `with` in the place of the bytes in `range`, and has `finish` change what there is then. The expire time stays.
