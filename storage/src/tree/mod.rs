@@ -16,7 +16,7 @@ mod tests;
 mod update;
 
 use std::cmp::Ordering;
-use std::sync::Arc;
+use triomphe::Arc;
 
 use smallvec::SmallVec;
 

@@ -1,6 +1,6 @@
 //! Nodes.
 
-use std::sync::Arc;
+use triomphe::Arc;
 
 use crate::prefetch;
 
@@ -14,7 +14,7 @@ pub(super) const CHILDREN_MIN: usize = 16;
 pub(super) const CHILDREN_TOGETHER: usize = 48;
 
 /// What a reference-counted allocation holds beside its content.
-const COUNTERS_BYTES: usize = 2 * size_of::<usize>();
+const COUNTER_BYTES: usize = size_of::<usize>();
 
 /// A node, shared with pins.
 pub(super) enum Node<L: Leaf> {
@@ -134,7 +134,7 @@ impl<L: Leaf> Node<L> {
         };
         Sum {
             elements,
-            bytes: COUNTERS_BYTES + own + below,
+            bytes: COUNTER_BYTES + own + below,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Taking a tree down in steps.
 
-use std::sync::Arc;
+use triomphe::{Arc, UniqueArc};
 
 use super::node::{Inner, Node};
 use super::{Leaf, Tree};
@@ -55,7 +55,8 @@ impl<L: Leaf> Remains<L> {
             // Of several holders exactly one, the last, gets the node out.
             match node {
                 Node::Inner(inner) => {
-                    for child in Arc::into_inner(inner)
+                    for child in Arc::into_unique(inner)
+                        .map(UniqueArc::into_inner)
                         .into_iter()
                         .flat_map(Inner::into_nodes)
                     {
@@ -63,7 +64,7 @@ impl<L: Leaf> Remains<L> {
                     }
                 }
                 Node::Leaf(leaf) => {
-                    if let Some(leaf) = Arc::into_inner(leaf) {
+                    if let Some(leaf) = Arc::into_unique(leaf).map(UniqueArc::into_inner) {
                         freed += self.free_leaf(leaf, pieces - freed);
                     }
                 }

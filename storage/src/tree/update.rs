@@ -1,7 +1,7 @@
 //! Changing a leaf, and what follows from it for the nodes above; cutting and joining trees.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
+use triomphe::Arc;
 
 use smallvec::SmallVec;
 

@@ -256,6 +256,9 @@ impl Fields {
         let place = self.records.take_over(&other.records, place, bytes);
         make_room(&mut self.slots, 1);
         self.slots.push(Slot { hash, place });
+        if self.expire_at.is_empty() && other.expire_at.is_empty() {
+            return;
+        }
         if !self.expire_at.is_empty() {
             make_room(&mut self.expire_at, 1);
             self.expire_at.push(NEVER);
