@@ -42,6 +42,38 @@ impl Sum {
     }
 }
 
+/// What a change below a node has done to it that left all nodes where they were.
+pub(super) struct Inside<L: Leaf> {
+    /// What it added; what it took away wraps around.
+    elements: u64,
+    bytes: usize,
+    /// What the node's first element is found by now.
+    bound: L::Bound,
+    /// The node's summary now.
+    summary: L::Summary,
+}
+
+impl<L: Leaf> Inside<L> {
+    /// Of a leaf that has elements, and was `before`.
+    pub(super) fn of_leaf(leaf: &L, before: Sum) -> Self {
+        let after = leaf_sum(leaf);
+        Self {
+            elements: after.elements.wrapping_sub(before.elements),
+            bytes: after.bytes.wrapping_sub(before.bytes),
+            bound: leaf.bound(),
+            summary: leaf.summary(),
+        }
+    }
+}
+
+/// What lies in a leaf.
+pub(super) fn leaf_sum<L: Leaf>(leaf: &L) -> Sum {
+    Sum {
+        elements: leaf.len() as u64,
+        bytes: COUNTER_BYTES + size_of::<L>() + leaf.memory_bytes(),
+    }
+}
+
 /// The vectors have equal lengths, in a finished tree from 1 to [`CHILDREN_MAX`].
 pub(super) struct Inner<L: Leaf> {
     /// [`Leaf::bound`] of the first leaf below each child.
@@ -128,13 +160,12 @@ impl<L: Leaf> Node<L> {
 
     /// What lies at and below it.
     pub(super) fn sum(&self) -> Sum {
-        let (elements, below, own) = match self {
-            Node::Leaf(leaf) => (leaf.len() as u64, leaf.memory_bytes(), size_of::<L>()),
-            Node::Inner(inner) => (inner.total.elements, inner.total.bytes, inner.own_bytes()),
-        };
-        Sum {
-            elements,
-            bytes: COUNTER_BYTES + own + below,
+        match self {
+            Node::Leaf(leaf) => leaf_sum(&**leaf),
+            Node::Inner(inner) => Sum {
+                elements: inner.total.elements,
+                bytes: COUNTER_BYTES + inner.own_bytes() + inner.total.bytes,
+            },
         }
     }
 
@@ -272,6 +303,28 @@ impl<L: Leaf> Inner<L> {
         if summary != self.summaries[at] {
             self.summaries[at] = summary;
             self.summarize();
+        }
+    }
+
+    /// As [`Inner::refresh`], of a child below which all nodes have stayed; what that is for this node.
+    pub(super) fn take_note(&mut self, at: usize, inside: Inside<L>) -> Inside<L> {
+        let Inside {
+            elements, bytes, ..
+        } = inside;
+        for sum in [&mut self.sums[at], &mut self.total] {
+            sum.elements = sum.elements.wrapping_add(elements);
+            sum.bytes = sum.bytes.wrapping_add(bytes);
+        }
+        self.bounds[at] = inside.bound;
+        if inside.summary != self.summaries[at] {
+            self.summaries[at] = inside.summary;
+            self.summarize();
+        }
+        debug_assert_eq!(self.sums[at], self.nodes[at].sum());
+        Inside {
+            bound: self.bounds[0],
+            summary: self.summary,
+            ..inside
         }
     }
 

@@ -5,7 +5,7 @@ use triomphe::Arc;
 
 use smallvec::SmallVec;
 
-use super::node::{CHILDREN_MAX, Inner, Node};
+use super::node::{CHILDREN_MAX, Inner, Inside, Node, leaf_sum};
 use super::{First, Leaf, Path, Tree};
 
 /// Nodes that belong behind another one, as deep as that.
@@ -54,8 +54,11 @@ impl<L: Leaf> Tree<L> {
     ) -> R {
         let root = self.root.take();
         let mut root = root.unwrap_or_else(|| Node::of_leaf(L::default()));
-        let (result, siblings) = update_node(&mut root, child_of, change);
-        self.set_root(root, siblings);
+        let (result, outcome) = update_node(&mut root, child_of, change);
+        match outcome {
+            Outcome::Inside(_) => self.root = Some(root),
+            Outcome::Shape(siblings) => self.set_root(root, siblings),
+        }
         result
     }
 
@@ -130,34 +133,70 @@ fn depth<L: Leaf>(node: &Node<L>) -> usize {
     }
 }
 
-/// Changes the leaf below `node` to which `child_of` leads, and sets right all nodes below and `node` itself but for being empty, sparse
-/// or the only one: that is up to the node above.
+/// What a change below a node has brought.
+enum Outcome<L: Leaf> {
+    /// The same nodes are there, none of them copied, and the leaf is neither empty nor sparse nor too large: only what is
+    /// known of it changes.
+    Inside(Inside<L>),
+    /// Whatever it was; these belong behind the node. That the node is empty, sparse or the only one is yet to be dealt
+    /// with by the node above.
+    Shape(Siblings<L>),
+}
+
+/// Changes the leaf below `node` to which `child_of` leads, and sets right all nodes below and `node` itself.
 fn update_node<L: Leaf, R>(
     node: &mut Node<L>,
     mut child_of: impl FnMut(&Inner<L>) -> usize,
     change: impl FnOnce(&mut L) -> R,
-) -> (R, Siblings<L>) {
+) -> (R, Outcome<L>) {
     match node {
         Node::Leaf(leaf) => {
+            let is_ours = leaf.is_unique();
             let leaf = Arc::make_mut(leaf);
+            let before = leaf_sum(leaf);
             let result = change(leaf);
-            (result, split_leaf(leaf))
+            let next = leaf.split();
+            let is_well = next.is_none() && !leaf.is_empty() && !leaf.is_sparse();
+            let outcome = if is_ours && is_well {
+                Outcome::Inside(Inside::of_leaf(leaf, before))
+            } else {
+                Outcome::Shape(split_leaf(leaf, next))
+            };
+            (result, outcome)
         }
         Node::Inner(inner) => {
+            let is_ours = inner.is_unique();
             let inner = Arc::make_mut(inner);
             let child = child_of(inner);
-            let (result, siblings) = update_node(inner.node_mut(child), child_of, change);
-            inner.settle(child, siblings);
-            (result, inner.split())
+            let (result, outcome) = update_node(inner.node_mut(child), child_of, change);
+            let outcome = match outcome {
+                Outcome::Inside(inside) => {
+                    let inside = inner.take_note(child, inside);
+                    if is_ours {
+                        Outcome::Inside(inside)
+                    } else {
+                        Outcome::Shape(Siblings::new())
+                    }
+                }
+                Outcome::Shape(siblings) => {
+                    inner.settle(child, siblings);
+                    Outcome::Shape(inner.split())
+                }
+            };
+            (result, outcome)
         }
     }
 }
 
-/// Splits a leaf, and its parts again, until each is small enough; the parts behind the first one.
-fn split_leaf<L: Leaf>(leaf: &mut L) -> Siblings<L> {
+/// Splits a leaf, and its parts again, until each is small enough; the parts behind the first one. `next` has just been
+/// split off.
+fn split_leaf<L: Leaf>(leaf: &mut L, next: Option<L>) -> Siblings<L> {
     let mut siblings = Siblings::new();
     // The nearest is the last.
-    let mut behind: Vec<L> = std::iter::from_fn(|| leaf.split()).collect();
+    let mut behind: Vec<L> = next.into_iter().collect();
+    if !behind.is_empty() {
+        behind.extend(std::iter::from_fn(|| leaf.split()));
+    }
     while let Some(mut next) = behind.pop() {
         while let Some(rest) = next.split() {
             behind.push(rest);
