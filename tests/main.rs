@@ -16,5 +16,6 @@ mod pubsub;
 mod readme;
 mod server;
 mod sets;
+mod sorted_sets;
 mod strings;
 mod transactions;

@@ -15,6 +15,7 @@ pub(crate) mod table;
 
 mod admin;
 mod bitmap;
+mod bulk;
 mod catalog;
 mod client;
 mod config;

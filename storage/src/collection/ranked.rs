@@ -14,13 +14,16 @@ use super::fields::ElementHash;
 mod build;
 mod cut;
 mod leaf;
+mod part;
 mod scan;
 mod scores;
 #[cfg(test)]
 mod tests;
 
+pub use build::RankedTreeBuilder;
 pub use cut::RankedCut;
 pub use leaf::{Ranked, RankedBound};
+pub use part::{RankedParting, Wanted};
 use scores::ScoreSpot;
 pub use scores::Scores;
 

@@ -8,13 +8,13 @@ use storage::listpack::Value;
 use storage::typed::CollectionRef;
 use storage::typed::set::SetRef;
 
-use super::algebra::run_slice;
-use crate::command::context::{SliceContext, SliceProgress, Slices};
+use crate::command::bulk::{Answered, Steps, answer};
 use crate::command::cursor::parse_cursor;
 use crate::command::key::scan::parse_count;
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::long_reply::ELEMENTS_MIN;
-use crate::output::write_value;
+use crate::output::{Output, write_value};
+use crate::server::Server;
 
 /// Members that are visited per call unless told otherwise.
 const SCAN_COUNT: usize = 10;
@@ -79,7 +79,7 @@ pub(super) fn sscan(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
             found: 0,
             body: Vec::new(),
         };
-        ctx.continue_in_slices(walk);
+        answer(ctx, walk);
         return Ok(());
     }
     let mut found = Vec::new();
@@ -125,16 +125,17 @@ impl Walk {
     }
 }
 
-impl Slices for Walk {
-    fn next(&mut self, ctx: &mut SliceContext<'_>) -> SliceProgress {
-        if run_slice(|count| self.visit(count)) {
-            return SliceProgress::More;
-        }
-        ctx.reply.array(2);
-        let cursor = itoa::Buffer::new().format(self.cursor).to_owned();
-        ctx.reply.bulk(cursor.as_bytes());
-        ctx.reply.array(self.found);
-        ctx.reply.raw(&self.body);
-        SliceProgress::Done
+impl Steps for Walk {
+    fn step(&mut self, work: usize) -> bool {
+        self.visit(work)
+    }
+}
+
+impl Answered for Walk {
+    fn write(self, reply: &mut Output<'_>, _: &Server) {
+        reply.array(2);
+        reply.bulk(itoa::Buffer::new().format(self.cursor).as_bytes());
+        reply.array(self.found);
+        reply.raw(&self.body);
     }
 }

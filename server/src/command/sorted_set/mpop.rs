@@ -3,7 +3,7 @@
 use storage::typed::sorted_set::Extreme;
 use storage::{DbIndex, Key};
 
-use super::pop::{PopReply, pop};
+use super::pop::{PopReply, Popped, pop};
 use crate::command::{Args, CommandError, CommandResult, Context};
 
 /// What `ZMPOP` is told: how many keys it has, at which end it pops, and how many members.
@@ -74,7 +74,8 @@ pub(super) fn zmpop(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
     Ok(())
 }
 
-/// Pops from the sorted set at `key` and answers its name and the members; whether there is one.
+/// Pops from the sorted set at `key` and answers its name and the members, now or when the command runs again; whether
+/// there is one.
 ///
 /// # Errors
 /// `WrongType`; nothing has happened then.
@@ -85,15 +86,17 @@ pub(crate) fn pop_with_name(
     options: PopOptions,
 ) -> Result<bool, CommandError> {
     let PopOptions { from, count, .. } = options;
-    let Some(popped) = pop(ctx, db, key, from, count, PopReply::NestedWithKey)? else {
-        return Ok(false);
+    let changes = match pop(ctx, db, key, from, count, PopReply::NestedWithKey)? {
+        Popped::Nothing => return Ok(false),
+        Popped::Later => return Ok(true),
+        Popped::Members(changes) => changes,
     };
     let command: &[u8] = match from {
         Extreme::Lowest => b"ZPOPMIN",
         Extreme::Highest => b"ZPOPMAX",
     };
     let mut digits = itoa::Buffer::new();
-    let count = digits.format(popped.changes).as_bytes();
+    let count = digits.format(changes).as_bytes();
     ctx.effect_in(db, &[command, key.bytes, count]);
     Ok(true)
 }
