@@ -392,3 +392,39 @@ fn places_that_a_long_search_finds_are_stored() {
         }
     }
 }
+
+#[test]
+fn a_walk_shows_every_member_whatever_the_count() {
+    const LEN: u64 = 6_000;
+    let server = TestServer::start();
+    let mut client = server.client();
+    let members = numbered(0..LEN);
+    let mut equal = members.clone();
+    equal.values_mut().for_each(|score| *score = 0.1);
+    fill(&mut client, "z", &members);
+    fill(&mut client, "equal", &equal);
+    for (key, expected) in [("z", &members), ("equal", &equal)] {
+        for (count, pattern) in [
+            (10, "*"),
+            (1_000, "*77*"),
+            (3_000, "*"),
+            (1u64 << 40, "*77*"),
+        ] {
+            let (mut cursor, mut shown) = (0, Members::new());
+            loop {
+                let line = format!("ZSCAN {key} {cursor} MATCH {pattern} COUNT {count}");
+                let (next, some): (u64, Vec<(String, f64)>) = query(&mut client, &line);
+                for (member, score) in some {
+                    assert!(shown.insert(member, score).is_none(), "{line}");
+                }
+                cursor = next;
+                if cursor == 0 {
+                    break;
+                }
+            }
+            let mut expected = expected.clone();
+            expected.retain(|member, _| pattern == "*" || member.contains("77"));
+            assert!(shown == expected, "{key} {count} {pattern}");
+        }
+    }
+}

@@ -42,6 +42,7 @@ pub(crate) mod sorted_set;
 mod stream;
 mod string;
 mod transaction;
+mod walk;
 
 pub(crate) use args::Args;
 pub(crate) use context::Context;

@@ -24,6 +24,7 @@ pub use build::RankedTreeBuilder;
 pub use cut::RankedCut;
 pub use leaf::{Ranked, RankedBound};
 pub use part::{RankedParting, Wanted};
+pub use scan::RankedScan;
 use scores::ScoreSpot;
 pub use scores::Scores;
 

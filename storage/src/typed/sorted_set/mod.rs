@@ -38,6 +38,7 @@ pub use edit::{Added, Adding, Extreme, SortedSetEdit, Towards, Which, sorted_set
 pub use geo::{GeoHit, GeoOrder, GeoScan, GeoSearch};
 pub use random::{Distinct, below};
 pub use range::{LexBound, LexRange, ScoreRange};
+pub use scan::SortedSetScan;
 pub(crate) use score::score_of;
 pub use score::write_with_17_digits;
 pub use sorter::{Comes, Sorter};
