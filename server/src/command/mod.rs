@@ -34,6 +34,7 @@ pub(crate) mod list;
 mod lolwut;
 mod memory;
 mod monitor;
+mod mpop;
 mod process;
 pub(crate) mod pubsub;
 mod set;
