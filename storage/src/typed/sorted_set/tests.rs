@@ -624,4 +624,23 @@ fn a_big_set_of_equal_scores_is_scanned_whole_in_few_steps() {
     expected.sort();
     assert!(seen == expected);
     assert_eq!(set.scan(u64::MAX, 10, |_| panic!("there is nothing")), 0);
+
+    // In small steps it is the same, and each rank is that of the member.
+    for count in [10, 50_000] {
+        let (mut cursor, mut seen) = (0, Vec::new());
+        loop {
+            let mut scan = SortedSetScan::new(cursor, count);
+            while scan.step(set, 100, |rank, pair| {
+                assert_eq!(set.at(rank), Some(pair));
+                seen.push(text(pair.0));
+            }) {}
+            cursor = scan.cursor();
+            if cursor == 0 {
+                break;
+            }
+            assert!(count < 20_000, "the whole set was asked for");
+        }
+        seen.sort();
+        assert!(seen == expected, "{count}");
+    }
 }
