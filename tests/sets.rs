@@ -1,10 +1,10 @@
 //! Big sets: replies that are written piece by piece, and operations that are done without locks.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use harness::{RawClient, TestServer, in_parallel, long_or};
+use harness::{RawClient, TestServer, in_parallel, long_or, wait_until};
 use redis::{Commands, Connection};
 
 type Members = BTreeSet<String>;
@@ -205,7 +205,7 @@ fn results_are_those_of_one_moment() {
     fill(&mut client, "b", numbered(LEN..2 * LEN));
     let _: () = client.sadd("{k}a", "token").unwrap();
     let all = 2 * LEN as usize + 1;
-    let over = AtomicBool::new(false);
+    let (over, done) = (AtomicBool::new(false), AtomicU64::new(0));
     in_parallel(4, |number| {
         let mut client = server.client();
         let destination = format!("d{number}");
@@ -213,8 +213,11 @@ fn results_are_those_of_one_moment() {
             while !over.load(Ordering::Relaxed) {
                 let moved: bool = client.smove("{k}a", "b", "token").unwrap();
                 assert!(moved);
-                // Others are to find it unchanged now and then.
-                std::thread::sleep(Duration::from_millis(1));
+                // Others are to find it unchanged now and then: until one has got through.
+                let seen = done.load(Ordering::Relaxed);
+                wait_until("an operation is done", || {
+                    done.load(Ordering::Relaxed) > seen || over.load(Ordering::Relaxed)
+                });
                 let moved: bool = client.smove("b", "{k}a", "token").unwrap();
                 assert!(moved);
             }
@@ -223,6 +226,7 @@ fn results_are_those_of_one_moment() {
         for round in 0..long_or(100, 8) {
             let union = format!("SUNIONSTORE {destination} {{k}}a b");
             assert_eq!(query::<usize>(&mut client, &union), all, "{round}");
+            done.fetch_add(1, Ordering::Relaxed);
             assert_eq!(
                 query::<usize>(&mut client, &format!("SCARD {destination}")),
                 all
@@ -296,6 +300,12 @@ fn a_big_result_counts_as_one_command_and_what_follows_waits_for_it() {
     );
 }
 
+/// Whether the last command of another client is a `SUNIONSTORE`.
+fn has_begun(client: &mut Connection) -> bool {
+    let clients: String = query(client, "CLIENT LIST");
+    clients.contains("cmd=sunionstore")
+}
+
 #[test]
 fn a_big_result_is_not_stored_while_writes_are_paused() {
     const LEN: u64 = 150_000;
@@ -306,16 +316,19 @@ fn a_big_result_is_not_stored_while_writes_are_paused() {
     let mut storing: RawClient = server.raw();
     storing.send(&["SUNIONSTORE", "d", "a", "b"]);
     storing.send(&["SCARD", "d"]);
-    std::thread::sleep(Duration::from_millis(2));
+    wait_until("it has begun", || has_begun(&mut client));
     let paused = Instant::now();
-    let _: () = query(&mut client, "CLIENT PAUSE 500 WRITE");
+    let _: () = query(&mut client, "CLIENT PAUSE 2000 WRITE");
     let was_there: bool = query(&mut client, "EXISTS d");
-    std::thread::sleep(Duration::from_millis(200));
+    // Another one takes the time that this one would have taken.
+    let all = members(&mut client, "SUNION a b");
+    assert_eq!(all.len(), 2 * LEN as usize);
     let is_there: bool = query(&mut client, "EXISTS d");
     assert!(
-        is_there == was_there || paused.elapsed() > Duration::from_millis(500),
+        is_there == was_there || paused.elapsed() > Duration::from_millis(2000),
         "it was stored during the pause"
     );
+    let _: () = query(&mut client, "CLIENT UNPAUSE");
     storing.expect_reply(&format!(":{}", 2 * LEN));
     storing.expect_reply(&format!(":{}", 2 * LEN));
 }
@@ -330,7 +343,7 @@ fn a_client_that_goes_leaves_nothing_behind() {
         let mut raw = server.raw();
         raw.send(&["SUNIONSTORE", "d", "a", "b"]);
         raw.send(&["SUNION", "a", "b"]);
-        std::thread::sleep(Duration::from_millis(1));
+        wait_until("it has begun", || has_begun(&mut client));
         drop(raw);
     }
     assert_eq!(members(&mut client, "SUNION a b").len(), 100_000);

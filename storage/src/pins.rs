@@ -35,7 +35,11 @@ impl EndedPins {
         self.any.load(Ordering::Relaxed)
     }
 
-    fn add(&self, remains: CollectionRemains) {
+    /// Leaves something to be freed.
+    pub(crate) fn add(&self, remains: CollectionRemains) {
+        if remains.is_empty() {
+            return;
+        }
         self.remains.lock().push(remains);
         self.any.store(true, Ordering::Relaxed);
     }
@@ -90,9 +94,7 @@ impl Drop for PinnedCollection {
             let mut remains = collection.into_remains();
             // While its key has it too, this lets go of it: the next write has to copy nothing.
             remains.free_some(ROOTS_MAX);
-            if !remains.is_empty() {
-                self.ended.add(remains);
-            }
+            self.ended.add(remains);
         }
     }
 }

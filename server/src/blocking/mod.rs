@@ -6,6 +6,7 @@
 //! session. A timeout, `CLIENT UNBLOCK` and the end of the connection end the wait as well; of all these exactly one wins
 //! (`storage::waiters`).
 
+mod first;
 pub(crate) mod serve;
 pub(crate) mod timeout;
 pub(crate) mod wait;

@@ -272,6 +272,11 @@ impl<'c, 'e> Context<'c, 'e> {
         self.after.runs_again = true;
     }
 
+    /// Whether something was prepared for the command, and not taken yet.
+    pub(crate) fn is_prepared(&self) -> bool {
+        self.prepared.is_some()
+    }
+
     /// What was prepared for the command, if that is why it runs.
     pub(crate) fn take_prepared<T: Slices>(&mut self) -> Option<Box<T>> {
         let prepared: Box<dyn Any> = self.prepared.take()?;

@@ -1,8 +1,10 @@
 //! Cursors of `SCAN`, `HSCAN`, `SSCAN` and `ZSCAN`.
 
 /// A cursor as C's `strtoul` reads it: decimal, with leading zeros or a sign, under which it counts backwards from 2^64;
-/// nothing at all is 0. `None`: the reply is `ERR invalid cursor`.
+/// nothing at all is 0, and what stands behind a zero byte does not count. `None`: the reply is `ERR invalid cursor`.
 pub(crate) fn parse_cursor(text: &[u8]) -> Option<u64> {
+    let end = memchr::memchr(0, text).unwrap_or(text.len());
+    let text = &text[..end];
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
@@ -45,6 +47,9 @@ mod tests {
             (" 1", None),
             ("1 ", None),
             ("1x", None),
+            ("1\0x", Some(1)),
+            ("\0", Some(0)),
+            ("x\0", None),
             ("x", None),
         ] {
             assert_eq!(parse_cursor(text.as_bytes()), expected, "{text:?}");

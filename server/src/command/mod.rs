@@ -15,6 +15,7 @@ pub(crate) mod table;
 
 mod admin;
 mod bitmap;
+mod bulk;
 mod catalog;
 mod client;
 mod config;
@@ -33,6 +34,7 @@ pub(crate) mod list;
 mod lolwut;
 mod memory;
 mod monitor;
+mod mpop;
 mod process;
 pub(crate) mod pubsub;
 mod set;
@@ -41,6 +43,7 @@ pub(crate) mod sorted_set;
 mod stream;
 mod string;
 mod transaction;
+mod walk;
 
 pub(crate) use args::Args;
 pub(crate) use context::Context;

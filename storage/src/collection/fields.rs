@@ -183,6 +183,14 @@ impl FieldTree {
         }
     }
 
+    /// How many elements have lower hashes than `hash`.
+    pub fn count_below(&self, hash: ElementHash) -> u64 {
+        self.leaf_of(hash).map_or(0, |path| {
+            let inside = self.tree.leaf(&path).first_from(hash);
+            self.tree.before(&path) + inside as u64
+        })
+    }
+
     /// All elements in the order of their hashes.
     pub fn iter(&self) -> impl Iterator<Item = Element<'_>> {
         self.iter_from(0).map(|(_, element)| element)

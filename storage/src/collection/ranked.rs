@@ -14,13 +14,17 @@ use super::fields::ElementHash;
 mod build;
 mod cut;
 mod leaf;
+mod part;
 mod scan;
 mod scores;
 #[cfg(test)]
 mod tests;
 
+pub use build::RankedTreeBuilder;
 pub use cut::RankedCut;
 pub use leaf::{Ranked, RankedBound};
+pub use part::{RankedParting, Wanted};
+pub use scan::RankedScan;
 use scores::ScoreSpot;
 pub use scores::Scores;
 

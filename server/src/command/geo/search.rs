@@ -3,11 +3,16 @@
 use protocol::Reply;
 use storage::geo::Point;
 use storage::listpack::Value;
-use storage::typed::sorted_set::{GeoHit, Pair, sort, sorted_set_of};
+use storage::typed::sorted_set::{
+    GeoHit, GeoOrder, GeoSearch, Pair, SortedSetRef, content_of, sort, sorted_set_of,
+};
+use storage::typed::{Content, PackedLimit};
+use storage::{ElementHasher, Key, ValueType};
 
 use super::query::{Destination, Form, Query, Shown};
 use super::reply::{write_distance, write_point};
-use super::slices::GeoSlices;
+use super::slices::{GeoSlices, StoreSearch};
+use crate::command::bulk::{ATTEMPTS_MAX, Preparation, prepare};
 use crate::command::sorted_set::store::store;
 use crate::command::{Args, CommandResult, Context};
 use crate::output::write_value;
@@ -50,25 +55,42 @@ pub(super) fn georadiusbymember_ro(ctx: &mut Context<'_, '_>, args: Args<'_>) ->
 const EFFORT_AT_ONCE: u64 = 32 * 1024;
 
 fn search(ctx: &mut Context<'_, '_>, args: Args<'_>, form: Form) -> CommandResult {
-    let source = ctx.key(args, form.source());
+    let (db, source) = (ctx.db(), ctx.key(args, form.source()));
+    let prepared = ctx.take_prepared::<Preparation<StoreSearch>>();
+    let attempts = prepared.as_ref().map_or(0, |prepared| prepared.attempts);
+    if let Some(prepared) = prepared
+        && ctx.unit.still_holds(db, &source, prepared.work.held())
+    {
+        store_found(ctx, args, form, prepared.work);
+        return Ok(());
+    }
     // The type is checked before the arguments, as in Redis.
-    let set = ctx.unit.sorted_set(ctx.session.db, &source)?;
+    let set = match attempts {
+        0 => ctx.unit.sorted_set(db, &source)?,
+        _ => ctx.unit.sorted_set_to_change(db, &source)?,
+    };
     let query = Query::parse(args, form, set)?;
     let wanted = set.zip(query.search.as_ref());
     if let Some(destination) = query.destination {
-        let hits = wanted.and_then(|(set, search)| set.geo_search(search, u64::MAX));
-        let pairs = hits
-            .into_iter()
-            .flatten()
-            .map(|hit| pair_of(&hit, destination, query.shown.metres));
-        let mut pairs: Vec<Pair<'_>> = pairs.collect();
-        sort(&mut pairs);
-        let count = pairs.len() as u64;
+        let stored = Stored {
+            destination,
+            metres: query.shown.metres,
+        };
+        let may_prepare = !ctx.in_exec && attempts < ATTEMPTS_MAX;
+        let effort = match wanted.and_then(|(set, _)| set.big()) {
+            Some(_) if may_prepare => EFFORT_AT_ONCE,
+            _ => u64::MAX,
+        };
         let hasher = ctx.server.keyspace.hasher().elements();
         let limit = ctx.config.limits.sorted_set;
-        let content = sorted_set_of(pairs.iter().copied(), limit, hasher);
-        let key = ctx.key(args, destination.key);
-        store(ctx, &key, content, count, form.event());
+        match (found(wanted, effort, &stored, limit, hasher), query.search) {
+            (None, Some(search)) => prepare_store(ctx, &source, search, stored, attempts)?,
+            (result, _) => {
+                let (content, count) = result.expect("what is not there takes no effort");
+                let key = ctx.key(args, destination.key);
+                store(ctx, &key, content, count, form.event());
+            }
+        }
         return Ok(());
     }
     let Some((set, search)) = wanted else {
@@ -88,14 +110,72 @@ fn search(ctx: &mut Context<'_, '_>, args: Args<'_>, form: Form) -> CommandResul
     Ok(())
 }
 
-/// What is stored of a member.
-fn pair_of<'a>(hit: &GeoHit<Value<'a>>, destination: Destination, metres: f64) -> Pair<'a> {
-    let score = if destination.of_distances {
-        hit.distance / metres
-    } else {
-        hit.score
-    };
-    (hit.member, score)
+/// How a result is stored.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Stored {
+    pub(super) destination: Destination,
+    /// Metres of the unit of distances.
+    pub(super) metres: f64,
+}
+
+impl Stored {
+    /// The score that a member gets.
+    pub(super) fn score(&self, score: f64, distance: f64) -> f64 {
+        if self.destination.of_distances {
+            distance / self.metres
+        } else {
+            score
+        }
+    }
+}
+
+/// What a search finds, to be stored, and how many members that are. `None`: it takes more than `effort`.
+fn found(
+    wanted: Option<(SortedSetRef<'_>, &GeoSearch)>,
+    effort: u64,
+    stored: &Stored,
+    limit: PackedLimit,
+    hasher: ElementHasher,
+) -> Option<(Content<'static>, u64)> {
+    let mut pairs: Vec<Pair<'_>> = Vec::new();
+    if let Some((set, search)) = wanted {
+        let hits = set.geo_search(search, effort)?;
+        pairs.extend(hits.map(|hit| (hit.member, stored.score(hit.score, hit.distance))));
+        sort(&mut pairs);
+    }
+    let content = sorted_set_of(pairs.iter().copied(), limit, hasher);
+    Some((content, pairs.len() as u64))
+}
+
+/// Has a long search done for a command that stores its result when it runs again.
+fn prepare_store(
+    ctx: &mut Context<'_, '_>,
+    source: &Key<'_>,
+    mut search: GeoSearch,
+    stored: Stored,
+    attempts: u32,
+) -> CommandResult {
+    let db = ctx.db();
+    let held = ctx
+        .unit
+        .hold_value_again(db, source, ValueType::SortedSet)?;
+    if search.count.is_none() {
+        // It is sorted by scores in the end.
+        search.order = GeoOrder::Found;
+    }
+    let work = StoreSearch::new(held, &search, stored, &ctx.server.keyspace);
+    prepare(ctx, work, attempts);
+    Ok(())
+}
+
+/// Stores what a long search has found.
+fn store_found(ctx: &mut Context<'_, '_>, args: Args<'_>, form: Form, work: StoreSearch) {
+    let key = ctx.key(args, work.stored.destination.key);
+    let tree = work.finish();
+    let count = tree.len();
+    let hasher = ctx.server.keyspace.hasher().elements();
+    let content = content_of(tree, ctx.config.limits.sorted_set, hasher);
+    store(ctx, &key, content, count, form.event());
 }
 
 /// Answers a member with what is wanted of it, in an array of its own if that is more than the name.

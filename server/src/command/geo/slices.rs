@@ -2,12 +2,17 @@
 //! is written as the client takes it.
 
 use protocol::Reply;
-use storage::typed::CollectionRef;
-use storage::typed::sorted_set::{GeoHit, GeoScan, GeoSearch, SortedSetRef};
-use storage::{ElementHasher, PinnedCollection};
+use storage::collection::ranked::RankedTree;
+use storage::listpack::Value;
+use storage::typed::sorted_set::{
+    Aggregate, Comes, GeoHit, GeoScan, GeoSearch, SortedSetRef, Sorter,
+};
+use storage::typed::{CollectionRef, Held};
+use storage::{ElementHasher, Keyspace, PinnedCollection};
 
 use super::query::Shown;
-use super::search::write_hit;
+use super::search::{Stored, write_hit};
+use crate::command::bulk::Steps;
 use crate::command::context::{SliceContext, SliceProgress, Slices};
 use crate::output::ReplySource;
 
@@ -74,6 +79,88 @@ impl Slices for GeoSlices {
             }
         }
         SliceProgress::Done
+    }
+}
+
+/// A search whose result is to be stored.
+#[derive(Debug)]
+pub(super) struct StoreSearch {
+    held: Held,
+    hasher: ElementHasher,
+    search: Searched,
+    pub(super) stored: Stored,
+    sorter: Sorter,
+}
+
+#[derive(Debug)]
+enum Searched {
+    /// It is under way.
+    Not(Box<GeoScan>),
+    /// What was found and is still to be sorted.
+    Found(Vec<GeoHit<u64>>),
+}
+
+/// Taking a member that was found takes as long as looking at so many.
+const TAKING: usize = 4;
+
+impl StoreSearch {
+    /// A search of a big sorted set that was held.
+    pub(super) fn new(held: Held, search: &GeoSearch, stored: Stored, keyspace: &Keyspace) -> Self {
+        Self {
+            held,
+            hasher: keyspace.hasher().elements(),
+            search: Searched::Not(Box::new(GeoScan::new(search))),
+            stored,
+            // No member comes twice; how many there are shows once they are found.
+            sorter: Sorter::new(0, Comes::Anyhow(Aggregate::Max), keyspace),
+        }
+    }
+
+    /// What is searched.
+    pub(super) fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// What was found, once nothing is left to do.
+    pub(super) fn finish(self) -> RankedTree {
+        self.sorter.finish()
+    }
+}
+
+impl Steps for StoreSearch {
+    fn step(&mut self, work: usize) -> bool {
+        let content = self.held.content();
+        let set = content.and_then(|content| SortedSetRef::of(content, self.hasher));
+        let Some(set) = set else {
+            return false;
+        };
+        match &mut self.search {
+            Searched::Not(scan) => {
+                if !scan.step(set, work) {
+                    let scan = std::mem::replace(&mut self.search, Searched::Found(Vec::new()));
+                    if let Searched::Not(scan) = scan {
+                        let hits = scan.into_reversed();
+                        self.sorter.expect(hits.len() as u64);
+                        self.search = Searched::Found(hits);
+                    }
+                }
+                true
+            }
+            Searched::Found(hits) if hits.is_empty() => self.sorter.step(work),
+            Searched::Found(hits) => {
+                for hit in hits.drain(hits.len().saturating_sub(work / TAKING)..) {
+                    let (member, _) = set.at(hit.member).expect("it was found at this rank");
+                    let score = self.stored.score(hit.score, hit.distance);
+                    let mut digits = itoa::Buffer::new();
+                    let member = match member {
+                        Value::Bytes(bytes) => bytes,
+                        Value::Int(number) => digits.format(number).as_bytes(),
+                    };
+                    self.sorter.push(self.hasher.hash(member), member, score);
+                }
+                true
+            }
+        }
     }
 }
 

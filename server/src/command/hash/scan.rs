@@ -2,11 +2,14 @@
 
 use storage::glob::glob_match;
 use storage::listpack::Value;
+use storage::typed::CollectionRef;
 
 use super::read::Parts;
 use crate::command::cursor::parse_cursor;
 use crate::command::key::scan::parse_count;
+use crate::command::walk::{Shows, walk_fields, write_header};
 use crate::command::{Args, CommandError, CommandResult, Context};
+use crate::long_reply::ELEMENTS_MIN;
 
 /// Fields that are visited per call unless told otherwise.
 const SCAN_COUNT: usize = 10;
@@ -57,22 +60,31 @@ pub(super) fn hscan(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
     let cursor = parse_cursor(args.at(2)).ok_or(CommandError::Line("ERR invalid cursor"))?;
     let key = ctx.key(args, 1);
     let Some(hash) = ctx.unit.hash(ctx.session.db, &key)? else {
-        ctx.reply.array(2);
-        ctx.reply.bulk(b"0");
-        ctx.reply.array(0);
+        write_header(&mut ctx.reply, 0, 0);
         return Ok(());
     };
     let options = Options::parse(args)?;
+    if let CollectionRef::Big(big) = hash.collection()
+        && options.count as u64 > ELEMENTS_MIN
+        && !ctx.in_exec
+    {
+        let pin = ctx.server.keyspace.pin(big);
+        let shows = match options.parts {
+            Parts::Both => Shows::NamesAndValues,
+            _ => Shows::Names,
+        };
+        let Options { pattern, count, .. } = options;
+        walk_fields(ctx, pin, shows, pattern, cursor, count);
+        return Ok(());
+    }
     let mut found = Vec::new();
     let next = hash.scan(cursor, options.count, |field, value| {
         if options.wants(field) {
             found.push((field, value));
         }
     });
-    ctx.reply.array(2);
-    ctx.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
     let parts_of_each = if options.parts == Parts::Both { 2 } else { 1 };
-    ctx.reply.array(found.len() * parts_of_each);
+    write_header(&mut ctx.reply, next, found.len() * parts_of_each);
     for (field, value) in found {
         options.parts.write(&mut ctx.reply, field, value);
     }

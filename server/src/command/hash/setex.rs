@@ -123,7 +123,7 @@ pub(super) fn hsetex(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
     let is_replica = ctx.unit.state().is_replica();
     let now = ctx.now();
     let removes = matches!(options.expiry, Some(NewExpiry::At(at)) if at <= now) && !is_replica;
-    let mut is_empty = false;
+    let (mut was_missing, mut is_empty) = (false, false);
     let edited = ctx
         .unit
         .edit_hash(ctx.session.db, &key, &ctx.config.limits, |hash| {
@@ -131,6 +131,7 @@ pub(super) fn hsetex(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
                 return Outcome::Refused;
             }
             if removes {
+                was_missing = hash.read().is_empty();
                 let removed: Vec<_> = options
                     .fields()
                     .filter(|field| hash.remove(field))
@@ -149,6 +150,10 @@ pub(super) fn hsetex(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
             Outcome::Set
         })?;
     let is_done = !matches!(edited.result, Outcome::Refused);
+    if was_missing {
+        // Redis makes the key before it sees that nothing stays in it.
+        ctx.notify(EventClass::NEW, "new", key.bytes);
+    }
     if is_done {
         ctx.notify(EventClass::HASH, "hset", key.bytes);
     }

@@ -6,10 +6,11 @@ use storage::{DbIndex, Key, Unit, ValueType};
 
 use super::end_at;
 use super::ends::pop;
-use super::mpop::{PopOptions, pop_with_name};
+use super::mpop::pop_with_name;
 use super::relocate::relocate;
 use super::relocate_many::{how_many, relocate_many};
 use crate::blocking::{Operation, serve_type, timeout};
+use crate::command::mpop::PopOptions;
 use crate::command::{Args, CommandResult, Context};
 use crate::output::Output;
 
@@ -26,27 +27,36 @@ pub(super) fn brpop(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
 fn pop_or_wait(ctx: &mut Context<'_, '_>, args: Args<'_>, end: End) -> CommandResult {
     let last = args.len() - 1;
     let deadline_ms = timeout::seconds(args.at(last), ctx.now().0)?;
-    wait_for_keys(ctx, args, 1..last, deadline_ms, PopOne(end))
+    let serve = move |ctx: &mut Context<'_, '_>, key: &Key<'_>| pop_one(ctx, key, end);
+    ctx.serve_first_or_wait(args, 1..last, deadline_ms, ValueType::List, serve)
 }
 
 /// `BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]`: `LMPOP`, or waits for a list.
 pub(super) fn blmpop(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    let options = PopOptions::parse(args, 2)?;
+    let options = PopOptions::parse(args, 2, end_at)?;
     let deadline_ms = timeout::seconds(args.at(1), ctx.now().0)?;
+    let serve = move |ctx: &mut Context<'_, '_>, key: &Key<'_>| {
+        let db = ctx.db();
+        pop_with_name(ctx, db, key, options).map(|_| ())
+    };
     let keys = 3..3 + options.keys;
-    wait_for_keys(ctx, args, keys, deadline_ms, PopMany(options))
+    ctx.serve_first_or_wait(args, keys, deadline_ms, ValueType::List, serve)
 }
 
-/// Does the operation with the first of the keys at the arguments `indices` that can serve it, or waits for one.
-fn wait_for_keys(
-    ctx: &mut Context<'_, '_>,
-    args: Args<'_>,
-    indices: std::ops::Range<usize>,
-    deadline_ms: Option<i64>,
-    operation: impl Operation + 'static,
-) -> CommandResult {
-    let keys: Vec<Key<'_>> = indices.map(|index| ctx.key(args, index)).collect();
-    ctx.serve_or_wait(&keys, &[], deadline_ms, ValueType::List, operation)
+/// Pops one element, answered with the key's name.
+fn pop_one(ctx: &mut Context<'_, '_>, key: &Key<'_>, end: End) -> CommandResult {
+    let db = ctx.db();
+    pop(ctx, db, key, end, 1, |reply, span| {
+        reply.array(2);
+        reply.bulk(key.bytes);
+        span.each(|element| reply.value(element));
+    })?;
+    let command: &[u8] = match end {
+        End::Left => b"LPOP",
+        End::Right => b"RPOP",
+    };
+    ctx.effect_in(db, &[command, key.bytes]);
+    Ok(())
 }
 
 /// `BLMOVE source destination LEFT|RIGHT LEFT|RIGHT timeout`: `LMOVE`, or waits for an element.
@@ -106,54 +116,6 @@ pub(super) fn blmovem(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResul
         ctx.block(&[source], &[destination], deadline_ms, operation);
     }
     Ok(())
-}
-
-/// One element, answered with the key's name.
-#[derive(Debug)]
-struct PopOne(End);
-
-impl Operation for PopOne {
-    fn takes_first(&self) -> Option<ValueType> {
-        Some(ValueType::List)
-    }
-
-    fn can_serve(&self, unit: &mut Unit<'_>, db: DbIndex, key: &Key<'_>) -> Serve {
-        serve_type(unit, db, key, ValueType::List)
-    }
-
-    fn serve(&self, ctx: &mut Context<'_, '_>, key: &Key<'_>) -> CommandResult {
-        let db = ctx.db();
-        pop(ctx, db, key, self.0, 1, |reply, span| {
-            reply.array(2);
-            reply.bulk(key.bytes);
-            span.each(|element| reply.value(element));
-        })?;
-        let command: &[u8] = match self.0 {
-            End::Left => b"LPOP",
-            End::Right => b"RPOP",
-        };
-        ctx.effect_in(db, &[command, key.bytes]);
-        Ok(())
-    }
-}
-
-/// As many elements as were asked for, or as there are.
-#[derive(Debug)]
-struct PopMany(PopOptions);
-
-impl Operation for PopMany {
-    fn takes_first(&self) -> Option<ValueType> {
-        Some(ValueType::List)
-    }
-
-    fn can_serve(&self, unit: &mut Unit<'_>, db: DbIndex, key: &Key<'_>) -> Serve {
-        serve_type(unit, db, key, ValueType::List)
-    }
-
-    fn serve(&self, ctx: &mut Context<'_, '_>, key: &Key<'_>) -> CommandResult {
-        let db = ctx.db();
-        pop_with_name(ctx, db, key, self.0).map(|_| ())
-    }
 }
 
 /// One element to another list.

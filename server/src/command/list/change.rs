@@ -11,12 +11,15 @@ pub(super) fn lset(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let (db, key) = (ctx.db(), ctx.key(args, 1));
     check_elements(args, 3)?;
     let list = ctx.unit.list_to_change(db, &key)?;
-    let len = list.ok_or(CommandError::NoSuchKey)?.len();
-    let index =
-        index_of(integer(args.at(2))?, len).ok_or(CommandError::Line("ERR index out of range"))?;
-    let limits = &ctx.config.limits;
-    ctx.unit
-        .edit_list(db, &key, limits, |list| list.set(index, args.at(3)))?;
+    list.ok_or(CommandError::NoSuchKey)?;
+    let (index, limits) = (integer(args.at(2))?, &ctx.config.limits);
+    let edited = ctx.unit.edit_list(db, &key, limits, |list| {
+        list.expect(args.at(3));
+        let index = index_of(index, list.list().len());
+        index.map(|index| list.set(index, args.at(3)))
+    })?;
+    let done = edited.result;
+    done.ok_or(CommandError::Line("ERR index out of range"))?;
     ctx.notify(EventClass::LIST, "lset", key.bytes);
     ctx.reply.ok();
     Ok(())
@@ -33,22 +36,27 @@ pub(super) fn linsert(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResul
     };
     check_elements(args, 4)?;
     let (db, key) = (ctx.db(), ctx.key(args, 1));
-    let Some(list) = ctx.unit.list_to_change(db, &key)? else {
+    if ctx.unit.list_to_change(db, &key)?.is_none() {
         ctx.reply.integer(0);
         return Ok(());
-    };
-    let found = list.positions_of(args.at(3), End::Left, u64::MAX).next();
-    let Some(pivot) = found else {
+    }
+    let limits = &ctx.config.limits;
+    let edited = ctx.unit.edit_list(db, &key, limits, |list| {
+        list.expect(args.at(4));
+        let mut found = list.list().positions_of(args.at(3), End::Left, u64::MAX);
+        let pivot = found.next();
+        drop(found);
+        pivot.map(|pivot| {
+            list.insert(pivot + behind, args.at(4));
+            list.list().len()
+        })
+    })?;
+    let Some(len) = edited.result else {
         ctx.reply.integer(-1);
         return Ok(());
     };
-    let limits = &ctx.config.limits;
-    let edited = ctx.unit.edit_list(db, &key, limits, |list| {
-        list.insert(pivot + behind, args.at(4));
-        list.list().len()
-    })?;
     ctx.notify(EventClass::LIST, "linsert", key.bytes);
-    ctx.reply.integer(edited.result as i64);
+    ctx.reply.integer(len as i64);
     Ok(())
 }
 

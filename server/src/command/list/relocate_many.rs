@@ -5,7 +5,7 @@ use storage::{DbIndex, Key};
 
 use super::end_at;
 use super::ends::{announce_pop, push_event};
-use super::mpop::positive;
+use crate::command::mpop::positive;
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::notify::EventClass;
 

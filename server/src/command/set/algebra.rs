@@ -1,24 +1,15 @@
 //! Unions, intersections and differences that are answered: `SUNION`, `SINTER`, `SDIFF`, and their numbers of members.
 
-use std::time::{Duration, Instant};
-
 use storage::ValueType;
 use storage::collection::Collection;
 use storage::typed::Held;
 use storage::typed::set::{BulkOperation, Operator, SetRef, Start, combine, count, each_common};
 
 use super::members::{reply_all, reply_pinned};
-use crate::command::context::{SliceContext, SliceProgress, Slices};
+use crate::command::bulk::{Answered, Steps, WORK_AT_ONCE_MAX, answer};
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::output::Output;
 use crate::server::Server;
-
-/// With more members to look at or look up, the work is done after the locks are gone.
-const WORK_AT_ONCE_MAX: u64 = 4096;
-/// Members that one step of it goes through.
-const STEP_WORK: usize = 256;
-/// How long other sessions wait for their turn.
-const SLICE: Duration = Duration::from_micros(80);
 
 /// `SUNION key [key ...]`: the members of any of the sets.
 pub(super) fn sunion(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
@@ -39,7 +30,8 @@ fn show(ctx: &mut Context<'_, '_>, args: Args<'_>, operator: Operator) -> Comman
     let sources = Sources::hold(ctx, args, 1)?;
     if sources.are_big(operator) {
         let bulk = sources.in_bulk(operator, None, ctx);
-        return answer(ctx, bulk, reply_with_result);
+        answer(ctx, ShownResult(bulk));
+        return Ok(());
     }
     let hasher = ctx.server.keyspace.hasher().elements();
     let sets = sources.sets();
@@ -81,7 +73,8 @@ fn show_count(ctx: &mut Context<'_, '_>, args: Args<'_>, operator: Operator) -> 
     let sources = Sources::hold(ctx, args, 2)?;
     if sources.are_big(operator) {
         let bulk = sources.in_bulk(operator, Some(limit), ctx);
-        return answer(ctx, bulk, reply_with_count);
+        answer(ctx, CountedResult(bulk));
+        return Ok(());
     }
     let hasher = ctx.server.keyspace.hasher().elements();
     let limits = &ctx.config.limits;
@@ -196,70 +189,45 @@ impl Sources {
     }
 }
 
-/// Goes on for a slice with what takes `step` by step; it says whether something is left to do.
-pub(super) fn run_slice(mut step: impl FnMut(usize) -> bool) -> bool {
-    let started = Instant::now();
-    while step(STEP_WORK) {
-        if started.elapsed() > SLICE {
-            return true;
-        }
+impl Steps for BulkOperation {
+    fn step(&mut self, work: usize) -> bool {
+        BulkOperation::step(self, work)
     }
-    false
 }
 
-/// Goes on with an operation to its end.
-pub(super) fn run_all(bulk: &mut BulkOperation) {
-    while bulk.step(STEP_WORK) {}
-}
-
-/// Writes what came of an operation.
-type WriteResult = fn(&mut Output<'_>, BulkOperation, &Server);
-
-/// Answers the result of a long operation: in slices, unless this is inside `EXEC`.
-fn answer(ctx: &mut Context<'_, '_>, mut bulk: BulkOperation, write: WriteResult) -> CommandResult {
-    if ctx.in_exec {
-        run_all(&mut bulk);
-        write(&mut ctx.reply, bulk, ctx.server);
-    } else {
-        ctx.continue_in_slices(Answer {
-            bulk: Some(bulk),
-            write,
-        });
-    }
-    Ok(())
-}
-
-fn reply_with_result(reply: &mut Output<'_>, bulk: BulkOperation, server: &Server) {
-    let result = Collection::Set(bulk.into_tree());
-    // It is freed in steps, as what is pinned is.
-    let result = server.keyspace.pin_clone(result);
-    reply.set(result.len() as usize);
-    reply_pinned(reply, result);
-}
-
-fn reply_with_count(reply: &mut Output<'_>, bulk: BulkOperation, _: &Server) {
-    reply.integer(bulk.count() as i64);
-}
-
-/// An operation on its way to being answered.
+/// A result whose members are answered.
 #[derive(Debug)]
-struct Answer {
-    /// `None` once it is.
-    bulk: Option<BulkOperation>,
-    write: WriteResult,
+struct ShownResult(BulkOperation);
+
+impl Steps for ShownResult {
+    fn step(&mut self, work: usize) -> bool {
+        self.0.step(work)
+    }
 }
 
-impl Slices for Answer {
-    fn next(&mut self, ctx: &mut SliceContext<'_>) -> SliceProgress {
-        if let Some(bulk) = &mut self.bulk
-            && run_slice(|work| bulk.step(work))
-        {
-            return SliceProgress::More;
-        }
-        if let Some(bulk) = self.bulk.take() {
-            (self.write)(&mut ctx.reply, bulk, ctx.server);
-        }
-        SliceProgress::Done
+impl Answered for ShownResult {
+    fn write(self, reply: &mut Output<'_>, server: &Server) {
+        let result = Collection::Set(self.0.into_tree());
+        // It is freed in steps, as what is pinned is.
+        let result = server.keyspace.pin_clone(result);
+        reply.set(result.len() as usize);
+        reply_pinned(reply, result);
+    }
+}
+
+/// A result whose members are counted.
+#[derive(Debug)]
+struct CountedResult(BulkOperation);
+
+impl Steps for CountedResult {
+    fn step(&mut self, work: usize) -> bool {
+        self.0.step(work)
+    }
+}
+
+impl Answered for CountedResult {
+    fn write(self, reply: &mut Output<'_>, _: &Server) {
+        reply.integer(self.0.count() as i64);
     }
 }
 

@@ -46,10 +46,6 @@ const COUNTED: KeySpec = NumKeys {
 const INSERT: KeyAccess = KeyAccess(&["RW", "insert"]);
 const REMOVE: KeyAccess = KeyAccess(&["RW", "delete"]);
 
-/// What a command prepares after the locks are gone is of no use if its keys change meanwhile. After so many attempts the
-/// command does its work under the locks.
-const ATTEMPTS_MAX: u32 = 3;
-
 pub(crate) const COMMANDS: &[Command] = &[
     Command::new("SADD", AtLeast(3), One(1), FAST_GROW, change::sadd).with_access(&[INSERT]),
     Command::new("SCARD", Exactly(2), One(1), FAST_READ, read::scard)

@@ -7,10 +7,8 @@ use storage::typed::Held;
 use storage::typed::set::{BulkPop, OwnedSet, SetRef};
 use storage::{DbIndex, Key, ValueType};
 
-use super::ATTEMPTS_MAX;
-use super::algebra::run_slice;
 use super::members::{reply_all, reply_pinned};
-use crate::command::context::{SliceContext, SliceProgress, Slices};
+use crate::command::bulk::{ATTEMPTS_MAX, Preparation, Steps, prepare};
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::notify::EventClass;
 
@@ -37,26 +35,28 @@ pub(super) fn spop(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     };
     let count = protocol::parse_i64(count).and_then(|count| u64::try_from(count).ok());
     let count = count.ok_or(CommandError::NotPositive)?;
-    let prepared = ctx.take_prepared::<Preparation>();
+    let prepared = ctx.take_prepared::<Preparation<Popping>>();
     let len = ctx.unit.set_to_change(db, &key)?.map_or(0, SetRef::len);
     if count == 0 || len == 0 {
         ctx.reply.set(0);
         return Ok(());
     }
     let attempts = prepared.as_ref().map_or(0, |prepared| prepared.attempts);
-    let prepared = prepared.filter(|prepared| ctx.unit.still_holds(db, &key, &prepared.held));
+    let prepared = prepared.filter(|prepared| ctx.unit.still_holds(db, &key, &prepared.work.held));
     if prepared.is_none() && may_prepare(ctx, count, attempts) {
         let held = ctx.unit.hold_value_again(db, &key, ValueType::Set)?;
         if let Some(pop) = BulkPop::new(&held, count, ctx.worker.random()) {
-            ctx.prepare_in_slices(Preparation {
-                held,
-                pop,
-                attempts: attempts + 1,
-            });
+            prepare(ctx, Popping { held, pop }, attempts);
             return Ok(());
         }
     }
-    let taken = pop_many(ctx, db, &key, count, prepared.map(|prepared| prepared.pop))?;
+    let taken = pop_many(
+        ctx,
+        db,
+        &key,
+        count,
+        prepared.map(|prepared| prepared.work.pop),
+    )?;
     ctx.reply.set(count.min(len) as usize);
     match taken {
         // It is freed in steps, as what is pinned is.
@@ -76,20 +76,14 @@ fn may_prepare(ctx: &Context<'_, '_>, count: u64, attempts: u32) -> bool {
 
 /// A pop of many members on its way.
 #[derive(Debug)]
-struct Preparation {
+struct Popping {
     held: Held,
     pop: BulkPop,
-    /// How often it has been begun.
-    attempts: u32,
 }
 
-impl Slices for Preparation {
-    fn next(&mut self, _: &mut SliceContext<'_>) -> SliceProgress {
-        if run_slice(|work| self.pop.step(work)) {
-            SliceProgress::More
-        } else {
-            SliceProgress::Prepared
-        }
+impl Steps for Popping {
+    fn step(&mut self, work: usize) -> bool {
+        self.pop.step(work)
     }
 }
 

@@ -1,20 +1,15 @@
 //! `SSCAN`.
 
-use protocol::{Reply, Version};
-use storage::PinnedCollection;
 use storage::collection::Collection;
 use storage::glob::glob_match;
 use storage::listpack::Value;
-use storage::typed::CollectionRef;
 use storage::typed::set::SetRef;
 
-use super::algebra::run_slice;
-use crate::command::context::{SliceContext, SliceProgress, Slices};
 use crate::command::cursor::parse_cursor;
 use crate::command::key::scan::parse_count;
+use crate::command::walk::{Shows, walk_fields, write_header};
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::long_reply::ELEMENTS_MIN;
-use crate::output::write_value;
 
 /// Members that are visited per call unless told otherwise.
 const SCAN_COUNT: usize = 10;
@@ -23,14 +18,6 @@ const SCAN_COUNT: usize = 10;
 struct Filter<'a> {
     pattern: Option<&'a [u8]>,
     count: usize,
-}
-
-/// Whether a member is one that is asked for.
-fn matches(pattern: Option<&[u8]>, member: Value<'_>) -> bool {
-    pattern.is_none_or(|pattern| match member {
-        Value::Bytes(member) => glob_match(pattern, member),
-        Value::Int(member) => glob_match(pattern, itoa::Buffer::new().format(member).as_bytes()),
-    })
 }
 
 impl<'a> Filter<'a> {
@@ -52,6 +39,16 @@ impl<'a> Filter<'a> {
         }
         Ok(filter)
     }
+
+    /// Whether a member is one that is asked for.
+    fn wants(&self, member: Value<'_>) -> bool {
+        self.pattern.is_none_or(|pattern| match member {
+            Value::Bytes(member) => glob_match(pattern, member),
+            Value::Int(member) => {
+                glob_match(pattern, itoa::Buffer::new().format(member).as_bytes())
+            }
+        })
+    }
 }
 
 /// `SSCAN key cursor [MATCH pattern] [COUNT count]`.
@@ -59,9 +56,7 @@ pub(super) fn sscan(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
     let cursor = parse_cursor(args.at(2)).ok_or(CommandError::Line("ERR invalid cursor"))?;
     let key = ctx.key(args, 1);
     let Some(set) = ctx.unit.find_set(ctx.session.db, &key)? else {
-        ctx.reply.array(2);
-        ctx.reply.bulk(b"0");
-        ctx.reply.array(0);
+        write_header(&mut ctx.reply, 0, 0);
         return Ok(());
     };
     // Of a key that is not there the options are not looked at, as in Redis.
@@ -71,70 +66,18 @@ pub(super) fn sscan(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
         && !ctx.in_exec
     {
         let pin = Collection::Set(tree.clone());
-        let walk = Walk {
-            set: ctx.server.keyspace.pin_clone(pin),
-            cursor,
-            pattern: filter.pattern.map(Into::into),
-            left: filter.count,
-            found: 0,
-            body: Vec::new(),
-        };
-        ctx.continue_in_slices(walk);
+        let pin = ctx.server.keyspace.pin_clone(pin);
+        let Filter { pattern, count } = filter;
+        walk_fields(ctx, pin, Shows::Names, pattern, cursor, count);
         return Ok(());
     }
     let mut found = Vec::new();
     let next = set.scan(cursor, filter.count, |member| {
-        if matches(filter.pattern, member) {
+        if filter.wants(member) {
             found.push(member);
         }
     });
-    ctx.reply.array(2);
-    ctx.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
-    ctx.reply.array(found.len());
+    write_header(&mut ctx.reply, next, found.len());
     found.into_iter().for_each(|member| ctx.reply.value(member));
     Ok(())
-}
-
-/// A call for many members on its way.
-#[derive(Debug)]
-struct Walk {
-    set: PinnedCollection,
-    cursor: u64,
-    pattern: Option<Box<[u8]>>,
-    /// Members that are still to be visited.
-    left: usize,
-    found: usize,
-    /// Those found, encoded as bulk strings, which look the same in both dialects.
-    body: Vec<u8>,
-}
-
-impl Walk {
-    /// Visits about `count` members; whether some are left.
-    fn visit(&mut self, count: usize) -> bool {
-        let set = SetRef::of(CollectionRef::Big(&self.set));
-        let mut visited = 0;
-        self.cursor = set.scan(self.cursor, count.min(self.left), |member| {
-            visited += 1;
-            if matches(self.pattern.as_deref(), member) {
-                write_value(&mut Reply::new(&mut self.body, Version::Resp2), member);
-                self.found += 1;
-            }
-        });
-        self.left = self.left.saturating_sub(visited);
-        self.cursor > 0 && self.left > 0
-    }
-}
-
-impl Slices for Walk {
-    fn next(&mut self, ctx: &mut SliceContext<'_>) -> SliceProgress {
-        if run_slice(|count| self.visit(count)) {
-            return SliceProgress::More;
-        }
-        ctx.reply.array(2);
-        let cursor = itoa::Buffer::new().format(self.cursor).to_owned();
-        ctx.reply.bulk(cursor.as_bytes());
-        ctx.reply.array(self.found);
-        ctx.reply.raw(&self.body);
-        SliceProgress::Done
-    }
 }

@@ -5,9 +5,8 @@
 
 use storage::typed::set::{BulkOperation, Operator, OwnedSet, Start, combine};
 
-use super::ATTEMPTS_MAX;
-use super::algebra::{Sources, run_all, run_slice};
-use crate::command::context::{SliceContext, SliceProgress, Slices};
+use super::algebra::Sources;
+use crate::command::bulk::{ATTEMPTS_MAX, Preparation, Steps, prepare};
 use crate::command::{Args, CommandResult, Context};
 use crate::notify::EventClass;
 
@@ -35,10 +34,10 @@ fn combine_and_store(
     operator: Operator,
     event: &'static str,
 ) -> CommandResult {
-    let (sources, attempts) = match ctx.take_prepared::<Preparation>() {
+    let (sources, attempts) = match ctx.take_prepared::<Preparation<Combining>>() {
         None => (Sources::hold(ctx, args, FIRST_SOURCE)?, 0),
-        Some(prepared) if prepared.sources.are_current(ctx, args, FIRST_SOURCE) => {
-            let result = prepared.bulk.into_set(&ctx.config.limits);
+        Some(prepared) if prepared.work.sources.are_current(ctx, args, FIRST_SOURCE) => {
+            let result = prepared.work.bulk.into_set(&ctx.config.limits);
             store(ctx, args, result, event);
             return Ok(());
         }
@@ -56,14 +55,10 @@ fn combine_and_store(
     }
     let mut bulk = sources.in_bulk(operator, None, ctx);
     if ctx.in_exec || attempts == ATTEMPTS_MAX {
-        run_all(&mut bulk);
+        bulk.run_all();
         store(ctx, args, bulk.into_set(limits), event);
     } else {
-        ctx.prepare_in_slices(Preparation {
-            sources,
-            bulk,
-            attempts: attempts + 1,
-        });
+        prepare(ctx, Combining { sources, bulk }, attempts);
     }
     Ok(())
 }
@@ -83,21 +78,15 @@ fn store(ctx: &mut Context<'_, '_>, args: Args<'_>, result: OwnedSet, event: &'s
     ctx.reply.integer(len as i64);
 }
 
-/// A result on its way.
+/// A result on its way, and what it is made of.
 #[derive(Debug)]
-struct Preparation {
+struct Combining {
     sources: Sources,
     bulk: BulkOperation,
-    /// How often it has been begun.
-    attempts: u32,
 }
 
-impl Slices for Preparation {
-    fn next(&mut self, _: &mut SliceContext<'_>) -> SliceProgress {
-        if run_slice(|work| self.bulk.step(work)) {
-            SliceProgress::More
-        } else {
-            SliceProgress::Prepared
-        }
+impl Steps for Combining {
+    fn step(&mut self, work: usize) -> bool {
+        self.bulk.step(work)
     }
 }

@@ -5,6 +5,7 @@ mod algebra;
 mod blocking;
 mod bounds;
 mod count;
+mod cut;
 pub(crate) mod mpop;
 mod operands;
 pub(crate) mod pop;

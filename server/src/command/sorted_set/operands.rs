@@ -1,9 +1,14 @@
 //! What unions, intersections and differences are told.
 
 use smallvec::SmallVec;
-use storage::typed::sorted_set::{Aggregate, Operand, Weighted};
+use storage::typed::sorted_set::{
+    Aggregate, BulkOperation, Operand, Operator, Pair, Weighted, difference, intersection,
+    intersection_len, union,
+};
+use storage::{DbIndex, Key, Keyspace, StoreError, Unit};
 
 use super::score;
+use crate::command::bulk::WORK_AT_ONCE_MAX;
 use crate::command::{Args, CommandError, Context};
 
 /// Which options there are.
@@ -31,6 +36,9 @@ impl Options {
     }
 }
 
+/// How a key is looked up.
+type LookUp<'e> = fn(&mut Unit<'e>, DbIndex, &Key<'_>) -> Result<Operand, StoreError>;
+
 /// The sets, and what is to be done with them.
 pub(super) struct Operands {
     sets: Vec<Operand>,
@@ -54,6 +62,29 @@ impl Operands {
         at: usize,
         options: Options,
     ) -> Result<Self, CommandError> {
+        Self::read_with(ctx, args, at, options, Unit::sorted_set_operand)
+    }
+
+    /// The same once more, for a command that has looked the keys up before.
+    ///
+    /// # Errors
+    /// As [`Operands::read`].
+    pub(super) fn read_again(
+        ctx: &mut Context<'_, '_>,
+        args: Args<'_>,
+        at: usize,
+        options: Options,
+    ) -> Result<Self, CommandError> {
+        Self::read_with(ctx, args, at, options, Unit::sorted_set_operand_again)
+    }
+
+    fn read_with<'e>(
+        ctx: &mut Context<'_, 'e>,
+        args: Args<'_>,
+        at: usize,
+        options: Options,
+        look_up: LookUp<'e>,
+    ) -> Result<Self, CommandError> {
         let count = super::integer(args.at(at))?;
         let count = usize::try_from(count).ok().filter(|count| *count > 0);
         let count = count.ok_or_else(|| too_few(args))?;
@@ -63,7 +94,7 @@ impl Operands {
         let db = ctx.db();
         let mut sets = Vec::with_capacity(count);
         for (_, key) in ctx.keys(args).filter(|(index, _)| *index > at) {
-            sets.push(ctx.unit.sorted_set_operand(db, &key)?);
+            sets.push(look_up(ctx.unit, db, &key)?);
         }
         debug_assert_eq!(sets.len(), count);
         let mut operands = Self {
@@ -111,12 +142,62 @@ impl Operands {
     }
 
     /// The sets with their weights, in the order of the keys.
-    pub(super) fn weighted(&self) -> Vec<Weighted<'_>> {
+    fn weighted(&self) -> Vec<Weighted<'_>> {
         let pairs = self.sets.iter().zip(&self.weights);
         pairs
             .map(|(operand, &weight)| Weighted { operand, weight })
             .collect()
     }
+
+    /// What `operator` makes of them, in the order of a sorted set.
+    pub(super) fn combined(&self, operator: Operator) -> Vec<Pair<'_>> {
+        let weighted = self.weighted();
+        match operator {
+            Operator::Union => union(&weighted, self.aggregate),
+            Operator::Intersection => intersection(&weighted, self.aggregate),
+            Operator::Difference => difference(&weighted),
+        }
+    }
+
+    /// How many members all of them have, counted up to the limit.
+    pub(super) fn count_common(&self) -> u64 {
+        intersection_len(&self.weighted(), self.limit)
+    }
+
+    /// Whether the operation takes so long that nobody should wait for it.
+    pub(super) fn are_big(&self, operator: Operator) -> bool {
+        operator.work(&self.sets) > WORK_AT_ONCE_MAX
+    }
+
+    /// The operation in steps; `count_to` if only the number of members is wanted.
+    pub(super) fn in_bulk(
+        self,
+        operator: Operator,
+        count_to: Option<u64>,
+        keyspace: &Keyspace,
+    ) -> BulkOperation {
+        BulkOperation::new(
+            operator,
+            self.sets,
+            &self.weights,
+            self.aggregate,
+            count_to,
+            keyspace,
+        )
+    }
+}
+
+/// Whether the keys behind `numkeys`, which is argument `at`, still hold what an operation works with.
+pub(super) fn are_current(
+    ctx: &mut Context<'_, '_>,
+    args: Args<'_>,
+    at: usize,
+    operands: &[Operand],
+) -> bool {
+    let db = ctx.db();
+    let keys = ctx.keys(args).filter(|(index, _)| *index > at);
+    keys.zip(operands)
+        .all(|((_, key), operand)| ctx.unit.still_holds(db, &key, operand.held()))
 }
 
 #[cold]

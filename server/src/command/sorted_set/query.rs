@@ -115,6 +115,7 @@ impl<'a> Query<'a> {
             ranks: self.ranks(set),
             is_reversed: self.is_reversed,
             with_scores: self.with_scores,
+            is_nested: false,
         }
     }
 

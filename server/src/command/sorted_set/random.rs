@@ -43,6 +43,7 @@ pub(super) fn zrandmember(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandR
                 ranks: 0..len,
                 is_reversed: false,
                 with_scores,
+                is_nested: false,
             };
             all.write(&mut ctx.reply, ctx.server, set);
             return Ok(());

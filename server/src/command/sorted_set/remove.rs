@@ -2,9 +2,13 @@
 
 use std::ops::Range;
 
+use storage::Key;
+use storage::collection::Collection;
+use storage::collection::ranked::Wanted;
 use storage::typed::sorted_set::SortedSetRef;
 
 use super::bounds::{lex_range, rank_range, score_range};
+use super::cut::{Ahead, CUT_AT_ONCE_MAX, cut_ahead};
 use super::integer;
 use crate::command::{Args, CommandResult, Context};
 use crate::notify::EventClass;
@@ -54,15 +58,55 @@ fn remove_range(
     ctx: &mut Context<'_, '_>,
     args: Args<'_>,
     event: &'static str,
-    ranks: impl FnOnce(SortedSetRef<'_>) -> Range<u64>,
+    ranks: impl Fn(SortedSetRef<'_>) -> Range<u64>,
 ) -> CommandResult {
     let (db, key) = (ctx.db(), ctx.key(args, 1));
     let limit = ctx.config.limits.sorted_set;
     let removed = ctx.unit.edit_sorted_set(db, &key, limit, |edit| {
-        let ranks = ranks(edit.set());
-        edit.remove_ranks(ranks)
+        let set = edit.set();
+        let ranks = ranks(set);
+        let count = ranks.end.saturating_sub(ranks.start);
+        // To remove all takes no time at any number.
+        let takes_long = count > CUT_AT_ONCE_MAX && count < set.len() && set.big().is_some();
+        (!takes_long).then(|| edit.remove_ranks(ranks))
     })?;
-    finish(ctx, key.bytes, removed.result, removed.is_gone, event);
+    match removed.result {
+        Some(count) => finish(ctx, key.bytes, count, removed.is_gone, event),
+        None => remove_many(ctx, &key, event, ranks)?,
+    }
+    Ok(())
+}
+
+/// Removes a big range of a big sorted set, but not all of it.
+fn remove_many(
+    ctx: &mut Context<'_, '_>,
+    key: &Key<'_>,
+    event: &'static str,
+    ranks: impl Fn(SortedSetRef<'_>) -> Range<u64>,
+) -> CommandResult {
+    let db = ctx.db();
+    let parted = match cut_ahead(ctx, db, key, Wanted::Others, &ranks)? {
+        Ahead::Begun => return Ok(()),
+        Ahead::Done(cut) => Some(cut.into_parts()),
+        Ahead::Not => None,
+    };
+    let limit = ctx.config.limits.sorted_set;
+    let removed = ctx
+        .unit
+        .edit_sorted_set(db, key, limit, |edit| match parted {
+            Some((rest, removed)) => (edit.leave_only(rest), Some(removed)),
+            None => {
+                let ranks = ranks(edit.set());
+                (edit.remove_ranks(ranks), None)
+            }
+        })?;
+    let (count, cut_out) = removed.result;
+    if let Some(cut_out) = cut_out {
+        // It is freed in steps, as what is pinned is.
+        let cut_out = Collection::SortedSet(cut_out);
+        drop(ctx.server.keyspace.pin_clone(cut_out));
+    }
+    finish(ctx, key.bytes, count, removed.is_gone, event);
     Ok(())
 }
 

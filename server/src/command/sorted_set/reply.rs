@@ -34,6 +34,14 @@ pub(crate) fn write_pair(reply: &mut Reply<'_>, (member, score): Pair<'_>, with_
     }
 }
 
+/// A member and its score in an array.
+#[inline]
+pub(super) fn write_nested(reply: &mut Reply<'_>, (member, score): Pair<'_>) {
+    reply.array(2);
+    write_member(reply, member);
+    reply.double(score);
+}
+
 /// A member.
 #[inline]
 pub(super) fn write_member(reply: &mut Reply<'_>, member: Value<'_>) {
@@ -52,6 +60,8 @@ pub(super) struct Shown {
     pub(super) is_reversed: bool,
     /// Each with its score.
     pub(super) with_scores: bool,
+    /// Each with its score in an array, in RESP2 too.
+    pub(super) is_nested: bool,
 }
 
 impl Shown {
@@ -59,6 +69,17 @@ impl Shown {
     pub(super) fn write(self, output: &mut Output<'_>, server: &Server, set: SortedSetRef<'_>) {
         let count = self.ranks.end.saturating_sub(self.ranks.start);
         begin_pairs(output, count, self.with_scores);
+        self.write_behind_header(output, server, set);
+    }
+
+    /// Answers them, whose header has been written.
+    pub(super) fn write_behind_header(
+        self,
+        output: &mut Output<'_>,
+        server: &Server,
+        set: SortedSetRef<'_>,
+    ) {
+        let count = self.ranks.end.saturating_sub(self.ranks.start);
         match set.big() {
             Some(big) if count > ELEMENTS_MIN => output.rest_from(Box::new(PinnedPairs {
                 pin: server.keyspace.pin(big),
@@ -76,7 +97,11 @@ impl Shown {
         let end = reply.position().saturating_add(bytes);
         let mut written = 0;
         let mut write = |pair: Pair<'_>| {
-            write_pair(reply, pair, self.with_scores);
+            if self.is_nested {
+                write_nested(reply, pair);
+            } else {
+                write_pair(reply, pair, self.with_scores);
+            }
             written += 1;
             reply.position() < end
         };

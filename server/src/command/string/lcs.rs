@@ -88,7 +88,9 @@ fn write_runs(lcs: &Lcs, len_min: u64, with_len: bool, reply: &mut Output<'_>) {
 /// The work grows with the product of the lengths, so beyond [`CELLS_AT_ONCE`] it is done in slices, on copies
 /// of the strings.
 pub(super) fn lcs(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    let lens = [string_len(ctx, args, 1)?, string_len(ctx, args, 2)?];
+    // Both are looked up, be it only to miss, before the type of either matters.
+    let (a, b) = (string_len(ctx, args, 1), string_len(ctx, args, 2));
+    let lens = [a?, b?];
     let answer = Answer::parse(args)?;
     check_lengths(lens, ctx.config.proto_max_bulk_len_bytes)?;
     let (a, b) = (copy(ctx, args, 1), copy(ctx, args, 2));

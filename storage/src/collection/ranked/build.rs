@@ -1,9 +1,80 @@
 //! Making a sorted set of many members at once.
 
-use crate::tree::{Leaf, Tree};
+use crate::tree::{Leaf, Remains, Tree};
 
+use super::super::CollectionRemains;
 use super::leaf::{Ranked, by_score};
-use super::{ElementHash, RankedTree, assert_fits, scores};
+use super::scores::{self, ScoresBuilder};
+use super::{ElementHash, RankedTree, assert_fits};
+
+/// Makes a sorted set step by step of what has been brought into both of its orders: each member is pushed as one of the
+/// hashes and as one of the scores.
+#[derive(Default)]
+pub struct RankedTreeBuilder {
+    ranked: RankedBuilder,
+    scores: ScoresBuilder,
+}
+
+impl RankedTreeBuilder {
+    /// Adds a member's score by its hash; these come in their order.
+    pub fn push_hash(&mut self, hash: ElementHash, score: f64) {
+        self.scores.push(hash, score);
+    }
+
+    /// Adds a member; they come in the order of a sorted set, each once.
+    ///
+    /// # Panics
+    /// If the member is longer than [`PART_BYTES_MAX`](crate::collection::PART_BYTES_MAX).
+    pub fn push(&mut self, score: f64, member: &[u8]) {
+        assert_fits(member);
+        self.ranked.push(score, member);
+    }
+
+    /// The sorted set.
+    ///
+    /// # Panics
+    /// If there are not as many members as hashes.
+    pub fn finish(self) -> RankedTree {
+        let (ranked, scores) = (self.ranked.finish(), self.scores.finish());
+        assert_eq!(ranked.len(), scores.len(), "each member has its hash");
+        RankedTree { ranked, scores }
+    }
+
+    /// Gives up what has been made, to be freed in steps.
+    pub fn into_remains(self) -> CollectionRemains {
+        let (ranked, scores) = (self.ranked.finish(), self.scores.finish());
+        CollectionRemains::Ranked(Remains::of(ranked), Remains::of(scores))
+    }
+}
+
+/// The tree of members that come in its order, each leaf filled.
+#[derive(Default)]
+struct RankedBuilder {
+    tree: Tree<Ranked>,
+    leaf: Ranked,
+}
+
+impl RankedBuilder {
+    fn push(&mut self, score: f64, member: &[u8]) {
+        self.leaf.insert(self.leaf.len(), score, member);
+        if self.leaf.is_filled() {
+            self.finish_leaf();
+        }
+    }
+
+    fn finish_leaf(&mut self) {
+        let mut leaf = std::mem::take(&mut self.leaf);
+        leaf.shrink_to_fit();
+        self.tree.push_leaf(leaf);
+    }
+
+    fn finish(mut self) -> Tree<Ranked> {
+        if self.leaf.len() > 0 {
+            self.finish_leaf();
+        }
+        self.tree
+    }
+}
 
 impl<'a> FromIterator<(ElementHash, &'a [u8], f64)> for RankedTree {
     /// A sorted set of members in any order, each with its hash and score; of several that are the same member the last
@@ -21,7 +92,11 @@ impl<'a> FromIterator<(ElementHash, &'a [u8], f64)> for RankedTree {
         keep_last_of_same(&mut members);
         let scores = scores::built(members.iter().map(|&(hash, _, score)| (hash, score)));
         members.sort_unstable_by(|a, b| by_score(a.2, b.2).then_with(|| a.1.cmp(b.1)));
-        let ranked = ranked(&members);
+        let mut ranked = RankedBuilder::default();
+        members
+            .iter()
+            .for_each(|&(_, member, score)| ranked.push(score, member));
+        let ranked = ranked.finish();
         Self { ranked, scores }
     }
 }
@@ -44,18 +119,4 @@ fn keep_last_of_same(members: &mut Vec<(ElementHash, &[u8], f64)>) {
         }
     }
     members.truncate(kept);
-}
-
-/// The tree of members that come in its order, each leaf filled.
-fn ranked(members: &[(ElementHash, &[u8], f64)]) -> Tree<Ranked> {
-    let mut tree = Tree::new();
-    let mut leaf = Ranked::default();
-    for (number, &(_, member, score)) in members.iter().enumerate() {
-        leaf.insert(leaf.len(), score, member);
-        if leaf.is_filled() || number == members.len() - 1 {
-            leaf.shrink_to_fit();
-            tree.push_leaf(std::mem::take(&mut leaf));
-        }
-    }
-    tree
 }

@@ -221,14 +221,45 @@ impl Scores {
 
 /// A tree of scores that come in the order of their hashes.
 pub(super) fn built(scores: impl IntoIterator<Item = (ElementHash, f64)>) -> Tree<Scores> {
-    let mut tree = Tree::new();
-    let mut scores = scores.into_iter().peekable();
-    while scores.peek().is_some() {
-        let (hashes, scores) = scores.by_ref().take(SCORES_MAX).unzip();
-        let mut leaf = Scores { hashes, scores };
+    let mut builder = ScoresBuilder::default();
+    for (hash, score) in scores {
+        builder.push(hash, score);
+    }
+    builder.finish()
+}
+
+/// Makes a tree of scores that come in the order of their hashes, each leaf filled.
+#[derive(Default)]
+pub(super) struct ScoresBuilder {
+    tree: Tree<Scores>,
+    leaf: Scores,
+}
+
+impl ScoresBuilder {
+    pub(super) fn push(&mut self, hash: ElementHash, score: f64) {
+        debug_assert!(self.leaf.hashes.last().is_none_or(|last| *last <= hash));
+        if self.leaf.hashes.is_empty() {
+            self.leaf.hashes.reserve_exact(SCORES_MAX);
+            self.leaf.scores.reserve_exact(SCORES_MAX);
+        }
+        self.leaf.hashes.push(hash);
+        self.leaf.scores.push(score);
+        if self.leaf.hashes.len() == SCORES_MAX {
+            self.finish_leaf();
+        }
+    }
+
+    fn finish_leaf(&mut self) {
+        let mut leaf = std::mem::take(&mut self.leaf);
         shrink(&mut leaf.hashes, 0);
         shrink(&mut leaf.scores, 0);
-        tree.push_leaf(leaf);
+        self.tree.push_leaf(leaf);
     }
-    tree
+
+    pub(super) fn finish(mut self) -> Tree<Scores> {
+        if !self.leaf.hashes.is_empty() {
+            self.finish_leaf();
+        }
+        self.tree
+    }
 }

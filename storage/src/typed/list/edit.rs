@@ -96,6 +96,12 @@ impl<'e, 'a> ListEdit<'e, 'a> {
         self.shrink();
     }
 
+    /// Says that `element` is about to be put somewhere: a small list that it is too much for becomes a big one, as in
+    /// Redis whatever comes of it.
+    pub fn expect(&mut self, element: &[u8]) {
+        self.grow(std::iter::once(element));
+    }
+
     /// Puts `element` in the place of number `index`, which is there.
     pub fn set(&mut self, index: u64, element: &[u8]) {
         self.grow(std::iter::once(element));

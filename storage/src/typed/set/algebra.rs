@@ -57,7 +57,7 @@ pub(super) fn subtracts_from_copy(lens: &[u64]) -> bool {
 pub enum Start {
     /// What Redis begins with for one that is stored.
     Stored,
-    /// What is quick to look up, for one that is not.
+    /// What is quick to look up, for one that is not, unless there is little to look up.
     Shown,
 }
 
@@ -69,7 +69,7 @@ pub fn combine(
     hasher: ElementHasher,
     limits: &Limits,
 ) -> OwnedSet {
-    let mut edit = CollectionEdit::new(beginning(operator, sets, start), hasher);
+    let mut edit = CollectionEdit::new(beginning(operator, sets, start, limits), hasher);
     let mut result = SetEdit::new(&mut edit, limits);
     match operator {
         Operator::Union => {
@@ -93,7 +93,19 @@ pub fn combine(
     }
 }
 
-fn beginning(operator: Operator, sets: &[Option<SetRef<'_>>], start: Start) -> Content<'static> {
+/// Whether so many members are looked up sooner in a tree than in the small set that Redis 7.2 begins with. The members of
+/// fewer are to come in the order in which they were added.
+fn is_quicker_big(sets: &[Option<SetRef<'_>>], limits: &Limits) -> bool {
+    let total: u64 = sets.iter().flatten().map(|set| set.len()).sum();
+    total > 2 * limits.set.entries as u64
+}
+
+fn beginning(
+    operator: Operator,
+    sets: &[Option<SetRef<'_>>],
+    start: Start,
+    limits: &Limits,
+) -> Content<'static> {
     let is_intset = |set: &SetRef<'_>| matches!(set, SetRef::Integers(_));
     let mut present = sets.iter().flatten();
     match (operator, start) {
@@ -104,7 +116,7 @@ fn beginning(operator: Operator, sets: &[Option<SetRef<'_>>], start: Start) -> C
                 Packed::Set(ListpackBuf::new()).into()
             }
         }
-        (_, Start::Shown) if !present.all(is_intset) => {
+        (_, Start::Shown) if !present.all(is_intset) && is_quicker_big(sets, limits) => {
             OwnedSet::Big(Default::default()).into_content()
         }
         _ => Packed::Intset(IntsetBuf::new()).into(),

@@ -11,8 +11,7 @@ use crate::collection::Collection;
 use crate::hash::{ElementHasher, Key};
 use crate::keyspace::Keyspace;
 use crate::listpack::Value;
-use crate::pins::PinnedCollection;
-use crate::typed::{CollectionRef, PackedRef, Packing};
+use crate::typed::{CollectionRef, Held, Packing};
 use crate::unit::Unit;
 use crate::value::{ValueType, canonical_integer};
 use crate::{DbIndex, StoreError};
@@ -23,15 +22,8 @@ use super::{Pair, SortedSetRef};
 /// What a key held: a sorted set, or a set, whose members count with the score 1.
 #[derive(Debug)]
 pub struct Operand {
-    content: Held,
+    held: Held,
     hasher: ElementHasher,
-}
-
-#[derive(Debug)]
-enum Held {
-    Nothing,
-    Packed(Packing, Box<[u8]>),
-    Big(PinnedCollection),
 }
 
 /// A sorted set or set as part of an operation.
@@ -59,7 +51,7 @@ pub enum Aggregate {
 
 impl Aggregate {
     /// The score that a member brings in from one operand.
-    fn weigh(self, score: f64, weight: f64) -> f64 {
+    pub(super) fn weigh(self, score: f64, weight: f64) -> f64 {
         match self {
             Aggregate::Count => weight,
             _ => score * weight,
@@ -67,7 +59,7 @@ impl Aggregate {
     }
 
     /// The two scores of a member as one. What is no number counts as 0, as in Redis.
-    fn join(self, one: f64, other: f64) -> f64 {
+    pub(super) fn join(self, one: f64, other: f64) -> f64 {
         match self {
             Aggregate::Sum | Aggregate::Count => or_zero(one + other),
             Aggregate::Min if other < one => other,
@@ -77,36 +69,39 @@ impl Aggregate {
     }
 }
 
-fn or_zero(score: f64) -> f64 {
+pub(super) fn or_zero(score: f64) -> f64 {
     if score.is_nan() { 0.0 } else { score }
 }
 
 impl Operand {
     fn of(content: Option<CollectionRef<'_>>, keyspace: &Keyspace) -> Self {
-        let content = match content {
-            None => Held::Nothing,
-            Some(CollectionRef::Packed(packed)) => {
-                Held::Packed(packed.packing, packed.bytes.into())
-            }
-            Some(CollectionRef::Big(big)) => Held::Big(keyspace.pin(big)),
-        };
-        let hasher = keyspace.hasher().elements();
-        Self { content, hasher }
-    }
-
-    fn content(&self) -> Option<CollectionRef<'_>> {
-        match &self.content {
-            Held::Nothing => None,
-            Held::Packed(packing, bytes) => Some(CollectionRef::Packed(PackedRef {
-                packing: *packing,
-                bytes,
-            })),
-            Held::Big(big) => Some(CollectionRef::Big(big)),
+        Self {
+            held: Held::of(content, keyspace),
+            hasher: keyspace.hasher().elements(),
         }
     }
 
-    fn sorted_set(&self) -> Option<SortedSetRef<'_>> {
+    /// What the key held.
+    pub fn held(&self) -> &Held {
+        &self.held
+    }
+
+    fn content(&self) -> Option<CollectionRef<'_>> {
+        self.held.content()
+    }
+
+    pub(super) fn sorted_set(&self) -> Option<SortedSetRef<'_>> {
         SortedSetRef::of(self.content()?, self.hasher)
+    }
+
+    /// Whether it is a sorted set.
+    pub(super) fn is_sorted(&self) -> bool {
+        self.sorted_set().is_some()
+    }
+
+    /// Whether it is a tree, in which any member is found soon.
+    pub(super) fn is_big(&self) -> bool {
+        matches!(self.held, Held::Big(_))
     }
 
     /// How many members there are.
@@ -129,7 +124,7 @@ impl Operand {
     }
 
     /// The score of a member.
-    fn score(&self, member: Value<'_>) -> Option<f64> {
+    pub(super) fn score(&self, member: Value<'_>) -> Option<f64> {
         let mut buffer = itoa::Buffer::new();
         let bytes = match member {
             Value::Bytes(bytes) => bytes,
@@ -157,22 +152,30 @@ impl Operand {
     }
 
     /// Shows `visit` all members with their scores until it answers `false`.
-    fn each<'a>(&'a self, mut visit: impl FnMut(Pair<'a>) -> bool) {
+    fn each<'a>(&'a self, visit: impl FnMut(Pair<'a>) -> bool) {
+        self.each_from(0, visit);
+    }
+
+    /// The same from the one with `number` others before it on.
+    pub(super) fn each_from<'a>(&'a self, number: u64, mut visit: impl FnMut(Pair<'a>) -> bool) {
         if let Some(set) = self.sorted_set() {
-            set.iter(0..set.len()).all(visit);
+            set.iter(number..set.len()).all(visit);
             return;
         }
+        let skipped = usize::try_from(number).unwrap_or(usize::MAX);
         let mut visit = |member| visit((member, 1.0));
         match self.content() {
             Some(CollectionRef::Big(Collection::Set(set))) => {
-                set.iter().all(|element| visit(Value::Bytes(element.name)));
+                let mut members = set.iter_from_number(number);
+                members.all(|(_, element)| visit(Value::Bytes(element.name)));
             }
             Some(CollectionRef::Packed(packed)) => match (packed.listpack(), packed.intset()) {
                 (Some(set), _) => {
-                    set.iter().all(visit);
+                    set.iter().skip(skipped).all(visit);
                 }
                 (_, Some(set)) => {
-                    set.iter().all(|number| visit(Value::Int(number)));
+                    let mut integers = set.iter().skip(skipped);
+                    integers.all(|number| visit(Value::Int(number)));
                 }
                 (None, None) => {}
             },
@@ -323,16 +326,31 @@ impl Unit<'_> {
         key: &Key<'_>,
     ) -> Result<Operand, StoreError> {
         let keyspace = self.keyspace();
-        let content = match self.find(db, key) {
-            None => None,
-            Some(entry) => {
-                let content = entry.collection().ok_or(StoreError::WrongType)?;
-                match content.value_type() {
-                    ValueType::SortedSet | ValueType::Set => Some(content),
-                    _ => return Err(StoreError::WrongType),
-                }
-            }
-        };
-        Ok(Operand::of(content, keyspace))
+        let entry = self.find(db, key);
+        let content = entry.map(|entry| operand_in(entry.collection()));
+        Ok(Operand::of(content.transpose()?, keyspace))
     }
+
+    /// As [`Unit::sorted_set_operand`], without counting anything.
+    ///
+    /// # Errors
+    /// As [`Unit::sorted_set_operand`].
+    pub fn sorted_set_operand_again(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+    ) -> Result<Operand, StoreError> {
+        let keyspace = self.keyspace();
+        let entry = self.peek(db, key);
+        let content = entry.map(|entry| operand_in(entry.collection()));
+        Ok(Operand::of(content.transpose()?, keyspace))
+    }
+}
+
+/// What can be an operand of what a key holds.
+fn operand_in(content: Option<CollectionRef<'_>>) -> Result<CollectionRef<'_>, StoreError> {
+    let is_operand = |content: &CollectionRef<'_>| {
+        matches!(content.value_type(), ValueType::SortedSet | ValueType::Set)
+    };
+    content.filter(is_operand).ok_or(StoreError::WrongType)
 }

@@ -195,6 +195,14 @@ impl<'e, 'a> SortedSetEdit<'e, 'a> {
         count
     }
 
+    /// Removes all members of this very set but those in `rest`, which were parted from the others ahead; how many it was.
+    pub fn leave_only(&mut self, rest: RankedTree) -> u64 {
+        let count = self.set().len().saturating_sub(rest.len());
+        self.edit.changed(count);
+        self.edit.replace(Collection::SortedSet(rest));
+        count
+    }
+
     /// Removes up to `count` members at one end, after it has shown each to `visit`, from that end on; how many.
     pub fn pop(&mut self, from: Extreme, count: u64, visit: &mut dyn FnMut(Pair<'_>)) -> u64 {
         let set = self.set();

@@ -4,6 +4,8 @@
 //! [`RankedTree`]. Ranks count from 0 at the lowest score.
 
 mod algebra;
+mod bulk;
+mod cut;
 mod edit;
 mod geo;
 mod packed;
@@ -11,6 +13,7 @@ mod random;
 mod range;
 mod scan;
 mod score;
+mod sorter;
 #[cfg(test)]
 mod tests;
 
@@ -29,12 +32,16 @@ use super::{CollectionRef, PackedLimit};
 pub use algebra::{
     Aggregate, Operand, Weighted, difference, intersection, intersection_len, sort, union,
 };
+pub use bulk::{BulkOperation, Operator, content_of};
+pub use cut::BulkCut;
 pub use edit::{Added, Adding, Extreme, SortedSetEdit, Towards, Which, sorted_set_of};
 pub use geo::{GeoHit, GeoOrder, GeoScan, GeoSearch};
 pub use random::{Distinct, below};
 pub use range::{LexBound, LexRange, ScoreRange};
+pub use scan::SortedSetScan;
 pub(crate) use score::score_of;
 pub use score::write_with_17_digits;
+pub use sorter::{Comes, Sorter};
 
 /// A sorted set to read.
 #[derive(Clone, Copy)]

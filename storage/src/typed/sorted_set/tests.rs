@@ -336,10 +336,12 @@ proptest! {
             1..4,
         ),
         weights in prop::collection::vec(-3i8..4, 3),
+        work in 1..20usize,
     ) {
         let keyspace = keyspace();
         in_unit(&keyspace, |unit| {
             let hasher = keyspace.hasher();
+            let elements = hasher.elements();
             let mut operands = Vec::new();
             for (number, set) in sets.iter().enumerate() {
                 let name = [b'0' + number as u8];
@@ -352,6 +354,19 @@ proptest! {
                 .unwrap();
                 operands.push(unit.sorted_set_operand(0, &key).unwrap());
             }
+            let mut bulk = |operator, aggregate, count_to| {
+                let keys = (0..sets.len()).map(|number| [b'0' + number as u8]);
+                let operands = keys.map(|name| {
+                    let key = hasher.key(&name);
+                    unit.sorted_set_operand_again(0, &key).unwrap()
+                });
+                let weights: Vec<f64> = weights.iter().map(|weight| f64::from(*weight)).collect();
+                let (operands, weights) = (operands.collect(), &weights[..sets.len()]);
+                let mut bulk =
+                    BulkOperation::new(operator, operands, weights, aggregate, count_to, &keyspace);
+                while bulk.step(work) {}
+                bulk
+            };
             let pairs = operands.iter().zip(&weights);
             let weighted: Vec<Weighted<'_>> = pairs
                 .map(|(operand, weight)| Weighted { operand, weight: f64::from(*weight) })
@@ -377,11 +392,19 @@ proptest! {
                 };
                 let united = combined(&|_| true);
                 assert_eq!(owned(union(&weighted, aggregate).into_iter()), united);
+                let in_steps = bulk(Operator::Union, aggregate, None).into_tree();
+                assert_eq!(of_tree(&in_steps, elements), united);
                 let common = combined(&|count| count == sets.len());
                 assert_eq!(owned(intersection(&weighted, aggregate).into_iter()), common);
                 let len = common.len() as u64;
                 assert_eq!(intersection_len(&weighted, 0), len);
                 assert_eq!(intersection_len(&weighted, 2), len.min(2));
+                let in_steps = bulk(Operator::Intersection, aggregate, None).into_tree();
+                assert_eq!(of_tree(&in_steps, elements), common);
+                for limit in [0, 2] {
+                    let counted = bulk(Operator::Intersection, aggregate, Some(limit));
+                    assert_eq!(counted.count(), intersection_len(&weighted, limit));
+                }
             }
             let others = &sets[1..];
             let left = sets[0]
@@ -390,8 +413,68 @@ proptest! {
                 .map(|(member, score)| (member.clone(), f64::from(*score)));
             let left = Model(left.collect()).in_order();
             assert_eq!(owned(difference(&weighted).into_iter()), left);
+            let in_steps = bulk(Operator::Difference, Aggregate::Sum, None).into_tree();
+            assert_eq!(of_tree(&in_steps, elements), left);
         });
     }
+}
+
+/// The members of a tree, each of which is found by its hash.
+fn of_tree(tree: &RankedTree, hasher: ElementHasher) -> Owned {
+    for (score, member) in tree.iter_from(0) {
+        assert_eq!(tree.score(hasher.hash(member), member), Some(score));
+    }
+    let members = tree.iter_from(0);
+    members
+        .map(|(score, member)| (member.to_vec(), score))
+        .collect()
+}
+
+#[test]
+fn members_in_any_order_are_sorted_step_by_step() {
+    let keyspace = keyspace();
+    let hasher = keyspace.hasher().elements();
+    let member = |number: u64| format!("member:{}", number % 7_000).into_bytes();
+    let score = |number: u64| (number * 7919 % 97) as f64;
+    // Many more than there are to be, too.
+    for expected in [10, 10_000] {
+        let mut sorter = Sorter::new(expected, Comes::Anyhow(Aggregate::Max), &keyspace);
+        let mut model = Model::default();
+        for number in 0..9_000 {
+            let (member, score) = (member(number), score(number));
+            sorter.push(hasher.hash(&member), &member, score);
+            let known = model.0.entry(member).or_insert(score);
+            *known = known.max(score);
+        }
+        while sorter.step(50) {}
+        assert!(of_tree(&sorter.finish(), hasher) == model.in_order());
+        let mut sorter = Sorter::new(expected, Comes::InOrder, &keyspace);
+        for (member, score) in model.in_order() {
+            sorter.push(hasher.hash(&member), &member, score);
+        }
+        while sorter.step(50) {}
+        assert!(of_tree(&sorter.finish(), hasher) == model.in_order());
+    }
+}
+
+#[test]
+fn an_operation_that_is_given_up_is_freed_in_steps() {
+    let keyspace = keyspace();
+    let hasher = keyspace.hasher().elements();
+    let mut sorter = Sorter::new(1_000, Comes::InOrder, &keyspace);
+    for number in 0..1_000u32 {
+        let member = number.to_string();
+        sorter.push(
+            hasher.hash(member.as_bytes()),
+            member.as_bytes(),
+            f64::from(number),
+        );
+    }
+    assert!(sorter.step(300));
+    assert!(!keyspace.ended_pins().any());
+    drop(sorter);
+    assert!(keyspace.ended_pins().any());
+    while keyspace.ended_pins().free_some() {}
 }
 
 #[test]
@@ -541,4 +624,23 @@ fn a_big_set_of_equal_scores_is_scanned_whole_in_few_steps() {
     expected.sort();
     assert!(seen == expected);
     assert_eq!(set.scan(u64::MAX, 10, |_| panic!("there is nothing")), 0);
+
+    // In small steps it is the same, and each rank is that of the member.
+    for count in [10, 50_000] {
+        let (mut cursor, mut seen) = (0, Vec::new());
+        loop {
+            let mut scan = SortedSetScan::new(cursor, count);
+            while scan.step(set, 100, |rank, pair| {
+                assert_eq!(set.at(rank), Some(pair));
+                seen.push(text(pair.0));
+            }) {}
+            cursor = scan.cursor();
+            if cursor == 0 {
+                break;
+            }
+            assert!(count < 20_000, "the whole set was asked for");
+        }
+        seen.sort();
+        assert!(seen == expected, "{count}");
+    }
 }

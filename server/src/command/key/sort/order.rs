@@ -65,6 +65,7 @@ pub(super) fn sort(
         return Ok(cut(elements, range));
     }
     let mut weighted = Vec::with_capacity(elements.len());
+    let mut failure = None;
     for element in elements {
         let weight = match &options.by {
             None => Weight::of_element(&element, options.alphabetic)?,
@@ -72,12 +73,22 @@ pub(super) fn sort(
                 let value = look_up(by, &element);
                 match value {
                     _ if options.alphabetic => Weight::Other(value),
-                    Some(value) => Weight::Number(number(&value)?),
+                    Some(value) => {
+                        // As in Redis all are looked up even so: those that are missing are announced.
+                        let number = number(&value);
+                        Weight::Number(number.unwrap_or_else(|error| {
+                            failure = Some(error);
+                            0.0
+                        }))
+                    }
                     None => Weight::Number(0.0),
                 }
             }
         };
         weighted.push((weight, element));
+    }
+    if let Some(failure) = failure {
+        return Err(failure);
     }
     weighted.sort_by(|(weight, element), (other_weight, other)| {
         let order = compare((weight, element), (other_weight, other));
