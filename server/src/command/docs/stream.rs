@@ -29,6 +29,20 @@ const TRIM: Argument = block(
     ],
 );
 
+/// What becomes of entries that groups still have use for, where that was always an option.
+const CONDITION: Argument = one_of(
+    "condition",
+    &[
+        token("keepref", "KEEPREF"),
+        token("delref", "DELREF"),
+        token("acked", "ACKED"),
+    ],
+)
+.optional();
+
+/// IDs behind their number.
+const IDS: Argument = block("ids", &[integer("numids"), string("id").multiple()]).after("IDS");
+
 /// What becomes of entries that groups still have use for.
 const REFERENCES: Argument = one_of(
     "condition",
@@ -63,6 +77,14 @@ pub(super) const DOCS: &[Doc] = &[
     )
     .categories(&["@stream"])
     .arguments(&[key("key", 0), string("group"), string("id").multiple()]),
+    Doc::new(
+        "xackdel",
+        "8.2.0",
+        "O(log N) per ID where N is the number of pending entries and of nodes of the stream",
+        "Acknowledges entries and deletes them from the stream. Returns what has become of each.",
+    )
+    .categories(&["@stream"])
+    .arguments(&[key("key", 0), string("group"), CONDITION, IDS]),
     Doc::new(
         "xadd",
         "5.0.0",
@@ -135,6 +157,14 @@ pub(super) const DOCS: &[Doc] = &[
     )
     .categories(&["@stream"])
     .arguments(&[key("key", 0), string("id").multiple()]),
+    Doc::new(
+        "xdelex",
+        "8.2.0",
+        EACH_ID,
+        "Deletes entries of a stream with an eye to its groups. Returns what has become of each.",
+    )
+    .categories(&["@stream"])
+    .arguments(&[key("key", 0), CONDITION, IDS]),
     Doc::new(
         "xgroup",
         "5.0.0",
@@ -266,6 +296,28 @@ pub(super) const DOCS: &[Doc] = &[
     )
     .categories(&["@stream"])
     .arguments(&[key("key", 0)]),
+    Doc::new(
+        "xnack",
+        "8.8.0",
+        "O(log N) per ID where N is the number of pending entries",
+        "Makes pending entries nobody's, so that they can be claimed at once. Returns how many.",
+    )
+    .categories(&["@stream"])
+    .arguments(&[
+        key("key", 0),
+        string("group"),
+        one_of(
+            "mode",
+            &[
+                token("silent", "SILENT"),
+                token("fail", "FAIL"),
+                token("fatal", "FATAL"),
+            ],
+        ),
+        IDS,
+        integer("count").after("RETRYCOUNT").optional(),
+        token("force", "FORCE").optional(),
+    ]),
     Doc::new(
         "xpending",
         "5.0.0",

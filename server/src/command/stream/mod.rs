@@ -4,6 +4,7 @@ mod add;
 mod claim;
 mod delete;
 mod entries;
+mod extended_delete;
 mod group;
 mod group_read;
 mod ids;
@@ -14,6 +15,7 @@ mod pending;
 mod range;
 mod read;
 mod references;
+mod release;
 mod trim;
 
 use super::Arity::{AtLeast, Exactly};
@@ -28,6 +30,7 @@ const FAST_WRITE: Flags = WRITE.and(Flags::FAST);
 const FAST_GROW: Flags = FAST_WRITE.and(Flags::DENY_OOM);
 
 const DELETE: KeyAccess = KeyAccess(&["RW", "delete"]);
+const UPDATE_AND_DELETE: KeyAccess = KeyAccess(&["RW", "update", "delete"]);
 
 /// The keys of `XREAD`, half of what follows a word.
 const STREAMS: KeySpec = HalfAfterWord {
@@ -57,6 +60,14 @@ pub(crate) fn asks_to_block(args: Args<'_>) -> bool {
 pub(crate) const COMMANDS: &[Command] = &[
     Command::new("XACK", AtLeast(4), One(1), FAST_WRITE, pending::xack)
         .with_access(&[KeyAccess::CHANGE]),
+    Command::new(
+        "XACKDEL",
+        AtLeast(6),
+        One(1),
+        FAST_WRITE,
+        extended_delete::xackdel,
+    )
+    .with_access(&[UPDATE_AND_DELETE]),
     Command::new("XADD", AtLeast(5), One(1), FAST_GROW, add::xadd)
         .with_access(&[KeyAccess::CHANGE]),
     Command::new(
@@ -70,10 +81,20 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command::new("XCLAIM", AtLeast(6), One(1), FAST_WRITE, claim::xclaim)
         .with_access(&[KeyAccess::CHANGE]),
     Command::new("XDEL", AtLeast(3), One(1), FAST_WRITE, delete::xdel).with_access(&[DELETE]),
+    Command::new(
+        "XDELEX",
+        AtLeast(5),
+        One(1),
+        FAST_WRITE,
+        extended_delete::xdelex,
+    )
+    .with_access(&[DELETE]),
     group::XGROUP,
     info::XINFO,
     Command::new("XLEN", Exactly(2), One(1), FAST_READ, range::xlen)
         .with_access(&[KeyAccess::READ_META]),
+    Command::new("XNACK", AtLeast(7), One(1), FAST_WRITE, release::xnack)
+        .with_access(&[KeyAccess::CHANGE]),
     Command::new("XPENDING", AtLeast(3), One(1), READ, pending::xpending),
     Command::new("XRANGE", AtLeast(4), One(1), READ, range::xrange),
     Command::new(

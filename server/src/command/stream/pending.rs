@@ -115,7 +115,11 @@ pub(super) fn xpending(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResu
         reply.array(4);
         write_id(reply, id);
         reply.bulk(consumer_name(group, entry));
-        reply.integer(now.0.saturating_sub(entry.delivered_at_ms).max(0));
+        reply.integer(match entry.consumer() {
+            Some(_) => now.0.saturating_sub(entry.delivered_at_ms).max(0),
+            // It was released: nobody has it.
+            None => -1,
+        });
         reply.integer(entry.deliveries.cast_signed());
         count += 1;
     });
