@@ -16,5 +16,6 @@ mod pubsub;
 mod readme;
 mod server;
 mod sets;
+mod streams;
 mod strings;
 mod transactions;

@@ -674,6 +674,42 @@ fn commands_are_logged_as_their_effects() {
                 "EXEC",
             ],
         ),
+        // What is claimed on the way is told as XCLAIM does, and what is gone besides.
+        (
+            &[
+                "XADD s 1-1 f v",
+                "XADD s 2-1 f v",
+                "XADD s 3-1 f v",
+                "XGROUP CREATE s g 0",
+                "XREADGROUP GROUP g c MAXCOUNT 1 STREAMS s >",
+                "XREADGROUP GROUP g c MAXSIZE 1 STREAMS s >",
+                "XDEL s 1-1",
+                "XREADGROUP GROUP g d CLAIM 0 STREAMS s >",
+                "XREADGROUP GROUP g d CLAIM 60000 STREAMS s >",
+            ],
+            &[
+                "SELECT 0",
+                "XADD s 1-1 f v",
+                "XADD s 2-1 f v",
+                "XADD s 3-1 f v",
+                "XGROUP CREATE s g 0",
+                "MULTI",
+                "XCLAIM s g c 0 1-1 TIME # RETRYCOUNT 1 FORCE JUSTID LASTID 1-1",
+                "XGROUP SETID s g 1-1 ENTRIESREAD 1",
+                "EXEC",
+                "MULTI",
+                "XCLAIM s g c 0 2-1 TIME # RETRYCOUNT 1 FORCE JUSTID LASTID 2-1",
+                "XGROUP SETID s g 2-1 ENTRIESREAD 2",
+                "EXEC",
+                "XDEL s 1-1",
+                "MULTI",
+                "XCLAIM s g c 0 1-1 TIME # RETRYCOUNT 1 FORCE JUSTID LASTID 2-1",
+                "XCLAIM s g d 0 2-1 TIME # RETRYCOUNT 2 FORCE JUSTID LASTID 2-1",
+                "XCLAIM s g d 0 3-1 TIME # RETRYCOUNT 1 FORCE JUSTID LASTID 3-1",
+                "XGROUP SETID s g 3-1 ENTRIESREAD 3",
+                "EXEC",
+            ],
+        ),
     ];
     for (sent, expected) in cases {
         let server = TestServer::start();

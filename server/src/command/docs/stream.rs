@@ -68,6 +68,16 @@ const GROUP_START: Argument = one_of("id-selector", &[string("id"), token("new-i
 
 const COUNT: Argument = integer("count").after("COUNT").optional();
 
+/// Entries of all streams together, and bytes.
+const MAX_COUNT: Argument = integer("maxcount")
+    .after("MAXCOUNT")
+    .since("8.10.0")
+    .optional();
+const MAX_SIZE: Argument = integer("maxsize")
+    .after("MAXSIZE")
+    .since("8.10.0")
+    .optional();
+
 pub(super) const DOCS: &[Doc] = &[
     Doc::new(
         "xack",
@@ -364,9 +374,14 @@ pub(super) const DOCS: &[Doc] = &[
         "Returns the entries of streams that lie behind an ID each. May wait until there are any.",
     )
     .categories(&["@stream"])
-    .history(&[("7.4.0", "The ID `+` for the last entry.")])
+    .history(&[
+        ("7.4.0", "The ID `+` for the last entry."),
+        ("8.10.0", "Options `MAXCOUNT` and `MAXSIZE`."),
+    ])
     .arguments(&[
         COUNT,
+        MAX_COUNT,
+        MAX_SIZE,
         integer("milliseconds").after("BLOCK").optional(),
         STREAMS,
     ]),
@@ -377,10 +392,20 @@ pub(super) const DOCS: &[Doc] = &[
         "Returns entries of streams that no consumer of a group has got yet, or what a consumer has pending. May wait until there is something new.",
     )
     .categories(&["@stream"])
+    .history(&[
+        ("8.4.0", "Option `CLAIM`."),
+        ("8.10.0", "Options `MAXCOUNT` and `MAXSIZE`."),
+    ])
     .arguments(&[
         block("group-block", &[string("group"), string("consumer")]).after("GROUP"),
         COUNT,
+        MAX_COUNT,
+        MAX_SIZE,
         integer("milliseconds").after("BLOCK").optional(),
+        integer("min-idle-time")
+            .after("CLAIM")
+            .since("8.4.0")
+            .optional(),
         token("noack", "NOACK").optional(),
         STREAMS,
     ]),

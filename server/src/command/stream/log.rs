@@ -125,7 +125,7 @@ fn log_claim(ctx: &mut Context<'_, '_>, db: DbIndex, key: &Key<'_>, group: &[u8]
         b"0",
         id.as_bytes(),
         b"TIME",
-        time.format(entry.pending.delivered_at_ms).as_bytes(),
+        time.format(entry.pending.delivered_at_ms()).as_bytes(),
         b"RETRYCOUNT",
         deliveries.format(entry.pending.deliveries).as_bytes(),
         b"FORCE",

@@ -1,8 +1,10 @@
 //! Stream commands.
 
 mod add;
+mod budget;
 mod claim;
 mod delete;
+mod delivery;
 mod entries;
 mod extended_delete;
 mod group;
@@ -14,6 +16,7 @@ mod nogroup;
 mod pending;
 mod range;
 mod read;
+mod read_options;
 mod references;
 mod release;
 mod trim;
@@ -47,7 +50,15 @@ const STREAMS_OF_GROUP: KeySpec = HalfAfterWord {
 };
 
 /// The options of `XREAD` and `XREADGROUP`, and how many arguments each takes.
-const READ_OPTIONS: &[(&str, u8)] = &[("COUNT", 1), ("BLOCK", 1), ("GROUP", 2), ("NOACK", 0)];
+const READ_OPTIONS: &[(&str, u8)] = &[
+    ("COUNT", 1),
+    ("MAXCOUNT", 1),
+    ("MAXSIZE", 1),
+    ("BLOCK", 1),
+    ("CLAIM", 1),
+    ("GROUP", 2),
+    ("NOACK", 0),
+];
 
 /// Whether a request of `XREAD` or `XREADGROUP` may have its client wait; exact only when the answer is no.
 pub(crate) fn asks_to_block(args: Args<'_>) -> bool {
