@@ -11,7 +11,7 @@ use storage::{LockPlan, Pause, Unit, UnixMillis};
 use crate::blocking::{Wait, client_of, serve};
 use crate::effects::Effects;
 use crate::execute::Tools;
-use crate::notify::{EventClass, Events};
+use crate::notify::Events;
 use crate::server::Server;
 
 use super::set::WorkerSet;
@@ -108,8 +108,7 @@ impl Worker {
         if unit.state().is_replica() || unit.state().pause() != Pause::Off {
             return Some(now.0.saturating_add(LATER_MS));
         }
-        let wants_new = self.tools.events.wants(EventClass::NEW);
-        unit.note_more(false, wants_new);
+        serve::note_what_is_heard(&mut unit, &self.tools.events);
         keys.iter().for_each(|key| unit.wake_waiters(db, key));
         let mut stripes = server.pubsub.lock_none();
         let (worker, tools) = (&mut self.state, &mut self.tools);

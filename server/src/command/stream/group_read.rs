@@ -34,7 +34,11 @@ impl Start {
         match text {
             b">" => Ok(Start::New),
             b"$" => Err(LAST_ID_IN_GROUP),
-            _ => exact_id(text, 0).map(Start::History),
+            // To Redis `>` is the largest ID.
+            _ => exact_id(text, 0).map(|id| match id {
+                StreamId::MAX => Start::New,
+                id => Start::History(id),
+            }),
         }
     }
 }
