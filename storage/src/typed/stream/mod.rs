@@ -1,5 +1,8 @@
 //! Streams: they are big from the first entry on, and values without any.
 
+#[cfg(test)]
+mod tests;
+
 use crate::collection::stream::{
     AddError, Deleted, Field, GroupMut, Keep, NewId, NodeLimits, Precision, References, Stream,
     StreamId,
