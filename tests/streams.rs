@@ -83,6 +83,14 @@ fn what_others_have_pending_for_too_long_wakes_who_claims() {
     );
     writer.check("XACK s g 1-0", ":1");
     third.expect_reply("*nil");
+    // What is said to have been delivered long ago can be claimed at once.
+    writer.check("XADD s 2-0 f v", "\"2-0\"");
+    writer.check("XCLAIM s g c 0 2-0 FORCE JUSTID", "[\"2-0\"]");
+    writer.check("XGROUP SETID s g $", "+OK");
+    let command = "XREADGROUP GROUP g d BLOCK 0 CLAIM 600000 STREAMS s >";
+    let mut fourth = block(&server, command, 1);
+    writer.check("XCLAIM s g c 0 2-0 IDLE 700000 JUSTID", "[\"2-0\"]");
+    fourth.expect_reply("[[\"s\", [[\"2-0\", [\"f\", \"v\"], int(700000..800000), :1]]]]");
 }
 
 #[test]
