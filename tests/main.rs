@@ -18,5 +18,6 @@ mod readme;
 mod server;
 mod sets;
 mod sorted_sets;
+mod streams;
 mod strings;
 mod transactions;

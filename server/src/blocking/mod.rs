@@ -24,6 +24,8 @@ use storage::{DbIndex, Key, Unit, ValueType};
 use crate::command::{CommandResult, Context};
 use crate::output::Output;
 
+use wait::Alarms;
+
 /// What a blocked client waits to do.
 pub(crate) trait Operation: Debug + Send + Sync {
     /// Whether `key`, which has changed, can serve it now. Changes nothing.
@@ -36,6 +38,16 @@ pub(crate) trait Operation: Debug + Send + Sync {
     /// The type that it takes from the first of its keys that has it: whichever key has come to be ready, those named
     /// before it are looked at first. `None`: the key that is ready is the one.
     fn takes_first(&self) -> Option<ValueType> {
+        None
+    }
+
+    /// Whether it looks at all of its keys, whichever has come to be ready: then it is served under the locks of all.
+    fn needs_all_keys(&self) -> bool {
+        self.takes_first().is_some()
+    }
+
+    /// When its keys may serve it without having changed, in Unix milliseconds, if time alone can bring that about.
+    fn look_again_at_ms(&self, _: &mut Unit<'_>, _: DbIndex, _keys: &[Key<'_>]) -> Option<i64> {
         None
     }
 
@@ -165,12 +177,16 @@ impl Context<'_, '_> {
             unblock: AtomicU8::new(0),
         };
         let mut also_locked: Vec<u16> = also_locked.iter().map(|key| key.hash.shard).collect();
-        if client.operation.takes_first().is_some() && keys.len() > 1 {
+        if client.operation.needs_all_keys() && keys.len() > 1 {
             also_locked.extend(keys.iter().map(|key| key.hash.shard));
         }
         let db = self.session.db;
+        let alarms = Alarms {
+            deadline_ms,
+            look_again_at_ms: client.operation.look_again_at_ms(self.unit, db, keys),
+        };
         let wait = self.unit.block(db, keys, &also_locked, Box::new(client));
-        self.after.wait = Some((wait, deadline_ms));
+        self.after.wait = Some((wait, alarms));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::command::context::After;
 use crate::command::{CommandError, Context};
 use crate::config::Config;
 use crate::execute::Tools;
-use crate::notify::EventClass;
+use crate::notify::{EventClass, Events};
 use crate::output::Outbox;
 use crate::panic::text_of;
 use crate::pubsub::HeldStripes;
@@ -70,7 +70,7 @@ pub(crate) fn deferred(
     while let Some(deferred) = tools.ready.list.next_deferred() {
         let plan = LockPlan::WriteMany(deferred.shards().iter().copied().collect());
         let mut unit = Unit::begin(&server.keyspace, plan.clone(), now);
-        unit.note_more(false, tools.events.wants(EventClass::NEW));
+        note_what_is_heard(&mut unit, &tools.events);
         let mut stripes = server.pubsub.lock_none();
         let mut ready = std::mem::take(&mut tools.ready);
         let mut session = stand_in(&mut ready, worker);
@@ -90,6 +90,14 @@ pub(crate) fn deferred(
         drop(unit);
         worker.note_plan(server, &plan, now);
     }
+}
+
+/// Has the unit note more than it does by itself, if somebody hears of it.
+pub(crate) fn note_what_is_heard(unit: &mut Unit<'_>, events: &Events) {
+    unit.note_more(
+        events.wants(EventClass::KEY_MISS),
+        events.wants(EventClass::NEW),
+    );
 }
 
 /// Ends what serving has done in a unit, whose locks are still held: effects, events, statistics.

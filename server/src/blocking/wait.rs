@@ -16,8 +16,30 @@ use crate::worker::{Worker, WorkerState};
 #[derive(Debug)]
 pub(crate) struct SessionWait {
     wait: Wait,
-    /// When time is up, in Unix milliseconds; `None`: never.
-    deadline_ms: Option<i64>,
+    alarms: Alarms,
+}
+
+/// When a wait needs its worker, in Unix milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Alarms {
+    /// When time is up; `None`: never.
+    pub(crate) deadline_ms: Option<i64>,
+    /// See [`super::Operation::look_again_at_ms`].
+    pub(crate) look_again_at_ms: Option<i64>,
+}
+
+impl Alarms {
+    fn iter(self) -> impl Iterator<Item = i64> {
+        self.deadline_ms.into_iter().chain(self.look_again_at_ms)
+    }
+
+    /// Whether at `at_ms` its keys are to be looked at, and time is not up.
+    fn is_to_look(self, at_ms: i64) -> bool {
+        self.look_again_at_ms == Some(at_ms)
+            && self
+                .deadline_ms
+                .is_none_or(|deadline_ms| deadline_ms > at_ms)
+    }
 }
 
 impl BlockedClient {
@@ -33,18 +55,13 @@ impl BlockedClient {
 }
 
 /// Has the session wait, now that its command has registered.
-pub(crate) fn begin(
-    worker: &mut WorkerState,
-    session: &mut Session,
-    wait: Wait,
-    deadline_ms: Option<i64>,
-) {
+pub(crate) fn begin(worker: &mut WorkerState, session: &mut Session, wait: Wait, alarms: Alarms) {
     session.client.set_wait(Some(wait.clone()));
-    if let Some(deadline_ms) = deadline_ms {
-        let place = (deadline_ms, session.client.session, session.id());
+    for at_ms in alarms.iter() {
+        let place = (at_ms, session.client.session, session.id());
         worker.deadlines.insert(place);
     }
-    session.wait = Some(Box::new(SessionWait { wait, deadline_ms }));
+    session.wait = Some(Box::new(SessionWait { wait, alarms }));
 }
 
 /// Forgets a wait that has ended: what is left of its registrations goes, one shard lock at a time.
@@ -53,8 +70,8 @@ pub(crate) fn forget(server: &Server, worker: &mut WorkerState, session: &mut Se
         return;
     };
     session.client.set_wait(None);
-    if let Some(deadline_ms) = ended.deadline_ms {
-        let place = (deadline_ms, session.client.session, session.id());
+    for at_ms in ended.alarms.iter() {
+        let place = (at_ms, session.client.session, session.id());
         worker.deadlines.remove(&place);
     }
     // The end of a session is an end of its wait; of one that has ended before this does nothing.
@@ -67,7 +84,7 @@ impl Worker {
     pub(crate) fn until_next_deadline(&self) -> Duration {
         let next = self.state().deadlines.first();
         next.map_or(Duration::MAX, |(deadline_ms, ..)| {
-            let left_ms = deadline_ms - Self::now().0;
+            let left_ms = deadline_ms.saturating_sub(Self::now().0);
             Duration::from_millis(left_ms.max(0) as u64)
         })
     }
@@ -79,11 +96,42 @@ impl Worker {
                 return;
             }
             self.state_mut().deadlines.pop_first();
+            if self.look_again(deadline_ms, session, client) {
+                continue;
+            }
             self.end_wait(session, client, |wait, outbox| {
                 // One that was served meanwhile has its reply on the way.
                 wait.cancel() && time_out(wait, outbox)
             });
         }
+    }
+
+    /// Looks at the keys of a session's wait, if that is what `at_ms` was for.
+    fn look_again(&mut self, at_ms: i64, session: u32, client: u64) -> bool {
+        let Some(waiting) = self.wait_of(session, client) else {
+            return false;
+        };
+        if !waiting.alarms.is_to_look(at_ms) {
+            return false;
+        }
+        waiting.alarms.look_again_at_ms = None;
+        let wait = waiting.wait.clone();
+        let Some(next_ms) = self.look_at_keys_of(&wait) else {
+            return true;
+        };
+        if let Some(waiting) = self.wait_of(session, client) {
+            waiting.alarms.look_again_at_ms = Some(next_ms);
+            let place = (next_ms, session, client);
+            self.state_mut().deadlines.insert(place);
+        }
+        true
+    }
+
+    fn wait_of(&mut self, session: u32, client: u64) -> Option<&mut SessionWait> {
+        let (_, sessions) = self.state_and_sessions();
+        let session = sessions.get_mut(session)?;
+        let is_it = session.id() == client;
+        session.wait.as_deref_mut().filter(|_| is_it)
     }
 
     /// A session's wait has been served.

@@ -7,6 +7,7 @@ use storage::big_string::BigString;
 use storage::{BIG_STRING_MIN_BYTES, DbIndex, Key, NewValue, Unit, UnixMillis};
 
 use crate::blocking::Wait;
+use crate::blocking::wait::Alarms;
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::notify::{EventClass, Events};
@@ -77,8 +78,8 @@ pub(crate) struct After {
     pub(crate) slices: Option<Box<dyn Slices>>,
     /// Once the slices are [`SliceProgress::Prepared`] the command runs again.
     pub(crate) runs_again: bool,
-    /// The command waits, until this moment at the latest (Unix milliseconds); see [`Context::block`].
-    pub(crate) wait: Option<(Wait, Option<i64>)>,
+    /// The command waits; see [`Context::block`].
+    pub(crate) wait: Option<(Wait, Alarms)>,
 }
 
 /// A long command's work, cut into slices of at most about 100 µs each, run without any unit held

@@ -104,8 +104,8 @@ impl<'e> Executor<'_, 'e> {
             self.tools.after.actions.remove(0)(self.server);
             self.server.faults.step();
         }
-        if let Some((wait, deadline_ms)) = self.tools.after.wait.take() {
-            wait::begin(self.worker, self.session, wait, deadline_ms);
+        if let Some((wait, alarms)) = self.tools.after.wait.take() {
+            wait::begin(self.worker, self.session, wait, alarms);
             return Flow::Blocked;
         }
         match self.tools.after.slices.take() {

@@ -7,11 +7,11 @@ use smallvec::SmallVec;
 use storage::big_string::BigString;
 use storage::{BIG_STRING_MIN_BYTES, LockPlan, Unit};
 
+use crate::blocking::serve;
 use crate::command::context::{Context, Park};
 use crate::command::keys::KeyAt;
 use crate::command::table::{Lookup, Registered};
 use crate::command::{Args, CommandResult, Flags};
-use crate::notify::EventClass;
 use crate::pubsub::HeldStripes;
 use crate::session::ReplyMode;
 
@@ -242,11 +242,7 @@ impl<'e> Executor<'_, 'e> {
         if self.session.is_primary {
             unit.leave_expiry_to_primary();
         }
-        let events = &self.tools.events;
-        unit.note_more(
-            events.wants(EventClass::KEY_MISS),
-            events.wants(EventClass::NEW),
-        );
+        serve::note_what_is_heard(&mut unit, &self.tools.events);
         unit
     }
 

@@ -5,9 +5,10 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use storage::{LockPlan, Unit, UnixMillis};
+use storage::waiters::WaitState;
+use storage::{LockPlan, Pause, Unit, UnixMillis};
 
-use crate::blocking::serve;
+use crate::blocking::{Wait, client_of, serve};
 use crate::effects::Effects;
 use crate::execute::Tools;
 use crate::notify::Events;
@@ -88,6 +89,38 @@ impl Worker {
         serve::publish(server, worker, tools, &mut unit, &mut stripes);
         drop((unit, stripes));
         serve::deferred(server, config, worker, tools, now);
+    }
+
+    /// Serves those who wait for the keys of a wait as if these had changed: time may have made them ready. When to do so
+    /// again for the sake of this one, if it still waits.
+    pub(crate) fn look_at_keys_of(&mut self, wait: &Wait) -> Option<i64> {
+        /// While nothing may be written.
+        const LATER_MS: i64 = 100;
+        if wait.state() != WaitState::Waiting {
+            return None;
+        }
+        let (server, now) = (Rc::clone(&self.server), Self::now());
+        let keys = wait.keys().iter();
+        let keys: Vec<_> = keys.map(|key| server.keyspace.key(&key.key)).collect();
+        let db = wait.database();
+        let plan = LockPlan::WriteMany(wait.shards().into());
+        let mut unit = Unit::begin(&server.keyspace, plan, now);
+        if unit.state().is_replica() || unit.state().pause() != Pause::Off {
+            return Some(now.0.saturating_add(LATER_MS));
+        }
+        serve::note_what_is_heard(&mut unit, &self.tools.events);
+        keys.iter().for_each(|key| unit.wake_waiters(db, key));
+        let mut stripes = server.pubsub.lock_none();
+        let (worker, tools) = (&mut self.state, &mut self.tools);
+        let config = &self.settings;
+        serve::ready(&server, config, worker, tools, &mut unit, &mut stripes);
+        let operation = &client_of(wait).operation;
+        let next = operation.look_again_at_ms(&mut unit, db, &keys);
+        serve::publish(&server, worker, tools, &mut unit, &mut stripes);
+        drop((unit, stripes));
+        serve::deferred(&server, config, worker, tools, now);
+        self.after_units();
+        next.filter(|_| wait.state() == WaitState::Waiting)
     }
 
     /// Whether the shard's background work is this worker's now.

@@ -6,8 +6,12 @@ use super::harness::request;
 mod hashes;
 #[path = "lists.rs"]
 mod lists;
+#[path = "sets.rs"]
+mod sets;
 #[path = "sorted_sets.rs"]
 mod sorted_sets;
+#[path = "streams.rs"]
+mod streams;
 
 /// How many databases the keys lie in.
 pub(crate) const DATABASES: u32 = 3;
@@ -122,9 +126,12 @@ impl Generator {
     }
 
     fn command(&mut self) -> Vec<String> {
-        match self.random.below(16) {
-            0..=3 => return self.list_command(),
-            4..=6 => return self.sorted_set_command(),
+        match self.random.below(24) {
+            0..=4 => return self.list_command(),
+            5..=8 => return self.sorted_set_command(),
+            9..=12 => return self.stream_command(),
+            13..=14 => return self.set_command(),
+            15 => return self.geo_command(),
             _ => {}
         }
         if self.random.one_in(4) {

@@ -1,14 +1,15 @@
 //! What a snapshot has seen, and servers made from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nuthatch_server::config::Permission;
 use storage::big_string::BigString;
+use storage::collection::Collection;
 use storage::typed::sorted_set::Adding;
-use storage::typed::{End, Limits};
+use storage::typed::{CollectionRef, End, Limits};
 use storage::{
     DataDigest, DbIndex, Key, LockPlan, NewExpiry, NewValue, Snapshot, Unit, UnixMillis, ValueRef,
     ValueType,
@@ -16,6 +17,11 @@ use storage::{
 
 use super::commands::DATABASES;
 use super::harness::{TestClient, TestServer, request};
+
+#[path = "stored_stream.rs"]
+mod stored_stream;
+
+use stored_stream::StoredStream;
 
 /// Value and expire time of each key.
 type Keys = BTreeMap<(DbIndex, Vec<u8>), (Stored, Option<UnixMillis>)>;
@@ -26,6 +32,10 @@ pub(crate) enum Stored {
     String(Vec<u8>),
     /// A list's elements in order.
     List(Vec<Vec<u8>>),
+    /// A set's members.
+    Set(BTreeSet<Vec<u8>>),
+    /// A stream with its groups.
+    Stream(StoredStream),
     /// A sorted set's members, each with the 8 bytes of its score behind it.
     SortedSet(Vec<Vec<u8>>),
     /// A hash's fields, each with its value and expire time.
@@ -49,11 +59,15 @@ impl Stored {
             });
             return Stored::Hash(fields);
         }
+        if let CollectionRef::Big(Collection::Stream(stream)) = collection {
+            return Stored::Stream(StoredStream::of(stream));
+        }
         let mut records = Vec::new();
         collection.each_record(&mut |parts| records.push(parts.concat()));
         match collection.value_type() {
             ValueType::List => Stored::List(records),
             ValueType::SortedSet => Stored::SortedSet(records),
+            ValueType::Set => Stored::Set(records.into_iter().collect()),
             other => panic!("no command here makes a {}", other.name()),
         }
     }
@@ -80,6 +94,13 @@ impl Stored {
                         hash.set(field, value, expiry);
                     }
                     hash.changed(1);
+                })
+                .expect("nothing is there");
+            }
+            Stored::Stream(stream) => stream.store(unit, db, key),
+            Stored::Set(members) => {
+                unit.edit_set(db, key, &Limits::default(), |edit| {
+                    edit.add_all(members.iter().map(Vec::as_slice))
                 })
                 .expect("nothing is there");
             }
@@ -114,6 +135,8 @@ impl Stored {
                 value.len(),
                 String::from_utf8_lossy(&value[..value.len().min(60)])
             ),
+            Stored::Stream(stream) => format!("{stream:?}"),
+            Stored::Set(members) => format!("{} members", members.len()),
             Stored::List(elements) | Stored::SortedSet(elements) => {
                 let first = elements.iter().take(8);
                 let first = first.map(|element| String::from_utf8_lossy(element));
@@ -207,6 +230,29 @@ pub(crate) fn let_short_lived_keys_expire(image: &Image) {
     let last = expire_times.map(|at| at.0).filter(|&at| at < soon).max();
     while last.is_some_and(|last| now() <= last) {
         std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+impl Image {
+    /// How many entries the groups of all streams have pending.
+    pub(crate) fn pending(&self) -> usize {
+        let values = self.keys.values().map(|(value, _)| value);
+        let pending = values.map(|value| match value {
+            Stored::Stream(stream) => stream.pending(),
+            _ => 0,
+        });
+        pending.sum()
+    }
+
+    /// Whether both have the same groups in their streams, of which digests tell nothing.
+    pub(crate) fn has_groups_of(&self, other: &Self) -> bool {
+        let streams = |image: &Self| -> BTreeMap<_, _> {
+            let keys = image.keys.iter();
+            keys.filter(|(_, (value, _))| matches!(value, Stored::Stream(_)))
+                .map(|(key, (value, _))| (key.clone(), value.clone()))
+                .collect()
+        };
+        streams(self) == streams(other)
     }
 }
 

@@ -29,6 +29,20 @@ const TRIM: Argument = block(
     ],
 );
 
+/// What becomes of entries that groups still have use for, where that was always an option.
+const CONDITION: Argument = one_of(
+    "condition",
+    &[
+        token("keepref", "KEEPREF"),
+        token("delref", "DELREF"),
+        token("acked", "ACKED"),
+    ],
+)
+.optional();
+
+/// IDs behind their number.
+const IDS: Argument = block("ids", &[integer("numids"), string("id").multiple()]).after("IDS");
+
 /// What becomes of entries that groups still have use for.
 const REFERENCES: Argument = one_of(
     "condition",
@@ -54,6 +68,16 @@ const GROUP_START: Argument = one_of("id-selector", &[string("id"), token("new-i
 
 const COUNT: Argument = integer("count").after("COUNT").optional();
 
+/// Entries of all streams together, and bytes.
+const MAX_COUNT: Argument = integer("maxcount")
+    .after("MAXCOUNT")
+    .since("8.10.0")
+    .optional();
+const MAX_SIZE: Argument = integer("maxsize")
+    .after("MAXSIZE")
+    .since("8.10.0")
+    .optional();
+
 pub(super) const DOCS: &[Doc] = &[
     Doc::new(
         "xack",
@@ -63,6 +87,14 @@ pub(super) const DOCS: &[Doc] = &[
     )
     .categories(&["@stream"])
     .arguments(&[key("key", 0), string("group"), string("id").multiple()]),
+    Doc::new(
+        "xackdel",
+        "8.2.0",
+        "O(log N) per ID where N is the number of pending entries and of nodes of the stream",
+        "Acknowledges entries and deletes them from the stream. Returns what has become of each.",
+    )
+    .categories(&["@stream"])
+    .arguments(&[key("key", 0), string("group"), CONDITION, IDS]),
     Doc::new(
         "xadd",
         "5.0.0",
@@ -135,6 +167,14 @@ pub(super) const DOCS: &[Doc] = &[
     )
     .categories(&["@stream"])
     .arguments(&[key("key", 0), string("id").multiple()]),
+    Doc::new(
+        "xdelex",
+        "8.2.0",
+        EACH_ID,
+        "Deletes entries of a stream with an eye to its groups. Returns what has become of each.",
+    )
+    .categories(&["@stream"])
+    .arguments(&[key("key", 0), CONDITION, IDS]),
     Doc::new(
         "xgroup",
         "5.0.0",
@@ -267,6 +307,28 @@ pub(super) const DOCS: &[Doc] = &[
     .categories(&["@stream"])
     .arguments(&[key("key", 0)]),
     Doc::new(
+        "xnack",
+        "8.8.0",
+        "O(log N) per ID where N is the number of pending entries",
+        "Makes pending entries nobody's, so that they can be claimed at once. Returns how many.",
+    )
+    .categories(&["@stream"])
+    .arguments(&[
+        key("key", 0),
+        string("group"),
+        one_of(
+            "mode",
+            &[
+                token("silent", "SILENT"),
+                token("fail", "FAIL"),
+                token("fatal", "FATAL"),
+            ],
+        ),
+        IDS,
+        integer("count").after("RETRYCOUNT").optional(),
+        token("force", "FORCE").optional(),
+    ]),
+    Doc::new(
         "xpending",
         "5.0.0",
         "O(log N + M) where N is the number of pending entries and M of those looked at; without a range, of consumers",
@@ -312,9 +374,14 @@ pub(super) const DOCS: &[Doc] = &[
         "Returns the entries of streams that lie behind an ID each. May wait until there are any.",
     )
     .categories(&["@stream"])
-    .history(&[("7.4.0", "The ID `+` for the last entry.")])
+    .history(&[
+        ("7.4.0", "The ID `+` for the last entry."),
+        ("8.10.0", "Options `MAXCOUNT` and `MAXSIZE`."),
+    ])
     .arguments(&[
         COUNT,
+        MAX_COUNT,
+        MAX_SIZE,
         integer("milliseconds").after("BLOCK").optional(),
         STREAMS,
     ]),
@@ -325,10 +392,20 @@ pub(super) const DOCS: &[Doc] = &[
         "Returns entries of streams that no consumer of a group has got yet, or what a consumer has pending. May wait until there is something new.",
     )
     .categories(&["@stream"])
+    .history(&[
+        ("8.4.0", "Option `CLAIM`."),
+        ("8.10.0", "Options `MAXCOUNT` and `MAXSIZE`."),
+    ])
     .arguments(&[
         block("group-block", &[string("group"), string("consumer")]).after("GROUP"),
         COUNT,
+        MAX_COUNT,
+        MAX_SIZE,
         integer("milliseconds").after("BLOCK").optional(),
+        integer("min-idle-time")
+            .after("CLAIM")
+            .since("8.4.0")
+            .optional(),
         token("noack", "NOACK").optional(),
         STREAMS,
     ]),

@@ -104,7 +104,8 @@ pub(super) fn xadd(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     if trimmed > 0 {
         ctx.notify(EventClass::STREAM, "xtrim", key.bytes);
     }
-    let is_verbatim = matches!(request.id, NewId::Given(_)) && !request.options.is_approximate();
+    let is_verbatim =
+        matches!(request.id, NewId::Given(_)) && !request.options.is_logged_otherwise();
     if !is_verbatim && ctx.unit.state().log_on() {
         let (id, kept) = (IdText::new(id), kept.to_text());
         let before = request.options.logged(args.head(request.id_at), &kept);

@@ -153,6 +153,10 @@ pub(super) fn xclaim(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
     if edited.result {
         announce_consumer(ctx, db, &key);
     }
+    if options.delivered_at_ms.is_some() {
+        // What counts as delivered before now may be what others wait to claim.
+        ctx.unit.wake_waiters(db, &key);
+    }
     log.write(ctx, db, &key, claimant.group);
     Ok(())
 }

@@ -5,6 +5,7 @@ use storage::collection::Collection;
 use storage::collection::stream::{Entry, Stream, StreamId};
 use storage::{Keyspace, PinnedCollection};
 
+use super::budget::Budget;
 use super::ids::write_id;
 use crate::long_reply::ELEMENTS_MIN;
 use crate::output::{DeferredHeader, Output, ReplySource, write_value};
@@ -68,6 +69,45 @@ impl Wanted {
             left -= 1;
             left > 0
         });
+    }
+
+    /// Answers them as those of the stream at `key`, as far as `budget` goes; whether it is in the reply.
+    pub(super) fn reply_within(
+        mut self,
+        budget: &mut Budget,
+        key: &[u8],
+        reply: &mut Output<'_>,
+        stream: &Stream,
+        keyspace: &Keyspace,
+    ) -> bool {
+        if budget.is_spent() {
+            return false;
+        }
+        if !budget.counts_bytes() {
+            self.most = budget.entries(self.most);
+            budget.spend(stream.entries().count(self.first, self.last).min(self.most));
+            begin_stream(reply, key);
+            self.reply(reply, stream, keyspace);
+            return true;
+        }
+        let (mut header, mut count) = (None, 0);
+        self.each_while(stream, |entry| {
+            let key = header.is_none().then_some(key);
+            if !budget.admits(key, |reply| write_entry(reply, entry.clone())) {
+                return false;
+            }
+            if let Some(key) = key {
+                begin_stream(reply, key);
+                header = Some(reply.begin_deferred());
+            }
+            write_entry(reply, entry);
+            count += 1;
+            count < self.most
+        });
+        if let Some(header) = header {
+            reply.end_deferred_array(header, count as usize);
+        }
+        count > 0
     }
 
     /// Shows `visit` entries in order for as long as it says, however many are wanted, but not if none is.
@@ -159,12 +199,32 @@ pub(super) fn begin_stream(reply: &mut Reply<'_>, key: &[u8]) {
 #[inline]
 pub(super) fn write_entry(reply: &mut Reply<'_>, entry: Entry<'_>) {
     reply.array(2);
+    write_fields(reply, entry);
+}
+
+#[inline]
+fn write_fields(reply: &mut Reply<'_>, entry: Entry<'_>) {
     write_id(reply, entry.id);
     reply.array(2 * entry.fields.len());
     for (field, value) in entry.fields {
         write_value(reply, field);
         write_value(reply, value);
     }
+}
+
+/// The same, with how long it has been pending and how often it was delivered behind it, if that is wanted.
+pub(super) fn write_entry_with(
+    reply: &mut Reply<'_>,
+    entry: Entry<'_>,
+    counters: Option<(i64, i64)>,
+) {
+    let Some((idle_ms, deliveries)) = counters else {
+        return write_entry(reply, entry);
+    };
+    reply.array(4);
+    write_fields(reply, entry);
+    reply.integer(idle_ms);
+    reply.integer(deliveries);
 }
 
 #[cfg(test)]

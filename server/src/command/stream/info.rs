@@ -170,7 +170,7 @@ fn write_full_group(
         reply.array(4);
         write_id(reply, id);
         reply.bulk(consumer_name(group, entry));
-        reply.integer(entry.delivered_at_ms);
+        reply.integer(entry.delivered_at_ms());
         reply.integer(entry.deliveries.cast_signed());
     }
     reply.bulk(b"consumers");
@@ -206,7 +206,7 @@ fn write_full_consumer(
     for (id, entry) in entries.take(most) {
         reply.array(3);
         write_id(reply, id);
-        reply.integer(entry.delivered_at_ms);
+        reply.integer(entry.delivered_at_ms());
         reply.integer(entry.deliveries.cast_signed());
     }
 }

@@ -11,7 +11,8 @@ use crate::command::Context;
 /// are copies: by the time it is logged the group is not at hand any more.
 #[derive(Debug)]
 struct Claimed {
-    consumer: Box<[u8]>,
+    /// Whose it is; what was released, and found to be gone, was nobody's.
+    consumer: Option<Box<[u8]>>,
     id: StreamId,
     pending: PendingEntry,
     last_id: StreamId,
@@ -49,8 +50,9 @@ impl GroupLog {
     /// Notes how an entry of `group` is pending now, or was before it was found to be gone.
     pub(super) fn claimed(&mut self, group: &Group, id: StreamId, pending: PendingEntry) {
         if self.is_on {
+            let consumer = pending.consumer();
             self.claimed.push(Claimed {
-                consumer: consumer_name(group, pending).into(),
+                consumer: consumer.map(|_| consumer_name(group, pending).into()),
                 id,
                 pending,
                 last_id: group.last_id(),
@@ -80,7 +82,10 @@ impl GroupLog {
         ctx.effects_as_one();
         // Claiming makes the consumer; not so if all there was to claim was somebody else's and gone.
         if let Some(consumer) = &self.new_consumer
-            && !self.claimed.iter().any(|entry| entry.consumer == *consumer)
+            && !self
+                .claimed
+                .iter()
+                .any(|entry| entry.consumer.as_ref() == Some(consumer))
         {
             let words: [&[u8]; 5] = [b"XGROUP", b"CREATECONSUMER", key.bytes, group, consumer];
             ctx.effect_in(db, &words);
@@ -108,16 +113,19 @@ impl GroupLog {
 
 fn log_claim(ctx: &mut Context<'_, '_>, db: DbIndex, key: &Key<'_>, group: &[u8], entry: &Claimed) {
     let (id, last_id) = (IdText::new(entry.id), IdText::new(entry.last_id));
+    let Some(consumer) = &entry.consumer else {
+        return ctx.effect_in(db, &[b"XACK", key.bytes, group, id.as_bytes()]);
+    };
     let (mut time, mut deliveries) = (itoa::Buffer::new(), itoa::Buffer::new());
     let words: [&[u8]; 14] = [
         b"XCLAIM",
         key.bytes,
         group,
-        &entry.consumer,
+        consumer,
         b"0",
         id.as_bytes(),
         b"TIME",
-        time.format(entry.pending.delivered_at_ms).as_bytes(),
+        time.format(entry.pending.delivered_at_ms()).as_bytes(),
         b"RETRYCOUNT",
         deliveries.format(entry.pending.deliveries).as_bytes(),
         b"FORCE",

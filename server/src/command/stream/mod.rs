@@ -1,9 +1,12 @@
 //! Stream commands.
 
 mod add;
+mod budget;
 mod claim;
 mod delete;
+mod delivery;
 mod entries;
+mod extended_delete;
 mod group;
 mod group_read;
 mod ids;
@@ -13,7 +16,9 @@ mod nogroup;
 mod pending;
 mod range;
 mod read;
+mod read_options;
 mod references;
+mod release;
 mod trim;
 
 use super::Arity::{AtLeast, Exactly};
@@ -28,6 +33,7 @@ const FAST_WRITE: Flags = WRITE.and(Flags::FAST);
 const FAST_GROW: Flags = FAST_WRITE.and(Flags::DENY_OOM);
 
 const DELETE: KeyAccess = KeyAccess(&["RW", "delete"]);
+const UPDATE_AND_DELETE: KeyAccess = KeyAccess(&["RW", "update", "delete"]);
 
 /// The keys of `XREAD`, half of what follows a word.
 const STREAMS: KeySpec = HalfAfterWord {
@@ -44,7 +50,15 @@ const STREAMS_OF_GROUP: KeySpec = HalfAfterWord {
 };
 
 /// The options of `XREAD` and `XREADGROUP`, and how many arguments each takes.
-const READ_OPTIONS: &[(&str, u8)] = &[("COUNT", 1), ("BLOCK", 1), ("GROUP", 2), ("NOACK", 0)];
+const READ_OPTIONS: &[(&str, u8)] = &[
+    ("COUNT", 1),
+    ("MAXCOUNT", 1),
+    ("MAXSIZE", 1),
+    ("BLOCK", 1),
+    ("CLAIM", 1),
+    ("GROUP", 2),
+    ("NOACK", 0),
+];
 
 /// Whether a request of `XREAD` or `XREADGROUP` may have its client wait; exact only when the answer is no.
 pub(crate) fn asks_to_block(args: Args<'_>) -> bool {
@@ -57,6 +71,14 @@ pub(crate) fn asks_to_block(args: Args<'_>) -> bool {
 pub(crate) const COMMANDS: &[Command] = &[
     Command::new("XACK", AtLeast(4), One(1), FAST_WRITE, pending::xack)
         .with_access(&[KeyAccess::CHANGE]),
+    Command::new(
+        "XACKDEL",
+        AtLeast(6),
+        One(1),
+        FAST_WRITE,
+        extended_delete::xackdel,
+    )
+    .with_access(&[UPDATE_AND_DELETE]),
     Command::new("XADD", AtLeast(5), One(1), FAST_GROW, add::xadd)
         .with_access(&[KeyAccess::CHANGE]),
     Command::new(
@@ -70,10 +92,20 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command::new("XCLAIM", AtLeast(6), One(1), FAST_WRITE, claim::xclaim)
         .with_access(&[KeyAccess::CHANGE]),
     Command::new("XDEL", AtLeast(3), One(1), FAST_WRITE, delete::xdel).with_access(&[DELETE]),
+    Command::new(
+        "XDELEX",
+        AtLeast(5),
+        One(1),
+        FAST_WRITE,
+        extended_delete::xdelex,
+    )
+    .with_access(&[DELETE]),
     group::XGROUP,
     info::XINFO,
     Command::new("XLEN", Exactly(2), One(1), FAST_READ, range::xlen)
         .with_access(&[KeyAccess::READ_META]),
+    Command::new("XNACK", AtLeast(7), One(1), FAST_WRITE, release::xnack)
+        .with_access(&[KeyAccess::CHANGE]),
     Command::new("XPENDING", AtLeast(3), One(1), READ, pending::xpending),
     Command::new("XRANGE", AtLeast(4), One(1), READ, range::xrange),
     Command::new(

@@ -72,8 +72,7 @@ impl<'a> Filter<'a> {
     fn select(&self, group: &Group, now_ms: i64, mut show: impl FnMut(StreamId, PendingEntry)) {
         let pending = group.pending();
         let is_idle = |entry: &PendingEntry| {
-            let idle_ms = now_ms.saturating_sub(entry.delivered_at_ms);
-            self.min_idle_ms == 0 || idle_ms >= self.min_idle_ms
+            self.min_idle_ms == 0 || entry.idle_ms(now_ms) >= self.min_idle_ms
         };
         let show = |(id, entry)| show(id, entry);
         let Some(consumer) = self.consumer else {
@@ -115,7 +114,11 @@ pub(super) fn xpending(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResu
         reply.array(4);
         write_id(reply, id);
         reply.bulk(consumer_name(group, entry));
-        reply.integer(now.0.saturating_sub(entry.delivered_at_ms).max(0));
+        reply.integer(match entry.consumer() {
+            Some(_) => entry.idle_ms(now.0).max(0),
+            // It was released: nobody has it.
+            None => -1,
+        });
         reply.integer(entry.deliveries.cast_signed());
         count += 1;
     });

@@ -5,131 +5,16 @@ use storage::collection::stream::{Stream, StreamId};
 use storage::waiters::Serve;
 use storage::{DbIndex, Key, Unit};
 
+use super::budget::{Budget, Caps};
 use super::entries::{Wanted, begin_stream, begin_streams, end_streams};
 use super::ids::exact_id;
-use super::integer;
-use crate::blocking::{Operation, timeout};
+use super::read_options::ReadOptions;
+use crate::blocking::Operation;
 use crate::command::{Args, CommandError, CommandResult, Context};
 
 const ONLY_GROUPS_READ_NEW: CommandError = CommandError::Line(
     "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
 );
-const GROUP_IN_XREAD: CommandError = CommandError::Line(
-    "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.",
-);
-const NOACK_IN_XREAD: CommandError = CommandError::Line(
-    "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.",
-);
-const NO_GROUP: CommandError = CommandError::Line("ERR Missing GROUP option for XREADGROUP");
-
-/// A group and one of its consumers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reader<'a> {
-    pub(super) group: &'a [u8],
-    pub(super) consumer: &'a [u8],
-}
-
-/// What stands in front of the keys, and where these are.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ReadOptions<'a> {
-    /// Entries of each stream, at most.
-    pub(super) most: u64,
-    /// That it waits, and until when (Unix milliseconds; `None`: for ever).
-    pub(super) wait: Option<Option<i64>>,
-    /// Who reads, unless it is `XREAD`.
-    pub(super) reader: Option<Reader<'a>>,
-    /// Whether what is delivered becomes pending.
-    pub(super) needs_ack: bool,
-    /// The first key's argument.
-    first: usize,
-    /// How many keys there are, and behind them as many IDs.
-    pub(super) streams: usize,
-}
-
-impl<'a> ReadOptions<'a> {
-    /// Reads the options of `XREAD`, or `for_group` those of `XREADGROUP`.
-    pub(super) fn parse(
-        args: Args<'a>,
-        for_group: bool,
-        now_ms: i64,
-    ) -> Result<Self, CommandError> {
-        let mut options = Self {
-            most: u64::MAX,
-            wait: None,
-            reader: None,
-            needs_ack: true,
-            first: 0,
-            streams: 0,
-        };
-        let mut at = 1;
-        while at < args.len() {
-            let more = args.len() - at - 1;
-            if more > 0 && args.is(at, "STREAMS") {
-                options.find_streams(args, at + 1, for_group)?;
-                break;
-            } else if more > 0 && args.is(at, "COUNT") {
-                options.most = match integer(args.at(at + 1))? {
-                    ..=0 => u64::MAX,
-                    count => count.unsigned_abs(),
-                };
-                at += 2;
-            } else if more > 0 && args.is(at, "BLOCK") {
-                options.wait = Some(timeout::whole_milliseconds(args.at(at + 1), now_ms)?);
-                at += 2;
-            } else if more > 1 && args.is(at, "GROUP") {
-                if !for_group {
-                    return Err(GROUP_IN_XREAD);
-                }
-                let (group, consumer) = (args.at(at + 1), args.at(at + 2));
-                options.reader = Some(Reader { group, consumer });
-                at += 3;
-            } else if args.is(at, "NOACK") {
-                if !for_group {
-                    return Err(NOACK_IN_XREAD);
-                }
-                options.needs_ack = false;
-                at += 1;
-            } else {
-                return Err(CommandError::Syntax);
-            }
-        }
-        if options.streams == 0 {
-            return Err(CommandError::Syntax);
-        }
-        if for_group && options.reader.is_none() {
-            return Err(NO_GROUP);
-        }
-        Ok(options)
-    }
-
-    fn find_streams(
-        &mut self,
-        args: Args<'_>,
-        first: usize,
-        for_group: bool,
-    ) -> Result<(), CommandError> {
-        let count = args.len() - first;
-        if !count.is_multiple_of(2) {
-            return Err(CommandError::Line(if for_group {
-                "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified."
-            } else {
-                "ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified."
-            }));
-        }
-        (self.first, self.streams) = (first, count / 2);
-        Ok(())
-    }
-
-    /// The key of stream number `number`.
-    pub(super) fn key(&self, ctx: &Context<'_, '_>, args: Args<'a>, number: usize) -> Key<'a> {
-        ctx.key(args, self.first + number)
-    }
-
-    /// What was given as the ID for stream number `number`.
-    pub(super) fn id(&self, args: Args<'a>, number: usize) -> &'a [u8] {
-        args.at(self.first + self.streams + number)
-    }
-}
 
 /// The ID behind which a stream is to be read.
 fn id_before(text: &[u8], stream: Option<&Stream>) -> Result<StreamId, CommandError> {
@@ -154,11 +39,11 @@ pub(super) fn behind(stream: &Stream, id: StreamId, most: u64) -> Option<Wanted>
     is_one.then(|| Wanted::from(first, most))
 }
 
-/// `XREAD [COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]`: the entries of several streams behind an
-/// ID each.
+/// `XREAD [COUNT count] [MAXCOUNT maxcount] [MAXSIZE maxsize] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]`: the
+/// entries of several streams behind an ID each.
 pub(super) fn xread(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let options = ReadOptions::parse(args, false, ctx.now().0)?;
-    if options.streams == 1 {
+    if options.streams == 1 && !options.caps.is_any() {
         return read_one(ctx, args, &options);
     }
     let db = ctx.db();
@@ -175,22 +60,51 @@ pub(super) fn xread(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
             wanted,
         });
     }
-    let count = starts.iter().filter(|start| start.wanted.is_some()).count();
-    if count > 0 {
-        begin_streams(&mut ctx.reply, count);
-    }
-    for start in &starts {
-        // Redis looks every key up once more, which shows in its statistics.
-        let stream = ctx.unit.stream(db, &start.key)?;
-        if let (Some(wanted), Some(stream)) = (start.wanted, stream) {
-            begin_stream(&mut ctx.reply, start.key.bytes);
-            wanted.reply(&mut ctx.reply, stream, &ctx.server.keyspace);
-        }
-    }
-    if count == 0 {
+    if !reply_with(ctx, db, &starts, options.caps)? {
         wait(ctx, &options, &starts);
     }
     Ok(())
+}
+
+/// Answers what is wanted of streams that have been looked at; whether there is anything.
+fn reply_with(
+    ctx: &mut Context<'_, '_>,
+    db: DbIndex,
+    starts: &[Start<'_>],
+    caps: Caps,
+) -> Result<bool, CommandError> {
+    let count = starts.iter().filter(|start| start.wanted.is_some()).count();
+    let mut budget = None;
+    if caps.is_any() {
+        budget = Some((
+            Budget::new(caps, ctx.reply.version()),
+            ctx.reply.begin_deferred(),
+        ));
+    } else if count > 0 {
+        begin_streams(&mut ctx.reply, count);
+    }
+    let mut replied = 0;
+    for start in starts {
+        // Redis looks every key up once more, which shows in its statistics.
+        let stream = ctx.unit.stream(db, &start.key)?;
+        let (Some(wanted), Some(stream)) = (start.wanted, stream) else {
+            continue;
+        };
+        let (reply, keyspace) = (&mut ctx.reply, &ctx.server.keyspace);
+        if let Some((budget, _)) = &mut budget {
+            let is_in = wanted.reply_within(budget, start.key.bytes, reply, stream, keyspace);
+            replied += usize::from(is_in);
+        } else {
+            begin_stream(reply, start.key.bytes);
+            wanted.reply(reply, stream, keyspace);
+        }
+    }
+    if let Some((_, header)) = budget
+        && replied > 0
+    {
+        end_streams(&mut ctx.reply, header, replied);
+    }
+    Ok(count > 0)
 }
 
 /// A stream, and where it is to be read from.
@@ -249,6 +163,7 @@ fn wait(ctx: &mut Context<'_, '_>, options: &ReadOptions<'_>, starts: &[Start<'_
     let operation = ReadBehind {
         streams: streams.collect(),
         most: options.most,
+        caps: options.caps,
     };
     ctx.block(&keys, &[], deadline_ms, operation);
 }
@@ -258,6 +173,7 @@ fn wait(ctx: &mut Context<'_, '_>, options: &ReadOptions<'_>, starts: &[Start<'_
 struct ReadBehind {
     streams: Box<[Awaited]>,
     most: u64,
+    caps: Caps,
 }
 
 /// A stream that is waited for.
@@ -292,26 +208,27 @@ impl Operation for ReadBehind {
         }
     }
 
+    /// As in Redis 7.2 it reads all of its streams again, from the first one on.
     fn serve(&self, ctx: &mut Context<'_, '_>, _key: &Key<'_>) -> CommandResult {
         let db = ctx.db();
-        let header = ctx.reply.begin_deferred();
-        let mut replied = 0;
+        let mut starts: SmallVec<[Start<'_>; 4]> = SmallVec::new();
         for awaited in &self.streams {
             let key = ctx.server.keyspace.key(&awaited.key);
-            // Of those that have changed in this unit it has the locks; the others have nothing new.
-            if ctx.unit.waits(key.hash.shard).is_none() {
-                continue;
-            }
-            let Some(stream) = ctx.unit.stream(db, &key)? else {
-                continue;
-            };
-            if let Some(wanted) = awaited.wanted(stream, self.most) {
-                begin_stream(&mut ctx.reply, key.bytes);
-                wanted.reply(&mut ctx.reply, stream, &ctx.server.keyspace);
-                replied += 1;
-            }
+            let stream = ctx.unit.stream(db, &key)?;
+            starts.push(Start {
+                key,
+                id: awaited.behind.unwrap_or_default(),
+                is_last: awaited.behind.is_none(),
+                wanted: stream.and_then(|stream| awaited.wanted(stream, self.most)),
+            });
         }
-        end_streams(&mut ctx.reply, header, replied);
+        if !reply_with(ctx, db, &starts, self.caps)? {
+            ctx.reply.null_array();
+        }
         Ok(())
+    }
+
+    fn needs_all_keys(&self) -> bool {
+        true
     }
 }

@@ -42,8 +42,9 @@ pub(super) struct TrimOptions {
     is_approximate: bool,
     limit: Option<u64>,
     references: Option<References>,
-    /// Arguments that the log leaves out.
+    /// Arguments that the log leaves out: `LIMIT` and the next one, and `KEEPREF`, which older versions do not know.
     limit_at: Option<usize>,
+    keepref_at: Option<usize>,
 }
 
 impl TrimOptions {
@@ -58,6 +59,7 @@ impl TrimOptions {
                 return Err(CommandError::Syntax);
             }
             self.references = Some(references);
+            self.keepref_at = (references == References::Keep).then_some(at);
             return Ok(Some(at + 1));
         }
         if at + 1 == args.len() {
@@ -143,9 +145,11 @@ impl TrimOptions {
     ) -> impl Iterator<Item = &'a [u8]> {
         let threshold = self.keep.filter(|_| self.is_approximate);
         let threshold_at = threshold.map(|(_, at)| at);
-        let limit_at = self.limit_at;
+        let (limit_at, keepref_at) = (self.limit_at, self.keepref_at);
         args.iter().enumerate().filter_map(move |(at, arg)| {
-            if limit_at.is_some_and(|limit| at == limit || at == limit + 1) {
+            if limit_at.is_some_and(|limit| at == limit || at == limit + 1)
+                || keepref_at == Some(at)
+            {
                 None
             } else if threshold_at == Some(at) {
                 Some(kept)
@@ -157,9 +161,9 @@ impl TrimOptions {
         })
     }
 
-    /// Whether the command cannot be logged as it was sent.
-    pub(super) fn is_approximate(&self) -> bool {
-        self.is_approximate
+    /// Whether the command is not logged as it was sent.
+    pub(super) fn is_logged_otherwise(&self) -> bool {
+        self.is_approximate || self.keepref_at.is_some()
     }
 
     /// How it is said exactly what trimming has left of `stream`.
@@ -213,7 +217,7 @@ pub(super) fn xtrim(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
     let (entries, kept) = edited.result;
     if entries > 0 {
         ctx.notify(EventClass::STREAM, "xtrim", key.bytes);
-        if options.is_approximate() && ctx.unit.state().log_on() {
+        if options.is_logged_otherwise() && ctx.unit.state().log_on() {
             let kept = kept.to_text();
             let parts: Vec<&[u8]> = options.logged(args, &kept).collect();
             ctx.effect(&parts);

@@ -11,6 +11,9 @@ use super::remains::StreamRemains;
 /// `XAUTOCLAIM` looks at so many pending entries for each that it may claim.
 const ATTEMPTS_EACH: usize = 10;
 
+/// As often as an entry can count as delivered: clients read signed numbers.
+const DELIVERIES_MAX: u64 = i64::MAX.cast_unsigned();
+
 /// A group. A clone is a pin.
 #[derive(Clone, Default)]
 pub struct Group {
@@ -18,6 +21,8 @@ pub struct Group {
     entries_read: Option<i64>,
     pending: Pending,
     consumers: Consumers,
+    /// How many entries were released so far, one after the other.
+    released: u64,
 }
 
 impl Group {
@@ -220,8 +225,8 @@ impl<'s> GroupMut<'s> {
     /// Delivers a pending entry once more to the same consumer; how it is now.
     pub fn redeliver(&mut self, id: StreamId, now: UnixMillis) -> Option<PendingEntry> {
         let mut pending = self.group.pending.get(id)?;
-        pending.delivered_at_ms = now.0;
-        pending.deliveries = pending.deliveries.saturating_add(1);
+        pending.since = now.0;
+        pending.deliveries = once_more(pending.deliveries);
         self.group.pending.set(id, pending);
         Some(pending)
     }
@@ -249,12 +254,14 @@ impl<'s> GroupMut<'s> {
             None if claim.force => PendingEntry::new(None, now.0, 1),
             None => return Claimed::No,
         };
-        let idle_ms = now.0.saturating_sub(old.delivered_at_ms);
-        if old.consumer().is_some() && idle_ms < claim.min_idle_ms {
+        if old.consumer().is_some() && old.idle_ms(now.0) < claim.min_idle_ms {
             return Claimed::No;
         }
-        let once_more = old.deliveries.saturating_add(claim.counts.into());
-        let deliveries = claim.deliveries.unwrap_or(once_more);
+        let counted = match claim.counts {
+            true => once_more(old.deliveries),
+            false => old.deliveries,
+        };
+        let deliveries = claim.deliveries.unwrap_or(counted);
         let pending = PendingEntry::new(Some(consumer), claim.delivered_at_ms, deliveries);
         self.group.pending.set(id, pending);
         self.active(consumer, now);
@@ -296,64 +303,48 @@ impl<'s> GroupMut<'s> {
         Some(id)
     }
 
-    /// Claims up to `count` of the entries that have been pending for `min_idle_ms` or longer, those that have waited
-    /// longest first; with how they were. What is gone from the stream is not pending either then.
-    pub fn claim_oldest(
+    /// The entries that have been pending for `min_idle_ms` or longer, those that have waited longest first: up to `count`
+    /// that the stream has, and between them such as it has no more, but no more than ten times as many.
+    pub fn idle_longest(
         &mut self,
-        consumer: ConsumerNumber,
         min_idle_ms: i64,
         count: usize,
         now: UnixMillis,
-    ) -> AutoClaimedOldest {
+    ) -> Vec<(StreamId, PendingEntry)> {
         let until_ms = now.0.saturating_sub(min_idle_ms);
-        let attempts = count.saturating_mul(ATTEMPTS_EACH);
-        let oldest = self.group.pending.oldest(until_ms).take(attempts);
-        let claim = Claim {
-            min_idle_ms,
-            delivered_at_ms: now.0,
-            deliveries: None,
-            counts: true,
-            force: false,
-        };
-        let mut done = AutoClaimedOldest::default();
-        let mut looked_at = 0;
-        let oldest: Vec<_> = oldest
+        let oldest = self.group.pending.oldest(until_ms);
+        let mut seen = 0;
+        oldest
+            .take(count.saturating_mul(ATTEMPTS_EACH))
             .take_while(|(id, _)| {
-                looked_at += usize::from(self.entries.contains(*id));
-                looked_at <= count
+                seen += usize::from(self.entries.contains(*id));
+                seen <= count
             })
-            .collect();
-        for (id, before) in oldest {
-            match self.claim(consumer, id, &claim, now) {
-                Claimed::Yes => done.claimed.push((id, before)),
-                Claimed::Gone(_) => done.gone.push((id, before)),
-                Claimed::No => {}
-            }
-        }
-        done
+            .collect()
     }
 
-    /// When the entry that has been pending for longest was delivered.
-    pub fn oldest_delivery_ms(&mut self) -> Option<i64> {
+    /// For how long the entry has been pending that has been so for longest.
+    pub fn longest_idle_ms(&mut self, now: UnixMillis) -> Option<i64> {
         let (_, oldest) = self.group.pending.oldest(i64::MAX).next()?;
-        Some(oldest.delivered_at_ms)
+        Some(oldest.idle_ms(now.0))
     }
 
-    /// Makes a pending entry nobody's, so that whoever claims gets it at once; whether it is pending. With `force` an entry
-    /// of the stream that was not becomes so.
+    /// Makes a pending entry nobody's, so that whoever claims gets it at once, behind what was released before; whether it
+    /// is pending. With `force` an entry of the stream that was not becomes so.
     pub fn release(&mut self, id: StreamId, release: Release, force: bool) -> bool {
         let old = match self.group.pending.get(id) {
             Some(old) => old,
-            None if force && self.entries.contains(id) => PendingEntry::new(None, 0, 0),
+            None if force && self.entries.contains(id) => PendingEntry::released(0, 0),
             None => return false,
         };
         let deliveries = match release {
             Release::Silent => old.deliveries.saturating_sub(1),
             Release::Fail => old.deliveries,
-            Release::Fatal => i64::MAX.cast_unsigned(),
+            Release::Fatal => DELIVERIES_MAX,
             Release::Deliveries(deliveries) => deliveries,
         };
-        let pending = PendingEntry::new(None, 0, deliveries);
+        let pending = PendingEntry::released(self.group.released, deliveries);
+        self.group.released += 1;
         self.group.pending.set(id, pending);
         true
     }
@@ -374,17 +365,12 @@ impl<'s> GroupMut<'s> {
         let Some(old) = old.filter(|old| old.consumer().is_none()) else {
             return false;
         };
-        let pending = PendingEntry::new(Some(consumer), old.delivered_at_ms, old.deliveries);
+        let pending = PendingEntry::new(Some(consumer), old.since, old.deliveries);
         self.group.pending.set(id, pending);
         true
     }
 }
 
-/// What [`GroupMut::claim_oldest`] did, with how each entry was before.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AutoClaimedOldest {
-    /// These are the consumer's now.
-    pub claimed: Vec<(StreamId, PendingEntry)>,
-    /// These were pending, but the stream has them no more.
-    pub gone: Vec<(StreamId, PendingEntry)>,
+fn once_more(deliveries: u64) -> u64 {
+    deliveries.saturating_add(1).min(DELIVERIES_MAX)
 }

@@ -30,7 +30,7 @@ use groups::GroupsRemains;
 
 pub use consumers::{Consumer, Consumers};
 pub use entries::{AddError, Entries, Keep, Precision, SetIdError};
-pub use group::{AutoClaimed, AutoClaimedOldest, Claim, Claimed, Group, GroupMut, Release};
+pub use group::{AutoClaimed, Claim, Claimed, Group, GroupMut, Release};
 pub use groups::Groups;
 pub use id::{NewId, StreamId};
 pub use node::{CorruptNode, Field, Fields, NodeLimits, StreamNode};

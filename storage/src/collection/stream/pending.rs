@@ -19,9 +19,10 @@ const NOBODY: ConsumerNumber = ConsumerNumber::MAX;
 /// A pending entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PendingEntry {
-    /// When it was last delivered, in milliseconds of Unix time.
-    pub delivered_at_ms: i64,
-    /// How often.
+    /// When it was last delivered, in milliseconds of Unix time. Of what was released, its place among all that was: these
+    /// are the lowest numbers, so that it comes before what was ever delivered.
+    pub(super) since: i64,
+    /// How often it was delivered.
     pub deliveries: u64,
     consumer: ConsumerNumber,
 }
@@ -30,10 +31,26 @@ impl PendingEntry {
     /// An entry to be put in.
     pub fn new(consumer: Option<ConsumerNumber>, delivered_at_ms: i64, deliveries: u64) -> Self {
         Self {
-            delivered_at_ms,
+            since: delivered_at_ms,
             deliveries,
             consumer: consumer.unwrap_or(NOBODY),
         }
+    }
+
+    /// An entry that is released as number `place` of its group.
+    pub(super) fn released(place: u64, deliveries: u64) -> Self {
+        let since = i64::MIN.saturating_add_unsigned(place);
+        Self::new(None, since, deliveries)
+    }
+
+    /// When it was last delivered, in milliseconds of Unix time; 0 if it was released.
+    pub fn delivered_at_ms(&self) -> i64 {
+        self.consumer().map_or(0, |_| self.since)
+    }
+
+    /// For how long it has been pending; what was released, for as long as can be.
+    pub fn idle_ms(&self, now_ms: i64) -> i64 {
+        now_ms.saturating_sub(self.since)
     }
 
     /// Whose it is; `None` if it was released.
@@ -175,9 +192,9 @@ impl Pending {
         }
         if let Some(by_time) = &mut self.by_time {
             if let Some(old) = old {
-                by_time.remove(&(old.delivered_at_ms, id));
+                by_time.remove(&(old.since, id));
             }
-            by_time.insert((pending.delivered_at_ms, id), ());
+            by_time.insert((pending.since, id), ());
         }
         old
     }
@@ -187,7 +204,7 @@ impl Pending {
         let old = self.by_id.remove(&id)?;
         self.disown(old.consumer(), id);
         if let Some(by_time) = &mut self.by_time {
-            by_time.remove(&(old.delivered_at_ms, id));
+            by_time.remove(&(old.since, id));
         }
         Some(old)
     }
@@ -224,6 +241,32 @@ impl Pending {
         }
     }
 
+    /// Whether one of those that were delivered at `until_ms` or before is such as `is_one` says. All are looked at unless
+    /// they were asked for in the order of time before.
+    pub fn any_until(&self, until_ms: i64, mut is_one: impl FnMut(StreamId) -> bool) -> bool {
+        let Some(by_time) = &self.by_time else {
+            let all = self.iter_from(StreamId::MIN);
+            let mut old = all.filter(|(_, entry)| entry.since <= until_ms);
+            return old.any(|(id, _)| is_one(id));
+        };
+        by_time
+            .iter()
+            .take_while(|&((since, _), ())| since <= until_ms)
+            .any(|((_, id), ())| is_one(id))
+    }
+
+    /// When the entry was delivered that has been pending for longest, or its place if it was released; see
+    /// [`PendingEntry::idle_ms`]. The same holds for the time it takes.
+    pub fn oldest_since(&self) -> Option<i64> {
+        match &self.by_time {
+            Some(by_time) => by_time.at(0).map(|((since, _), ())| since),
+            None => self
+                .iter_from(StreamId::MIN)
+                .map(|(_, entry)| entry.since)
+                .min(),
+        }
+    }
+
     /// The entries that were delivered at `until_ms` or before, those that have waited longest first.
     pub(super) fn oldest(
         &mut self,
@@ -257,7 +300,7 @@ impl Pending {
         if let Some(by_time) = &self.by_time {
             let mut expected: Vec<_> = entries
                 .iter()
-                .map(|(id, entry)| (entry.delivered_at_ms, *id))
+                .map(|(id, entry)| (entry.since, *id))
                 .collect();
             expected.sort_unstable();
             assert!(by_time.iter().map(|(time, ())| time).eq(expected));
@@ -266,9 +309,7 @@ impl Pending {
 }
 
 fn ordered_by_time(by_id: &SortedTree<StreamId, PendingEntry>) -> SortedTree<(i64, StreamId), ()> {
-    let times = by_id
-        .iter()
-        .map(|(id, pending)| (pending.delivered_at_ms, id));
+    let times = by_id.iter().map(|(id, pending)| (pending.since, id));
     let mut times: Vec<_> = times.collect();
     times.sort_unstable();
     let mut by_time = SortedTree::default();

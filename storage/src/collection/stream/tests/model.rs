@@ -11,7 +11,7 @@ type Name = &'static [u8];
 const GROUPS: [Name; 3] = [b"a", b"group", b"group of many"];
 const CONSUMERS: [Name; 5] = [b"", b"anna", b"annabella", b"annabelle", b"zoe"];
 
-/// A pending entry: whose, when delivered, how often.
+/// A pending entry: whose, since when (or its place among those released), how often delivered.
 type ModelPending = (Option<Name>, i64, u64);
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +20,7 @@ struct ModelGroup {
     pending: BTreeMap<StreamId, ModelPending>,
     /// When seen, and when active.
     consumers: BTreeMap<Name, (i64, Option<i64>)>,
+    released: i64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -95,7 +96,7 @@ impl Model {
             .iter_from(StreamId::MIN)
             .map(|(id, pending)| {
                 let owner = pending.consumer().map(name_of);
-                (id, (owner, pending.delivered_at_ms, pending.deliveries))
+                (id, (owner, pending.since, pending.deliveries))
             })
             .collect();
         let expected: Vec<_> = model.pending.clone().into_iter().collect();
@@ -385,7 +386,7 @@ impl Both {
             Step::Redeliver(name, at) => self.group(name, |mut group, model, view| {
                 let id = view.id_at(at);
                 let pending = model.pending.get_mut(&id).map(|pending| {
-                    (pending.1, pending.2) = (now.0, pending.2.saturating_add(1));
+                    (pending.1, pending.2) = (now.0, once_more(pending.2));
                     pending.2
                 });
                 let found = group.redeliver(id, now);
@@ -436,7 +437,11 @@ impl Both {
                     });
                     assert_eq!(group.release(id, release, force), deliveries.is_some());
                     if let Some(deliveries) = deliveries {
-                        model.pending.insert(id, (None, 0, deliveries));
+                        let place = i64::MIN + model.released;
+                        model.released += 1;
+                        model.pending.insert(id, (None, place, deliveries));
+                        let entry = group.as_group().pending().get(id).unwrap();
+                        assert_eq!((entry.delivered_at_ms(), entry.consumer()), (0, None));
                     }
                 })
             }
@@ -495,9 +500,32 @@ impl Both {
 
     fn claim_oldest(&mut self, name: Name, consumer: Name, count: usize, min_idle_ms: i64) {
         self.visit(name, consumer, |group, number, model, view| {
-            let oldest = model.pending.values().map(|pending| pending.1).min();
-            assert_eq!(group.oldest_delivery_ms(), oldest);
-            let done = group.claim_oldest(number, min_idle_ms, count, UnixMillis(view.now));
+            let now = UnixMillis(view.now);
+            let idle = |pending: &ModelPending| view.now.saturating_sub(pending.1);
+            let longest = model.pending.values().map(idle).max();
+            let since = group.as_group().pending().oldest_since();
+            assert_eq!(since, model.pending.values().map(|pending| pending.1).min());
+            assert_eq!(group.longest_idle_ms(now), longest);
+            let oldest = group.idle_longest(min_idle_ms, count, now);
+            let has_one = group
+                .as_group()
+                .pending()
+                .any_until(view.now - min_idle_ms, |id| view.entries.contains_key(&id));
+            let claim = Claim {
+                min_idle_ms,
+                delivered_at_ms: view.now,
+                deliveries: None,
+                counts: true,
+                force: false,
+            };
+            let (mut taken, mut missing) = (Vec::new(), Vec::new());
+            for (id, before) in oldest {
+                match group.claim(number, id, &claim, now) {
+                    Claimed::Yes => taken.push((id, before.since, before.deliveries)),
+                    Claimed::Gone(_) => missing.push(id),
+                    Claimed::No => panic!("{id} was said to be idle"),
+                }
+            }
             let until = view.now - min_idle_ms;
             let is_old = |(id, pending): (&StreamId, &ModelPending)| {
                 (pending.1 <= until).then_some((pending.1, *id))
@@ -518,18 +546,12 @@ impl Both {
                 let (_, delivered_at, deliveries) = model.pending[&id];
                 model
                     .pending
-                    .insert(id, (Some(consumer), view.now, deliveries.saturating_add(1)));
+                    .insert(id, (Some(consumer), view.now, once_more(deliveries)));
                 model.consumers.entry(consumer).or_default().1 = Some(view.now);
                 claimed.push((id, delivered_at, deliveries));
             }
-            let before = |(id, pending): &(StreamId, PendingEntry)| {
-                (*id, pending.delivered_at_ms, pending.deliveries)
-            };
-            assert_eq!(done.claimed.iter().map(before).collect::<Vec<_>>(), claimed);
-            assert_eq!(
-                done.gone.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
-                gone
-            );
+            assert_eq!((taken, missing), (claimed.clone(), gone));
+            assert!(has_one || claimed.is_empty());
         });
     }
 }
@@ -546,11 +568,15 @@ impl ModelGroup {
         else {
             return false;
         };
-        if owner.is_some() && view.now - delivered_at < claim.min_idle_ms {
+        if owner.is_some() && view.now.saturating_sub(delivered_at) < claim.min_idle_ms {
             return false;
         }
-        let once_more = deliveries.saturating_add(claim.counts.into());
-        let deliveries = claim.deliveries.unwrap_or(once_more);
+        let counted = if claim.counts {
+            once_more(deliveries)
+        } else {
+            deliveries
+        };
+        let deliveries = claim.deliveries.unwrap_or(counted);
         let pending = (Some(consumer), claim.delivered_at_ms, deliveries);
         self.pending.insert(id, pending);
         self.consumers.entry(consumer).or_default().1 = Some(view.now);
@@ -604,4 +630,8 @@ proptest! {
     ) {
         run(&steps, NodeLimits { bytes, entries });
     }
+}
+
+fn once_more(deliveries: u64) -> u64 {
+    (deliveries + 1).min(i64::MAX as u64)
 }

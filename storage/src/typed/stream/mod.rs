@@ -1,5 +1,8 @@
 //! Streams: they are big from the first entry on, and values without any.
 
+#[cfg(test)]
+mod tests;
+
 use crate::collection::stream::{
     AddError, Deleted, Field, GroupMut, Keep, NewId, NodeLimits, Precision, References, Stream,
     StreamId,
@@ -74,8 +77,17 @@ impl<'c, 'e> StreamEdit<'c, 'e> {
 
     /// Deletes an entry. See [`Stream::delete`].
     pub fn delete(&mut self, id: StreamId, references: References) -> Deleted {
+        let groups = self.stream().groups();
+        let is_forgotten = references == References::Delete
+            && groups
+                .iter()
+                .any(|(_, group)| group.pending().get(id).is_some());
         let deleted = self.stream_mut().delete(id, references);
-        self.edit.changed(u64::from(deleted == Deleted::Yes));
+        if deleted == Deleted::Yes {
+            self.edit.changed(1);
+        } else {
+            self.edit.changed_aside(u64::from(is_forgotten));
+        }
         deleted
     }
 
