@@ -149,6 +149,19 @@ impl Records {
         }
     }
 
+    /// Whether all records lie behind one another.
+    pub(super) fn are_inline(&self) -> bool {
+        self.large.is_empty()
+    }
+
+    /// Lays down `record` as it is; not a large one, and there is room for it.
+    #[inline]
+    pub(super) fn push_inline(&mut self, record: &[u8]) -> Place {
+        let at = self.inline.len();
+        self.inline.extend_from_slice(record);
+        Place::new(at, false)
+    }
+
     /// Frees a record that is allocated on its own, if there is one; nothing is read any more.
     pub(super) fn free_large(&mut self) -> bool {
         let freed = self.large.pop();
@@ -191,14 +204,13 @@ fn large_bytes(record: &Arc<[u8]>) -> usize {
     record.len() + 2 * size_of::<usize>()
 }
 
-/// How many elements, one at least and not all, have half of all weight. There are two at least.
-pub(super) fn middle(weights: impl ExactSizeIterator<Item = usize> + Clone) -> usize {
+/// How many elements, one at least and not all, have half of `total`, all their weights together. There are two at least.
+pub(super) fn middle(total: usize, weights: impl ExactSizeIterator<Item = usize>) -> usize {
     let last = weights.len() - 1;
-    let half = weights.clone().sum::<usize>() / 2;
     let mut before = 0;
     let is_before = |weight: &usize| {
         before += weight;
-        before <= half
+        before <= total / 2
     };
     weights.take_while(is_before).count().clamp(1, last)
 }

@@ -86,6 +86,15 @@ impl Fields {
         }
     }
 
+    /// The record of an element.
+    #[inline]
+    fn record(&self, at: usize) -> &[u8] {
+        let record = self.records.read(self.slots[at].place);
+        let (_, rest) = length::take(record);
+        let (_, rest) = length::take(rest);
+        &record[..record.len() - rest.len()]
+    }
+
     fn name(&self, at: usize) -> &[u8] {
         length::take(self.records.read(self.slots[at].place)).0
     }
@@ -239,6 +248,15 @@ impl Fields {
     fn copy_of(&self, numbers: impl Iterator<Item = usize> + Clone, len: usize) -> Self {
         let mut copy = Self::default();
         copy.slots.reserve_exact(len);
+        if self.expire_at.is_empty() && self.records.are_inline() {
+            let bytes = numbers.clone().map(|at| self.record(at).len()).sum();
+            copy.records.reserve(bytes);
+            copy.slots.extend(numbers.map(|at| Slot {
+                hash: self.slots[at].hash,
+                place: copy.records.push_inline(self.record(at)),
+            }));
+            return copy;
+        }
         if len == self.slots.len() {
             copy.records.reserve(self.records.live_bytes());
         } else {
@@ -272,7 +290,7 @@ impl Fields {
         let record = if place.is_large() {
             0
         } else {
-            self.element(at).bytes()
+            self.record(at).len()
         };
         size_of::<Slot>() + record
     }
@@ -334,7 +352,8 @@ impl Leaf for Fields {
             return None;
         }
         // A leaf is looked for by its first hash, so elements of one hash stay together.
-        let half = middle((0..self.slots.len()).map(|at| self.weight(at)));
+        let total = self.slots.len() * size_of::<Slot>() + self.records.live_bytes();
+        let half = middle(total, (0..self.slots.len()).map(|at| self.weight(at)));
         let begins = |at: &usize| self.slots[at - 1].hash != self.slots[*at].hash;
         let behind = (half..self.slots.len()).find(begins);
         let at = behind.or_else(|| (1..half).rev().find(begins))?;

@@ -66,6 +66,14 @@ impl Ranked {
         (self.scores[at], member)
     }
 
+    /// The record of a member.
+    #[inline]
+    fn record(&self, at: usize) -> &[u8] {
+        let record = self.records.read(self.places[at]);
+        let (_, rest) = length::take(record);
+        &record[..record.len() - rest.len()]
+    }
+
     /// The score of the member with `at` others before it.
     pub(super) fn score(&self, at: usize) -> f64 {
         self.scores[at]
@@ -180,6 +188,14 @@ impl Ranked {
         let mut copy = Self::default();
         copy.scores.reserve_exact(range.len());
         copy.places.reserve_exact(range.len());
+        if self.records.are_inline() {
+            let bytes = range.clone().map(|at| self.record(at).len()).sum();
+            copy.records.reserve(bytes);
+            copy.scores.extend_from_slice(&self.scores[range.clone()]);
+            let places = range.map(|at| copy.records.push_inline(self.record(at)));
+            copy.places.extend(places);
+            return copy;
+        }
         if range.len() == self.scores.len() {
             copy.records.reserve(self.records.live_bytes());
         } else {
@@ -239,7 +255,10 @@ impl Leaf for Ranked {
     fn split(&mut self) -> Option<Self> {
         let len = self.scores.len();
         let is_full = len > MEMBERS_MAX || len > 1 && self.records.live_bytes() > RECORDS_BYTES_MAX;
-        is_full.then(|| self.split_off(middle((0..len).map(|at| self.weight(at)))))
+        is_full.then(|| {
+            let total = len * SLOT_BYTES + self.records.live_bytes();
+            self.split_off(middle(total, (0..len).map(|at| self.weight(at))))
+        })
     }
 
     fn split_off(&mut self, at: usize) -> Self {
