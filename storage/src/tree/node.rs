@@ -7,11 +7,11 @@ use crate::prefetch;
 use super::{Leaf, Summary};
 
 /// Most children of an inner node; their number fits a [`super::Path`].
-pub(super) const CHILDREN_MAX: usize = 64;
+pub(super) const CHILDREN_MAX: usize = 128;
 /// An inner node with fewer goes together with a neighbour.
-pub(super) const CHILDREN_MIN: usize = 16;
+pub(super) const CHILDREN_MIN: usize = 32;
 /// Two neighbours go together up to this many children, so that there is room before the next split.
-pub(super) const CHILDREN_TOGETHER: usize = 48;
+pub(super) const CHILDREN_TOGETHER: usize = 96;
 
 /// What a reference-counted allocation holds beside its content.
 const COUNTER_BYTES: usize = size_of::<usize>();
@@ -240,6 +240,15 @@ impl<L: Leaf> Inner<L> {
     /// The children, out of the node.
     pub(super) fn into_nodes(self) -> Vec<Node<L>> {
         self.nodes
+    }
+
+    /// Has the processor look up what [`Inner::take_note`] will write, while the child is changed.
+    #[inline]
+    pub(super) fn warm(&self, at: usize) {
+        prefetch::read(self.sums.as_ptr().wrapping_add(at));
+        if size_of::<L::Summary>() > 0 {
+            prefetch::read(self.summaries.as_ptr().wrapping_add(at));
+        }
     }
 
     /// Changes a child, which may leave [`Inner::refresh`] to be done.

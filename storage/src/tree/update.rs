@@ -168,6 +168,7 @@ fn update_node<L: Leaf, R>(
             let is_ours = inner.is_unique();
             let inner = Arc::make_mut(inner);
             let child = child_of(inner);
+            inner.warm(child);
             let (result, outcome) = update_node(inner.node_mut(child), child_of, change);
             let outcome = match outcome {
                 Outcome::Inside(inside) => {
