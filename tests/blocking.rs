@@ -209,6 +209,30 @@ fn unblocking_ends_a_wait_once() {
 }
 
 #[test]
+fn who_waits_for_replicas_can_be_unblocked() {
+    let server = TestServer::start();
+    let mut other = server.raw();
+    for (how, reply) in [
+        ("TIMEOUT", ":0"),
+        ("ERROR", "-UNBLOCKED client unblocked via CLIENT UNBLOCK"),
+    ] {
+        let mut client = server.raw();
+        let id = client.run("CLIENT ID").to_string();
+        client.check("SET k v", "+OK");
+        client.send(&["WAIT", "1", "0"]);
+        wait_for_blocked(&server, 1);
+        let id = id.trim_start_matches(':');
+        other.check(&format!("CLIENT UNBLOCK {id} {how}"), ":1");
+        client.expect_reply(reply);
+        client.check("PING", "+PONG");
+    }
+    // Whoever goes waits no more.
+    let gone = block(&server, "WAIT 1 0", 1);
+    drop(gone);
+    wait_for_blocked(&server, 0);
+}
+
+#[test]
 fn requests_behind_a_blocked_one_wait_for_it() {
     let server = TestServer::start();
     let mut client = server.raw();

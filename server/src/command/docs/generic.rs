@@ -353,4 +353,26 @@ pub(super) const DOCS: &[Doc] = &[
     .categories(&["@keyspace"])
     .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
     .arguments(&[key("key", 0).multiple()]),
+    Doc::new(
+        "wait",
+        "3.0.0",
+        "O(1)",
+        "Waits until replicas have confirmed the client's writes.",
+    )
+    .categories(&["@connection"])
+    .tips(&["request_policy:all_shards", "response_policy:agg_min"])
+    .arguments(&[integer("numreplicas"), integer("timeout")]),
+    Doc::new(
+        "waitaof",
+        "7.2.0",
+        "O(1)",
+        "Waits until the client's writes are in the append-only files here and on replicas.",
+    )
+    .categories(&["@connection"])
+    .tips(&["request_policy:all_shards", "response_policy:agg_min"])
+    .arguments(&[
+        integer("numlocal"),
+        integer("numreplicas"),
+        integer("timeout"),
+    ]),
 ];
