@@ -2,39 +2,24 @@
 
 use harness::{Random, RawClient, TestServer, in_parallel, long_or, wait_until};
 
-/// Sends a command that blocks, and waits until `waiting` clients are blocked.
-fn block(server: &TestServer, command: &str, waiting: usize) -> RawClient {
-    let mut client = server.raw();
-    let words: Vec<&str> = command.split(' ').collect();
-    client.send(&words);
-    wait_for_blocked(server, waiting);
-    client
-}
-
-fn wait_for_blocked(server: &TestServer, waiting: usize) {
-    wait_until("clients are blocked", || {
-        server.info("blocked_clients") == waiting.to_string()
-    });
-}
-
 #[test]
 fn clients_are_served_in_the_order_in_which_they_came() {
     let server = TestServer::start();
     let mut waiting: Vec<RawClient> = (0..5)
-        .map(|number| block(&server, "BLPOP other q 0", number + 1))
+        .map(|number| server.block("BLPOP other q 0", number + 1))
         .collect();
     let mut pusher = server.raw();
     pusher.check("RPUSH q a b c", ":3");
     for (client, element) in waiting.iter_mut().zip(["a", "b", "c"]) {
         client.expect_reply(&format!("[\"q\", \"{element}\"]"));
     }
-    wait_for_blocked(&server, 2);
+    server.wait_for_blocked(2);
     pusher.check("RPUSH other d", ":1");
     waiting[3].expect_reply("[\"other\", \"d\"]");
     pusher.check("LLEN q", ":0");
     pusher.check("RPUSH q e", ":1");
     waiting[4].expect_reply("[\"q\", \"e\"]");
-    wait_for_blocked(&server, 0);
+    server.wait_for_blocked(0);
     assert_eq!(server.info("total_blocking_keys"), "0");
 }
 
@@ -46,19 +31,19 @@ fn a_client_that_waits_for_many_elements_gets_all_or_none() {
         // It came with Redis 8.10.
         return;
     }
-    let mut many = block(&server, "BLMOVEM src dst LEFT RIGHT 0 EXACTLY 3 BULK", 1);
-    let mut one = block(&server, "BLPOP src 0", 2);
+    let mut many = server.block("BLMOVEM src dst LEFT RIGHT 0 EXACTLY 3 BULK", 1);
+    let mut one = server.block("BLPOP src 0", 2);
     pusher.check("RPUSH src a", ":1");
     one.expect_reply("[\"src\", \"a\"]");
     pusher.check("RPUSH src 1 2", ":2");
-    wait_for_blocked(&server, 1);
+    server.wait_for_blocked(1);
     pusher.check("LRANGE src 0 -1", "[\"1\", \"2\"]");
     pusher.check("LINSERT src BEFORE 1 0", ":3");
     many.expect_reply("[\"0\", \"1\", \"2\"]");
     pusher.check("LRANGE dst 0 -1", "[\"0\", \"1\", \"2\"]");
     pusher.check("EXISTS src", ":0");
     // As many as there are will do.
-    let mut some = block(&server, "BLMOVEM src dst LEFT LEFT 0 COUNT 3 OBO", 1);
+    let mut some = server.block("BLMOVEM src dst LEFT LEFT 0 COUNT 3 OBO", 1);
     pusher.check("RPUSH src x y", ":2");
     some.expect_reply("[\"y\", \"x\"]");
     pusher.check("LLEN dst", ":5");
@@ -67,7 +52,7 @@ fn a_client_that_waits_for_many_elements_gets_all_or_none() {
 #[test]
 fn service_comes_after_the_whole_transaction() {
     let server = TestServer::start();
-    let mut waiting = block(&server, "BLPOP q 0", 1);
+    let mut waiting = server.block("BLPOP q 0", 1);
     let mut pusher = server.raw();
     for (line, reply) in [
         ("MULTI", "+OK"),
@@ -96,18 +81,18 @@ fn whatever_brings_the_key_wakes() {
         ("RPUSH {t}z v", "LMOVE {t}z {t}q LEFT LEFT", "\"v\""),
     ] {
         pusher.run(before);
-        let mut waiting = block(&server, "BLPOP {t}q 0", 1);
+        let mut waiting = server.block("BLPOP {t}q 0", 1);
         pusher.check(bring, reply);
         waiting.expect_reply("[\"{t}q\", \"v\"]");
         pusher.check("EXISTS {t}q", ":0");
-        wait_for_blocked(&server, 0);
+        server.wait_for_blocked(0);
     }
-    let mut waiting = block(&server, "BLPOP moved 0", 1);
+    let mut waiting = server.block("BLPOP moved 0", 1);
     pusher.check("SELECT 1", "+OK");
     pusher.check("RPUSH moved v", ":1");
     pusher.check("MOVE moved 0", ":1");
     waiting.expect_reply("[\"moved\", \"v\"]");
-    let mut waiting = block(&server, "BLPOP swapped 0", 1);
+    let mut waiting = server.block("BLPOP swapped 0", 1);
     pusher.check("RPUSH swapped v", ":1");
     pusher.check("SWAPDB 0 1", "+OK");
     waiting.expect_reply("[\"swapped\", \"v\"]");
@@ -120,10 +105,10 @@ fn chains_of_moves_run_to_their_end() {
     let mut waiting: Vec<RawClient> = (0..LINKS)
         .map(|number| {
             let command = format!("BLMOVE chain:{number} chain:{} LEFT RIGHT 0", number + 1);
-            block(&server, &command, number + 1)
+            server.block(&command, number + 1)
         })
         .collect();
-    let mut last = block(&server, &format!("BRPOP chain:{LINKS} 0"), LINKS + 1);
+    let mut last = server.block(&format!("BRPOP chain:{LINKS} 0"), LINKS + 1);
     let mut pusher = server.raw();
     pusher.check("RPUSH chain:0 ball", ":1");
     // The chain has run before the pusher hears of it.
@@ -142,14 +127,14 @@ fn the_key_named_first_serves_first() {
     let mut pusher = server.raw();
     for keys in ["a b", "{t}a {t}b"] {
         let (first, second) = keys.split_once(' ').unwrap();
-        let mut waiting = block(&server, &format!("BLPOP {keys} 0"), 1);
+        let mut waiting = server.block(&format!("BLPOP {keys} 0"), 1);
         pusher.check("MULTI", "+OK");
         pusher.check(&format!("RPUSH {second} 2"), "+QUEUED");
         pusher.check(&format!("RPUSH {first} 1"), "+QUEUED");
         pusher.check("EXEC", "[:1, :1]");
         waiting.expect_reply(&format!("[\"{first}\", \"1\"]"));
         pusher.check(&format!("DEL {keys}"), ":1");
-        let mut waiting = block(&server, &format!("BLPOP {keys} 0"), 1);
+        let mut waiting = server.block(&format!("BLPOP {keys} 0"), 1);
         pusher.check(&format!("SET {first} x"), "+OK");
         pusher.check(&format!("RPUSH {second} 2"), ":1");
         waiting.expect_reply("-WRONGTYPE Operation against a key holding the wrong kind of value");
@@ -161,7 +146,7 @@ fn the_key_named_first_serves_first() {
 #[test]
 fn a_move_to_a_key_of_another_type_fails_and_takes_nothing() {
     let server = TestServer::start();
-    let mut waiting = block(&server, "BLMOVE from to LEFT RIGHT 0", 1);
+    let mut waiting = server.block("BLMOVE from to LEFT RIGHT 0", 1);
     let mut pusher = server.raw();
     pusher.check("SET to x", "+OK");
     pusher.check("RPUSH from v", ":1");
@@ -172,7 +157,7 @@ fn a_move_to_a_key_of_another_type_fails_and_takes_nothing() {
 #[test]
 fn a_key_of_another_type_leaves_the_client_waiting() {
     let server = TestServer::start();
-    let mut waiting = block(&server, "BLPOP q 0", 1);
+    let mut waiting = server.block("BLPOP q 0", 1);
     let mut pusher = server.raw();
     pusher.check("SET q x", "+OK");
     pusher.check("DEL q", ":1");
@@ -192,7 +177,7 @@ fn unblocking_ends_a_wait_once() {
         let mut client = server.raw();
         let id = client.run("CLIENT ID").to_string();
         client.send(&["BLPOP", "q", "0"]);
-        wait_for_blocked(&server, 1);
+        server.wait_for_blocked(1);
         let line = format!("CLIENT UNBLOCK {}{how}", id.trim_start_matches(':'));
         other.check(&line, ":1");
         other.check(&line, ":0");
@@ -220,16 +205,16 @@ fn who_waits_for_replicas_can_be_unblocked() {
         let id = client.run("CLIENT ID").to_string();
         client.check("SET k v", "+OK");
         client.send(&["WAIT", "1", "0"]);
-        wait_for_blocked(&server, 1);
+        server.wait_for_blocked(1);
         let id = id.trim_start_matches(':');
         other.check(&format!("CLIENT UNBLOCK {id} {how}"), ":1");
         client.expect_reply(reply);
         client.check("PING", "+PONG");
     }
     // Whoever goes waits no more.
-    let gone = block(&server, "WAIT 1 0", 1);
+    let gone = server.block("WAIT 1 0", 1);
     drop(gone);
-    wait_for_blocked(&server, 0);
+    server.wait_for_blocked(0);
 }
 
 #[test]
@@ -237,7 +222,7 @@ fn requests_behind_a_blocked_one_wait_for_it() {
     let server = TestServer::start();
     let mut client = server.raw();
     client.send_bytes("BLPOP q 0\r\nSET after 1\r\nGET after\r\n");
-    wait_for_blocked(&server, 1);
+    server.wait_for_blocked(1);
     let mut pusher = server.raw();
     pusher.check("EXISTS after", ":0");
     client.send_bytes("PING\r\n");
@@ -251,9 +236,9 @@ fn requests_behind_a_blocked_one_wait_for_it() {
 #[test]
 fn a_client_that_goes_waits_no_more() {
     let server = TestServer::start();
-    let gone = block(&server, "BLPOP q r 0", 1);
+    let gone = server.block("BLPOP q r 0", 1);
     drop(gone);
-    wait_for_blocked(&server, 0);
+    server.wait_for_blocked(0);
     wait_until("nothing is waited for", || {
         server.info("total_blocking_keys") == "0"
     });
@@ -287,7 +272,7 @@ fn waits_leave_no_registration_behind() {
     });
     let mut client = server.raw();
     client.check("EXISTS q stop", ":0");
-    wait_for_blocked(&server, 0);
+    server.wait_for_blocked(0);
     assert_eq!(server.info("total_blocking_keys"), "0");
 }
 

@@ -1,21 +1,6 @@
 //! Clients that wait for streams.
 
-use harness::{RawClient, TestServer, wait_until};
-
-/// Sends a command that blocks, and waits until `waiting` clients are blocked.
-fn block(server: &TestServer, command: &str, waiting: usize) -> RawClient {
-    let mut client = server.raw();
-    let words: Vec<&str> = command.split(' ').collect();
-    client.send(&words);
-    wait_for_blocked(server, waiting);
-    client
-}
-
-fn wait_for_blocked(server: &TestServer, waiting: usize) {
-    wait_until("clients are blocked", || {
-        server.info("blocked_clients") == waiting.to_string()
-    });
-}
+use harness::TestServer;
 
 #[test]
 fn a_client_that_waits_reads_all_its_streams_again() {
@@ -25,7 +10,7 @@ fn a_client_that_waits_reads_all_its_streams_again() {
     }
     let mut writer = server.raw();
     // Whichever has come to be ready, and however often a stream is named.
-    let mut reader = block(&server, "XREAD BLOCK 0 STREAMS a b a 0 0 0", 1);
+    let mut reader = server.block("XREAD BLOCK 0 STREAMS a b a 0 0 0", 1);
     for (line, reply) in [
         ("MULTI", "+OK"),
         ("XADD b 1-1 f v", "+QUEUED"),
@@ -38,16 +23,16 @@ fn a_client_that_waits_reads_all_its_streams_again() {
         "[[\"a\", [[\"2-2\", [\"f\", \"v\"]]]], [\"b\", [[\"1-1\", [\"f\", \"v\"]]]], [\"a\", [[\"2-2\", [\"f\", \"v\"]]]]]",
     );
     // What has become something else is an error.
-    let mut reader = block(&server, "XREAD BLOCK 0 STREAMS none b 0 $", 1);
+    let mut reader = server.block("XREAD BLOCK 0 STREAMS none b 0 $", 1);
     writer.check("SET none x", "+OK");
     writer.check("XADD b 3-1 f v", "\"3-1\"");
     reader.expect_reply("-WRONGTYPE Operation against a key holding the wrong kind of value");
     writer.check("XGROUP CREATE a g $", "+OK");
     writer.check("XGROUP CREATE b g $", "+OK");
-    let mut reader = block(&server, "XREADGROUP GROUP g c BLOCK 0 STREAMS b a > >", 1);
+    let mut reader = server.block("XREADGROUP GROUP g c BLOCK 0 STREAMS b a > >", 1);
     writer.check("XADD a 4-1 f v", "\"4-1\"");
     reader.expect_reply("[[\"a\", [[\"4-1\", [\"f\", \"v\"]]]]]");
-    wait_for_blocked(&server, 0);
+    server.wait_for_blocked(0);
 }
 
 #[test]
@@ -59,13 +44,13 @@ fn what_others_have_pending_for_too_long_wakes_who_claims() {
     let mut writer = server.raw();
     writer.check("XGROUP CREATE s g $ MKSTREAM", "+OK");
     let command = "XREADGROUP GROUP g c BLOCK 0 CLAIM 100 STREAMS s >";
-    let mut first = block(&server, command, 1);
-    let mut second = block(&server, &command.replace(" c ", " d "), 2);
+    let mut first = server.block(command, 1);
+    let mut second = server.block(&command.replace(" c ", " d "), 2);
     // The first client gets it as something new, and the other one when it has had it for long enough.
     writer.check("XADD s 1-0 f v", "\"1-0\"");
     first.expect_reply("[[\"s\", [[\"1-0\", [\"f\", \"v\"], :0, :0]]]]");
     second.expect_reply("[[\"s\", [[\"1-0\", [\"f\", \"v\"], int(100..20000), :1]]]]");
-    wait_for_blocked(&server, 0);
+    server.wait_for_blocked(0);
     writer.check("XPENDING s g - + 9 c", "[]");
     writer.check(
         "XPENDING s g - + 9 d",
@@ -76,11 +61,7 @@ fn what_others_have_pending_for_too_long_wakes_who_claims() {
         "XREADGROUP GROUP g e BLOCK 30 CLAIM 60000 STREAMS s >",
         "*nil",
     );
-    let mut third = block(
-        &server,
-        "XREADGROUP GROUP g e BLOCK 300 CLAIM 120 STREAMS s >",
-        1,
-    );
+    let mut third = server.block("XREADGROUP GROUP g e BLOCK 300 CLAIM 120 STREAMS s >", 1);
     writer.check("XACK s g 1-0", ":1");
     third.expect_reply("*nil");
     // What is said to have been delivered long ago can be claimed at once.
@@ -88,7 +69,7 @@ fn what_others_have_pending_for_too_long_wakes_who_claims() {
     writer.check("XCLAIM s g c 0 2-0 FORCE JUSTID", "[\"2-0\"]");
     writer.check("XGROUP SETID s g $", "+OK");
     let command = "XREADGROUP GROUP g d BLOCK 0 CLAIM 600000 STREAMS s >";
-    let mut fourth = block(&server, command, 1);
+    let mut fourth = server.block(command, 1);
     writer.check("XCLAIM s g c 0 2-0 IDLE 700000 JUSTID", "[\"2-0\"]");
     fourth.expect_reply("[[\"s\", [[\"2-0\", [\"f\", \"v\"], int(700000..800000), :1]]]]");
 }
@@ -105,9 +86,8 @@ fn what_is_released_wakes_who_claims() {
     }
     writer.check("XGROUP CREATE s g 0", "+OK");
     writer.run("XREADGROUP GROUP g c STREAMS s >");
-    let mut plain = block(&server, "XREADGROUP GROUP g x BLOCK 0 STREAMS s >", 1);
-    let mut claimer = block(
-        &server,
+    let mut plain = server.block("XREADGROUP GROUP g x BLOCK 0 STREAMS s >", 1);
+    let mut claimer = server.block(
         "XREADGROUP GROUP g d BLOCK 0 CLAIM 900000 COUNT 2 STREAMS s >",
         2,
     );
@@ -119,7 +99,7 @@ fn what_is_released_wakes_who_claims() {
     claimer.expect_reply(
         "[[\"s\", [[\"3-0\", [\"f\", \"v\"], :-1, :1], [\"2-0\", [\"f\", \"v\"], :-1, :1]]]]",
     );
-    wait_for_blocked(&server, 1);
+    server.wait_for_blocked(1);
     writer.check("XADD s 4-0 f v", "\"4-0\"");
     plain.expect_reply("[[\"s\", [[\"4-0\", [\"f\", \"v\"]]]]]");
 }

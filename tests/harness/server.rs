@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 
 use rustix::process::{Pid, Resource, Signal};
 
-use crate::{RawClient, server_binary, wait_until_some};
+use crate::{RawClient, server_binary, wait_until, wait_until_some};
 
 /// Options that only Nuthatch knows: they are left out for any other binary.
 const OWN_OPTIONS: &[&str] = &["threads", "shards"];
@@ -278,6 +278,30 @@ impl TestServer {
     #[track_caller]
     pub fn info(&self, field: &str) -> String {
         info_field(self.raw().run("INFO everything").text(), field)
+    }
+
+    /// A connection on which `command`, in words without blanks, waits; returns once `waiting` clients are blocked.
+    ///
+    /// # Panics
+    /// When that does not come about.
+    #[track_caller]
+    pub fn block(&self, command: &str, waiting: usize) -> RawClient {
+        let mut client = self.raw();
+        let words: Vec<&str> = command.split(' ').collect();
+        client.send(&words);
+        self.wait_for_blocked(waiting);
+        client
+    }
+
+    /// Waits until so many clients are blocked.
+    ///
+    /// # Panics
+    /// When that does not come about.
+    #[track_caller]
+    pub fn wait_for_blocked(&self, waiting: usize) {
+        wait_until("clients are blocked", || {
+            self.info("blocked_clients") == waiting.to_string()
+        });
     }
 
     /// Asserts that the server still runs and answers.

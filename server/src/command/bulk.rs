@@ -74,6 +74,26 @@ pub(crate) trait Answered: Steps + Sized {
     fn write(self, reply: &mut Output<'_>, server: &Server);
 }
 
+/// Work of whose result only a number is answered.
+#[derive(Debug)]
+pub(crate) struct Counted<W> {
+    pub(crate) work: W,
+    /// Says the number, once nothing is left to do.
+    pub(crate) count: fn(&W) -> u64,
+}
+
+impl<W: Steps> Steps for Counted<W> {
+    fn step(&mut self, work: usize) -> bool {
+        self.work.step(work)
+    }
+}
+
+impl<W: Steps> Answered for Counted<W> {
+    fn write(self, reply: &mut Output<'_>, _: &Server) {
+        reply.integer((self.count)(&self.work) as i64);
+    }
+}
+
 /// Answers what comes of long work: in slices, unless this is inside `EXEC`.
 pub(crate) fn answer(ctx: &mut Context<'_, '_>, mut work: impl Answered) {
     if ctx.in_exec {

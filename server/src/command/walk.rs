@@ -37,18 +37,27 @@ impl Found {
         }
     }
 
-    /// Elements one behind the other that have not been answered yet.
-    pub(crate) fn first(&self) -> Option<Range<u64>> {
-        self.runs.get(self.next).cloned()
-    }
-
-    /// Notes that `count` of the [first](Found::first) have been answered.
-    pub(crate) fn pass(&mut self, count: u64) {
-        let run = &mut self.runs[self.next];
-        run.start += count;
-        if run.is_empty() {
+    /// Goes on answering: `elements` are those from the first number of a run to the end of the run, and `write` writes one.
+    /// Stops behind the element with which there are `bytes` more, or one byte; whether some may be left.
+    pub(crate) fn write_some<E: Iterator>(
+        &mut self,
+        reply: &mut Reply<'_>,
+        bytes: usize,
+        elements: impl Fn(Range<u64>) -> E,
+        mut write: impl FnMut(&mut Reply<'_>, E::Item),
+    ) -> bool {
+        let end = reply.position().saturating_add(bytes.max(1));
+        while let Some(run) = self.runs.get_mut(self.next) {
+            for element in elements(run.clone()) {
+                if reply.position() >= end {
+                    return true;
+                }
+                write(reply, element);
+                run.start += 1;
+            }
             self.next += 1;
         }
+        false
     }
 }
 
@@ -167,25 +176,17 @@ pub(crate) fn write_header(reply: &mut Reply<'_>, cursor: u64, values: usize) {
 
 impl ReplySource for FieldWalk {
     fn write_some(&mut self, reply: &mut Reply<'_>, bytes: usize) -> bool {
-        let end = reply.position().saturating_add(bytes);
-        while let Some(run) = self.found.first() {
+        let (tree, shows) = (tree_in(&self.pin), self.shows);
+        let elements = |run: Range<u64>| {
             let len = (run.end - run.start) as usize;
-            let mut written = 0;
-            for (_, element) in tree_in(&self.pin).iter_from_number(run.start).take(len) {
+            tree.iter_from_number(run.start).take(len)
+        };
+        self.found
+            .write_some(reply, bytes, elements, |reply, (_, element)| {
                 reply.bulk(element.name);
-                if self.shows == Shows::NamesAndValues {
+                if shows == Shows::NamesAndValues {
                     reply.bulk(element.value);
                 }
-                written += 1;
-                if reply.position() >= end {
-                    break;
-                }
-            }
-            self.found.pass(written);
-            if reply.position() >= end {
-                break;
-            }
-        }
-        self.found.first().is_some()
+            })
     }
 }

@@ -6,7 +6,7 @@ use storage::typed::Held;
 use storage::typed::set::{BulkOperation, Operator, SetRef, Start, combine, count, each_common};
 
 use super::members::{reply_all, reply_pinned};
-use crate::command::bulk::{Answered, Steps, WORK_AT_ONCE_MAX, answer};
+use crate::command::bulk::{Answered, Counted, Steps, WORK_AT_ONCE_MAX, answer};
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::output::Output;
 use crate::server::Server;
@@ -73,7 +73,11 @@ fn show_count(ctx: &mut Context<'_, '_>, args: Args<'_>, operator: Operator) -> 
     let sources = Sources::hold(ctx, args, 2)?;
     if sources.are_big(operator) {
         let bulk = sources.in_bulk(operator, Some(limit), ctx);
-        answer(ctx, CountedResult(bulk));
+        let counted = Counted {
+            work: bulk,
+            count: BulkOperation::count,
+        };
+        answer(ctx, counted);
         return Ok(());
     }
     let hasher = ctx.server.keyspace.hasher().elements();
@@ -212,22 +216,6 @@ impl Answered for ShownResult {
         let result = server.keyspace.pin_clone(result);
         reply.set(result.len() as usize);
         reply_pinned(reply, result);
-    }
-}
-
-/// A result whose members are counted.
-#[derive(Debug)]
-struct CountedResult(BulkOperation);
-
-impl Steps for CountedResult {
-    fn step(&mut self, work: usize) -> bool {
-        self.0.step(work)
-    }
-}
-
-impl Answered for CountedResult {
-    fn write(self, reply: &mut Output<'_>, _: &Server) {
-        reply.integer(self.0.count() as i64);
     }
 }
 

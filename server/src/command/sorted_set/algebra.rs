@@ -12,7 +12,7 @@ use storage::typed::sorted_set::{
 use super::operands::{Operands, Options, are_current};
 use super::reply::{Shown, reply_with_pairs};
 use super::store::store;
-use crate::command::bulk::{ATTEMPTS_MAX, Answered, Preparation, Steps, answer, prepare};
+use crate::command::bulk::{ATTEMPTS_MAX, Answered, Counted, Preparation, Steps, answer, prepare};
 use crate::command::{Args, CommandResult, Context};
 use crate::output::Output;
 use crate::server::Server;
@@ -65,7 +65,11 @@ pub(super) fn zintercard(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandRe
     if operands.are_big(operator) {
         let limit = operands.limit;
         let operation = operands.in_bulk(operator, Some(limit), &ctx.server.keyspace);
-        answer(ctx, CountedResult(operation));
+        let counted = Counted {
+            work: operation,
+            count: BulkOperation::count,
+        };
+        answer(ctx, counted);
     } else {
         ctx.reply.integer(operands.count_common() as i64);
     }
@@ -189,21 +193,5 @@ impl Answered for ShownResult {
         if let Some(set) = SortedSetRef::of(CollectionRef::Big(&result), hasher) {
             shown.write(reply, server, set);
         }
-    }
-}
-
-/// A result whose members are counted.
-#[derive(Debug)]
-struct CountedResult(BulkOperation);
-
-impl Steps for CountedResult {
-    fn step(&mut self, work: usize) -> bool {
-        self.0.step(work)
-    }
-}
-
-impl Answered for CountedResult {
-    fn write(self, reply: &mut Output<'_>, _: &Server) {
-        reply.integer(self.0.count() as i64);
     }
 }

@@ -157,23 +157,15 @@ impl Answered for RankedWalk {
 
 impl ReplySource for RankedWalk {
     fn write_some(&mut self, reply: &mut Reply<'_>, bytes: usize) -> bool {
-        let end = reply.position().saturating_add(bytes);
         let set = set_in(&self.pin, self.hasher);
-        while let Some(run) = self.found.first() {
-            let mut written = 0;
-            for (member, score) in set.iter(run) {
+        self.found.write_some(
+            reply,
+            bytes,
+            |run| set.iter(run),
+            |reply, (member, score)| {
                 write_member(reply, member);
                 write_score(reply, score, &mut self.bytes);
-                written += 1;
-                if reply.position() >= end {
-                    break;
-                }
-            }
-            self.found.pass(written);
-            if reply.position() >= end {
-                break;
-            }
-        }
-        self.found.first().is_some()
+            },
+        )
     }
 }

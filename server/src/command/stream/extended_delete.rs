@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 use storage::collection::stream::{Deleted, References, Stream, StreamId};
+use storage::typed::StreamEdit;
 use storage::{DbIndex, Key};
 
 use super::ids::{IdText, exact_id};
@@ -89,28 +90,12 @@ pub(super) fn xdelex(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
         reply_that_all_are_missing(ctx, &options);
         return Ok(());
     }
-    let ids = options.ids(args)?;
-    let mut log = DeletionLog::new(ctx);
-    let reply = &mut ctx.reply;
-    reply.array(ids.len());
-    let edited = ctx.unit.edit_stream(db, &key, |edit| {
-        let mut count = 0;
-        for &id in &ids {
-            if options.references == References::Delete {
-                log.forgets(edit.stream(), id);
-            }
-            let deleted = edit.delete(id, options.references);
-            if deleted == Deleted::Yes {
-                log.deleted.push(id);
-                count += 1;
-            }
-            reply.integer(code(deleted));
+    delete_each(ctx, db, &key, &options.ids(args)?, |edit, id, log| {
+        if options.references == References::Delete {
+            log.forgets(edit.stream(), id);
         }
-        count
-    })?;
-    announce(ctx, &key, edited.result);
-    log.write(ctx, db, &key);
-    Ok(())
+        edit.delete(id, options.references)
+    })
 }
 
 /// `XACKDEL key group [KEEPREF|DELREF|ACKED] IDS numids id [id ...]`: makes entries pending no more and deletes them; what
@@ -124,33 +109,41 @@ pub(super) fn xackdel(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResul
         reply_that_all_are_missing(ctx, &options);
         return Ok(());
     }
-    let ids = options.ids(args)?;
+    delete_each(ctx, db, &key, &options.ids(args)?, |edit, id, log| {
+        log.acknowledges(edit.stream(), group, id, options.references);
+        edit.acknowledge_and_delete(group, id, options.references)
+    })
+}
+
+/// Does `delete` with each of the IDs, answers what has become of it, and announces and logs what that did.
+fn delete_each(
+    ctx: &mut Context<'_, '_>,
+    db: DbIndex,
+    key: &Key<'_>,
+    ids: &[StreamId],
+    mut delete: impl FnMut(&mut StreamEdit<'_, '_>, StreamId, &mut DeletionLog) -> Deleted,
+) -> CommandResult {
     let mut log = DeletionLog::new(ctx);
     let reply = &mut ctx.reply;
     reply.array(ids.len());
-    let edited = ctx.unit.edit_stream(db, &key, |edit| {
+    let edited = ctx.unit.edit_stream(db, key, |edit| {
         let mut count = 0;
-        for &id in &ids {
-            log.acknowledges(edit.stream(), group, id, options.references);
+        for &id in ids {
             let before = edit.stream().len();
-            let done = edit.acknowledge_and_delete(group, id, options.references);
+            let deleted = delete(edit, id, &mut log);
             if edit.stream().len() < before {
                 log.deleted.push(id);
                 count += 1;
             }
-            reply.integer(code(done));
+            reply.integer(code(deleted));
         }
         count
     })?;
-    announce(ctx, &key, edited.result);
-    log.write(ctx, db, &key);
-    Ok(())
-}
-
-fn announce(ctx: &mut Context<'_, '_>, key: &Key<'_>, deleted: u64) {
-    if deleted > 0 {
+    if edited.result > 0 {
         ctx.notify(EventClass::STREAM, "xdel", key.bytes);
     }
+    log.write(ctx, db, key);
+    Ok(())
 }
 
 /// What the log carries: `XACK` and `XDEL`, which every version understands. It stays empty while nobody reads the log.
