@@ -194,6 +194,32 @@ fn unblocking_ends_a_wait_once() {
 }
 
 #[test]
+fn who_has_the_reply_is_not_listed_as_blocked() {
+    const CLIENTS: usize = 32;
+    let server = TestServer::start();
+    let mut other = server.raw();
+    let mut waiting: Vec<(RawClient, String)> = (0..CLIENTS)
+        .map(|_| {
+            let mut client = server.raw();
+            let id = client.run("CLIENT ID").to_string();
+            (client, id.trim_start_matches(':').to_owned())
+        })
+        .collect();
+    for _ in 0..long_or(1_000, 100) {
+        for (client, _) in &mut waiting {
+            client.send(&["BLPOP", "q", "0"]);
+        }
+        server.wait_for_blocked(CLIENTS);
+        other.check(&format!("RPUSH q{}", " e".repeat(CLIENTS)), ":32");
+        for (client, id) in &mut waiting {
+            client.expect_reply("[\"q\", \"e\"]");
+            let listed = other.run(&format!("CLIENT LIST ID {id}")).to_string();
+            assert!(listed.contains(" flags=N "), "{listed}");
+        }
+    }
+}
+
+#[test]
 fn who_waits_for_replicas_can_be_unblocked() {
     let server = TestServer::start();
     let mut other = server.raw();

@@ -18,6 +18,13 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
         .map(|number| number.value)
 }
 
+/// Reads a double as `SORT` reads it: as [`parse_f64`], but one that is so small that it has lost digits is refused too.
+pub fn parse_f64_without_underflow(text: &[u8]) -> Option<f64> {
+    parse_number(text)
+        .filter(|number| !number.is_out_of_range && !number.has_underflowed)
+        .map(|number| number.value)
+}
+
 /// Reads a double as Redis reads the ends of ranges of scores, which it looks at less closely: spaces may stand before it,
 /// whatever begins with a NUL byte may stand behind it, nothing at all is 0, and what is too large is infinite.
 pub fn parse_f64_leniently(text: &[u8]) -> Option<f64> {
@@ -38,6 +45,9 @@ struct Number {
     value: f64,
     /// Whether the value is infinite or zero because the number is too large or too small.
     is_out_of_range: bool,
+    /// Whether the value is subnormal and not what the text says exactly: C's `strtod` reports an error for it, which
+    /// most commands of Redis overlook.
+    has_underflowed: bool,
 }
 
 fn parse_number(text: &[u8]) -> Option<Number> {
@@ -52,6 +62,7 @@ fn parse_number(text: &[u8]) -> Option<Number> {
             Number {
                 value: f64::INFINITY,
                 is_out_of_range: false,
+                has_underflowed: false,
             }
         }
         decimal => parse_decimal(decimal)?,
@@ -74,7 +85,24 @@ fn parse_decimal(text: &[u8]) -> Option<Number> {
     Some(Number {
         value,
         is_out_of_range: value.is_infinite() || value == 0.0 && !is_zero(),
+        has_underflowed: value.is_subnormal() && !mantissa.is_some_and(|m| spells(m, value)),
     })
+}
+
+/// Whether the digits of a decimal number are all those of `value`, the double that is nearest to it.
+fn spells(mantissa: &[u8], value: f64) -> bool {
+    // No double has more decimals.
+    let exact = format!("{:.1074}", value.abs());
+    let significant = |digits: &[u8]| {
+        let digits: Vec<u8> = digits.iter().copied().filter(|d| *d != b'.').collect();
+        let end = digits
+            .iter()
+            .rposition(|d| *d != b'0')
+            .map_or(0, |at| at + 1);
+        let start = digits.iter().position(|d| *d != b'0').unwrap_or(end);
+        digits[start..end].to_vec()
+    };
+    significant(mantissa) == significant(exact.as_bytes())
 }
 
 /// What follows `0x`: digits, perhaps with a point, and a power of two behind `p`.
@@ -147,6 +175,7 @@ impl Mantissa {
             return Number {
                 value: 0.0,
                 is_out_of_range: false,
+                has_underflowed: false,
             };
         }
         let top = i64::from(self.bits.ilog2());
@@ -155,27 +184,29 @@ impl Mantissa {
             return Number {
                 value: f64::INFINITY,
                 is_out_of_range: true,
+                has_underflowed: false,
             };
         }
         // The power of two of the last bit that the double has.
         let last = (highest - 52).max(EXPONENT_LEAST);
         let dropped = last - (highest - top);
-        let (whole, is_above_half, is_half) = match dropped {
-            ..=0 => (self.bits << -dropped, false, false),
+        // What is cut off, beside a half of the last bit.
+        let (whole, cut, half) = match dropped {
+            ..=0 => (self.bits << -dropped, 0, 1),
             1..64 => {
                 let cut = self.bits & ((1 << dropped) - 1);
-                let half = 1 << (dropped - 1);
-                (self.bits >> dropped, cut > half, cut == half)
+                (self.bits >> dropped, cut, 1 << (dropped - 1))
             }
-            64 => (0, self.bits > 1 << 63, self.bits == 1 << 63),
-            _ => (0, false, false),
+            64 => (0, self.bits, 1 << 63),
+            _ => (0, self.bits, u64::MAX),
         };
-        let rounded = whole + u64::from(is_above_half || is_half && whole & 1 == 1);
+        let rounded = whole + u64::from(cut > half || cut == half && whole & 1 == 1);
         // Both factors are exact, and so is their product, unless it is too large.
         let value = rounded as f64 * power_of_two(last);
         Number {
             value,
             is_out_of_range: value.is_infinite() || value == 0.0,
+            has_underflowed: value.is_subnormal() && cut > 0,
         }
     }
 }
@@ -247,6 +278,46 @@ mod tests {
             assert_eq!(parse_f64(text.as_bytes()), None, "{text}");
             assert_eq!(parse_f64_leniently(text.as_bytes()), None, "{text}");
         }
+    }
+
+    #[test]
+    fn small_numbers_that_lose_digits_underflow() {
+        // 2^-1074 and 2^-1023, digit by digit.
+        let exact = [5e-324, f64::MIN_POSITIVE / 2.0].map(|value| format!("-{value:.1074}00"));
+        for text in [
+            "2.2250738585072014e-308",
+            "2.5e-308",
+            "0x1p-1074",
+            "0x1p-1040",
+            "0x.cp-1072",
+            "0",
+            "-0e-400",
+            "1.5",
+            "-inf",
+            &exact[0],
+            &exact[1],
+        ] {
+            let value = parse_f64_without_underflow(text.as_bytes());
+            assert!(value.is_some(), "{text}");
+            assert_eq!(value, parse_f64(text.as_bytes()), "{text}");
+        }
+        let nearly = exact[0].replace("00000049406", "00000049407");
+        for text in [
+            "5e-324",
+            "4.9406564584124654e-324",
+            "-1e-310",
+            "2.225073858507201e-308",
+            "0x1.8p-1074",
+            "0x1.00000000000001p-1060",
+            &nearly,
+        ] {
+            assert!(parse_f64(text.as_bytes()).is_some(), "{text}");
+            let value = parse_f64_without_underflow(text.as_bytes());
+            assert_eq!(value, None, "{text}");
+        }
+        assert_eq!(parse_f64_without_underflow(b"1e-400"), None);
+        assert_eq!(parse_f64_without_underflow(b"0x1p-2000"), None);
+        assert_eq!(parse_f64_without_underflow(b"1e400"), None);
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod request;
 pub use double::DoubleText;
 pub use encode::encode_command;
 pub use error::ProtocolError;
-pub use float::{parse_f64, parse_f64_leniently};
+pub use float::{parse_f64, parse_f64_leniently, parse_f64_without_underflow};
 pub use limits::{Limits, UNAUTHENTICATED_ARGS_MAX, UNAUTHENTICATED_BULK_LEN_MAX};
 pub use number::parse_i64;
 pub use reply::{Deferred, Reply, Version};

@@ -203,7 +203,9 @@ def make_round(sections, seed, number, only=()):
             # To take many out, Redis may build what is left anew, in another order.
             continue
         waiting = row.section.waits
-        step = Step(WAITING_SESSION if waiting else session, arguments, row.rule, waits=may_be_brief(arguments))
+        # The clock makes the id wherever it is the star.
+        rule = "fresh id" if arguments[0].upper() == b"XADD" and b"*" in arguments[2:] else row.rule
+        step = Step(WAITING_SESSION if waiting else session, arguments, rule, waits=may_be_brief(arguments))
         # What is queued now starts to run at EXEC.
         if step.waits:
             brief_in_transaction[session] = True

@@ -5,7 +5,7 @@ import re
 import time
 
 from comparison import Differences, compare_contents, databases, leaves, matches, pairs, shape
-from grammar import PRINTED, SESSIONS, WAITING_SESSION, quoted
+from grammar import PRINTED, SESSIONS, WAITING_SESSION, Step, quoted
 from servers import CLOSED, SILENT, Connection, Reply, request
 from values import DATABASES
 
@@ -18,6 +18,7 @@ ASKS_AGAIN = ("whole scan", "eventually", "random", "popped", "fresh id", "field
 # Rules that make the servers the same again, which is not possible within a transaction.
 MAKES_EQUAL = ("popped", "fresh id", "fields expire")
 SORTS = (b"SORT", b"SORT_RO")
+LEAVES_NO_ERRNO = (b"ZADD", b"errno", b"not a number", b"a")
 MEMBERS = {
     b"SRANDMEMBER": [b"SMEMBERS"],
     b"HRANDFIELD": [b"HGETALL"],
@@ -28,6 +29,9 @@ SORTED = b"(in a round with SORT)"
 # The same where a client waits for streams.
 STREAM_AWAITED = b"(in a round with a waiting XREAD)"
 READS_OF_STREAMS = (b"XREAD", b"XREADGROUP")
+# The same where integers may become a hash table before a string has made a listpack of them.
+SETS_STORED = b"(in a round with stored sets of few integers)"
+STORES_OF_SETS = (b"SUNIONSTORE", b"SDIFFSTORE")
 EVENTS_END = b"the events end here"
 
 
@@ -56,6 +60,9 @@ class Player:
         self.remarks = [SORTED] if any(step.name in SORTS for step in steps) else []
         if any(step.session == WAITING_SESSION and step.name in READS_OF_STREAMS for step in steps):
             self.remarks.append(STREAM_AWAITED)
+        integers, members = (int(round.limits[f"set-max-{name}-entries"]) for name in ("intset", "listpack"))
+        if integers < members and any(step.name in STORES_OF_SETS for step in steps):
+            self.remarks.append(SETS_STORED)
         self._prepare(round)
         try:
             self._play(steps)
@@ -118,11 +125,9 @@ class Player:
         connections = self.sessions[session]
         if session == WAITING_SESSION:
             self._call_back(start - 1)
-        if steps[start].name in SORTS:
-            # Redis takes an errno from some command before for the element's. This one leaves none.
-            for admin in self.admin:
-                admin.call(b"ZADD", b"errno", b"not a number", b"a")
         sent = [step for step in steps[start:end] if not self._is_left_out(step)]
+        if steps[start].name in SORTS:
+            self._reset_errno(session, sent)
         data = b"".join(request(step.arguments) for step in sent)
         for connection in connections:
             connection.send(data)
@@ -131,7 +136,7 @@ class Player:
             self._let_it_wait(connections)
             return
         for number, step in enumerate(sent):
-            position = steps.index(step, start)
+            position = steps.index(step, start) if step in steps else start
             replies = [self._read(connection, step) for connection in connections]
             self._show(step, replies)
             if not self._same(step, *replies, connections):
@@ -141,6 +146,15 @@ class Player:
                         self._read(connection, step)
                 raise Difference(position, *replies)
             self._follow_transaction(step, replies[0])
+
+    def _reset_errno(self, session, sent):
+        """Redis takes an errno from some command before for that of an element of SORT. One command leaves none."""
+        if self.queues[session] is None:
+            for admin in self.admin:
+                admin.call(*LEAVES_NO_ERRNO)
+        else:
+            # It has to come within the transaction.
+            sent.insert(0, Step(session, list(LEAVES_NO_ERRNO), rule="", waits=False))
 
     def _let_expire(self):
         time.sleep(BRIEF_IS_OVER_SECONDS)

@@ -20,7 +20,12 @@ pub(crate) fn seconds(text: &[u8], now_ms: i64) -> Result<Option<i64>, CommandEr
         let is_negative = text.first() == Some(&b'-');
         return Err(if is_negative { NEGATIVE } else { OUT_OF_RANGE });
     };
-    until(milliseconds(&number.to_text())?, now_ms)
+    let timeout_ms = match milliseconds(&number.to_text())? {
+        // It is so small that its text has no digits of it.
+        0 if number > LongDouble::ZERO => 1,
+        timeout_ms => timeout_ms,
+    };
+    until(timeout_ms, now_ms)
 }
 
 /// When a wait of so many milliseconds ends, in Unix milliseconds; `None`: never.
@@ -80,6 +85,8 @@ mod tests {
             ("1", Ok(Some(1_005))),
             ("0.1", Ok(Some(105))),
             ("0.0001", Ok(Some(6))),
+            ("5e-324", Ok(Some(6))),
+            ("-5e-324", Ok(None)),
             ("1.0015", Ok(Some(1_007))),
             ("0x10", Ok(Some(16_005))),
             ("1e3", Ok(Some(1_000_005))),

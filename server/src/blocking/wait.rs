@@ -190,6 +190,8 @@ impl Worker {
         }
         // What has come meanwhile may run now.
         session.has_requests = !session.input.is_empty();
+        // Its next turn sends the reply first thing; whoever has it is not to find the client blocked.
+        session.publish();
         session.wake();
     }
 }

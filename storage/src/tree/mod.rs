@@ -141,6 +141,14 @@ impl<L: Leaf> Tree<L> {
         self.root.is_none()
     }
 
+    /// Whether there are so few leaves that one inner node holds them all.
+    pub fn has_few_leaves(&self) -> bool {
+        match &self.root {
+            Some(Node::Inner(root)) => matches!(root.nodes()[0], Node::Leaf(_)),
+            _ => true,
+        }
+    }
+
     /// Allocated bytes, as if this were the only handle: what it shares with pins counts in each of them.
     pub fn memory_bytes(&self) -> usize {
         self.root.as_ref().map_or(0, |root| root.sum().bytes)

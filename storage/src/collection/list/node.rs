@@ -73,6 +73,8 @@ pub struct ListNode {
     limit: NodeLimit,
     /// Where the latest element was added, so that a list that grows at an end leaves full nodes behind.
     latest: usize,
+    /// Whether its elements may go to a neighbour's, once they are few.
+    may_join: bool,
 }
 
 #[derive(Clone)]
@@ -134,6 +136,7 @@ impl ListNode {
             content,
             limit,
             latest: 0,
+            may_join: false,
         }
     }
 
@@ -143,6 +146,7 @@ impl ListNode {
             content: Content::Packed(pack),
             limit,
             latest: usize::MAX,
+            may_join: false,
         }
     }
 
@@ -220,6 +224,11 @@ impl ListNode {
     /// Whether other elements can stand beside those of this node: none of them is large.
     pub(super) fn is_packed(&self) -> bool {
         matches!(self.content, Content::Packed(_))
+    }
+
+    /// Says whether the elements may go to a neighbour's, once they are few.
+    pub(super) fn let_join(&mut self, may_join: bool) {
+        self.may_join = may_join;
     }
 
     /// Removes up to `most` elements that `is_one` holds for, from the end if `from_tail`; how many it was.
@@ -324,12 +333,16 @@ impl Leaf for ListNode {
             content: Content::Packed(rest),
             limit: self.limit,
             latest: usize::MAX,
+            may_join: false,
         }
     }
 
     fn is_sparse(&self) -> bool {
-        self.packed()
-            .is_some_and(|pack| pack.byte_len() < self.limit.bytes / 8)
+        // Redis leaves nodes small: whether a list has become a listpack again tells how many there are.
+        self.may_join
+            && self
+                .packed()
+                .is_some_and(|pack| pack.byte_len() < self.limit.bytes / 8)
     }
 
     fn has_room_for(&self, next: &Self) -> bool {

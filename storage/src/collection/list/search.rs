@@ -63,7 +63,7 @@ impl ListTree {
     }
 
     /// Removes up to `most` elements that equal `element`, the first or the last ones; how many it was. Nodes without any
-    /// are left alone.
+    /// are left alone; so are small ones beside each other, as in Redis, unless there are many.
     pub fn remove_matching(&mut self, element: &[u8], most: u64, from_tail: bool) -> u64 {
         let needle = Needle::new(element);
         let is_one = |value: Value<'_>| needle.is(value);
@@ -97,10 +97,11 @@ impl ListTree {
             let before = self.tree.before(&path);
             let len = self.tree.leaf(&path).len() as u64;
             let limit = usize::try_from(left).unwrap_or(usize::MAX);
-            let removed = self
-                .tree
-                .update(&path, |node| node.remove_where(is_one, limit, from_tail))
-                as u64;
+            let may_join = !self.tree.has_few_leaves();
+            let removed = self.tree.update(&path, |node| {
+                node.let_join(may_join);
+                node.remove_where(is_one, limit, from_tail)
+            }) as u64;
             left -= removed;
             at = if from_tail {
                 before

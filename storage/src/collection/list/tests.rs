@@ -285,6 +285,48 @@ fn what_is_trimmed_comes_back_to_be_freed() {
     assert!(list.is_empty());
 }
 
+fn node_lens(list: &ListTree) -> Vec<usize> {
+    list.tree.leaves().map(ListNode::len).collect()
+}
+
+#[test]
+fn nodes_that_the_ends_leave_small_stay_apart() {
+    let mut list = ListTree::new(NodeLimit::of_setting(4));
+    (0..6).for_each(|n| list.push_back(&[n]));
+    assert_eq!(node_lens(&list), [4, 2]);
+    (0..3).for_each(|_| list.pop_front(|_| ()).unwrap());
+    assert_eq!(node_lens(&list), [1, 2]);
+    list.pop_back(|_| ()).unwrap();
+    assert_eq!(node_lens(&list), [1, 1]);
+    list.push_front(&[9]);
+    list.push_back(&[9]);
+    assert_eq!(node_lens(&list), [2, 2]);
+    assert!(list.trim(1, 2).is_empty());
+    assert_eq!(node_lens(&list), [1, 1]);
+    list.pop_front(|_| ()).unwrap();
+    assert_eq!(node_lens(&list), [1]);
+}
+
+#[test]
+fn few_nodes_out_of_which_elements_go_stay_apart_and_many_do_not() {
+    for (nodes, stay) in [(3, true), (100, true), (10_000, false)] {
+        let mut list = ListTree::new(NodeLimit::of_setting(128));
+        for n in 0..nodes * 128 {
+            let is_kept = n % 128 == 5;
+            list.push_back(if is_kept { b"kept" } else { b"gone" });
+        }
+        assert_eq!(node_lens(&list).len(), nodes);
+        let gone = nodes as u64 * 127;
+        assert_eq!(list.remove_matching(b"gone", gone, false), gone);
+        assert_eq!(list.len(), nodes as u64);
+        assert_eq!(node_lens(&list).len() == nodes, stay);
+        if !stay {
+            let each = list.memory_bytes() / nodes;
+            assert!(each < 16, "{each}");
+        }
+    }
+}
+
 #[test]
 fn a_node_gives_back_its_room() {
     for front in [false, true] {

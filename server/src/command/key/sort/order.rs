@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use protocol::parse_f64;
+use protocol::parse_f64_without_underflow;
 
 use super::options::SortOptions;
 use super::pattern::Pattern;
@@ -114,7 +114,7 @@ fn number(text: &[u8]) -> Result<f64, CommandError> {
     if text.is_empty() {
         return Ok(0.0);
     }
-    parse_f64(text.trim_ascii_start()).ok_or(CommandError::Line(
+    parse_f64_without_underflow(text.trim_ascii_start()).ok_or(CommandError::Line(
         "ERR One or more scores can't be converted into double",
     ))
 }
