@@ -31,6 +31,7 @@ mod pins;
 mod pre_images;
 mod prefetch;
 mod room;
+mod runs;
 mod same_bytes;
 mod scan;
 mod shard;
