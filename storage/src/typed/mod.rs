@@ -24,7 +24,7 @@ mod stream;
 
 pub use held::Held;
 pub use limits::{Limits, PackedLimit};
-pub use list::{End, ListEdit, ListRef, ListSpan, MoveMany, Moved};
+pub use list::{End, ListEdit, ListRef, ListRemoval, ListSearch, ListSpan, MoveMany, Moved};
 pub use stream::StreamEdit;
 
 /// How a small collection is packed.
