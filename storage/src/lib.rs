@@ -69,7 +69,7 @@ pub use unit::{EditOutcome, ExpiredFields, LockPlan, NewExpiry, Note, NoteKind, 
 pub use value::{
     BIG_STRING_MIN_BYTES, NewValue, StringRef, ValueRef, ValueType, canonical_integer,
 };
-pub use watch::WatchFlag;
+pub use watch::{FamilyChanges, FamilyWatch, KeyFamily, WatchFlag};
 
 /// The atomic that slot words are made of; the model test has its own.
 mod sync {

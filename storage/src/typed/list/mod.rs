@@ -19,7 +19,7 @@ mod tests;
 mod unit;
 
 pub use edit::ListEdit;
-pub use slices::{ListRemoval, ListSearch};
+pub use slices::{ListBuilder, ListRemoval, ListSearch};
 pub use unit::{MoveMany, Moved};
 
 /// One of a list's two ends.

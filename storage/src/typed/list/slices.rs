@@ -1,11 +1,15 @@
 //! What takes long in big lists, in steps: looking for elements, and a list without some.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::collection::Collection;
-use crate::collection::list::{ListTree, MatchRemoval, Needle};
-use crate::pins::PinnedCollection;
+use crate::collection::list::{ListTree, MatchRemoval, Needle, NodeLimit};
+use crate::keyspace::Keyspace;
+use crate::listpack::ListpackBuf;
+use crate::pins::{EndedPins, PinnedCollection};
 
+use super::super::{Content, Limits, Packed};
 use super::{End, ListRef};
 
 /// Positions are kept in blocks of so many, so that none of them is moved when there are more.
@@ -162,14 +166,97 @@ impl Drop for ListRemoval {
     }
 }
 
+/// A list on its way to be stored, one element behind the other.
+pub struct ListBuilder {
+    made: ListTree,
+    /// Bytes of all elements.
+    bytes: usize,
+    limits: Limits,
+    /// Where what has been made is left, if it is given up.
+    ended: Arc<EndedPins>,
+}
+
+impl fmt::Debug for ListBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ListBuilder({} elements)", self.made.len())
+    }
+}
+
+impl ListBuilder {
+    /// A list without elements.
+    pub fn new(limits: &Limits, keyspace: &Keyspace) -> Self {
+        Self {
+            made: ListTree::new(NodeLimit::of_setting(limits.list_node)),
+            bytes: 0,
+            limits: *limits,
+            ended: Arc::clone(keyspace.ended_pins()),
+        }
+    }
+
+    /// Adds an element behind the others.
+    ///
+    /// # Panics
+    /// If it is longer than [`PART_BYTES_MAX`](crate::collection::PART_BYTES_MAX).
+    pub fn push(&mut self, element: &[u8]) {
+        self.bytes = self.bytes.saturating_add(element.len());
+        self.made.push_back(element);
+    }
+
+    /// How many elements there are.
+    pub fn len(&self) -> u64 {
+        self.made.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.made.is_empty()
+    }
+
+    /// The list, encoded as if all elements had been pushed at once.
+    pub fn finish(mut self) -> Content<'static> {
+        let made = std::mem::take(&mut self.made);
+        let limit = NodeLimit::of_setting(self.limits.list_node);
+        let pack_bytes = ListpackBuf::new()
+            .as_bytes()
+            .len()
+            .saturating_add(self.bytes);
+        let len = usize::try_from(made.len()).unwrap_or(usize::MAX);
+        if limit.is_exceeded_by(pack_bytes, len) {
+            return Collection::List(made).into();
+        }
+        let mut pack = ListpackBuf::new();
+        made.iter_from(0).for_each(|element| {
+            let mut bytes = Vec::new();
+            element.write_to(&mut bytes);
+            pack.push_back(&bytes);
+        });
+        Packed::List(pack).into()
+    }
+}
+
+impl Drop for ListBuilder {
+    fn drop(&mut self) {
+        let made = Collection::List(std::mem::take(&mut self.made));
+        self.ended.add(made.into_remains());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::collection::list::NodeLimit;
     use crate::typed::CollectionRef;
-    use crate::{Keyspace, KeyspaceOptions};
+    use crate::{KeyspaceOptions, LockPlan, Unit, UnixMillis};
+
+    fn keyspace() -> Keyspace {
+        Keyspace::new(KeyspaceOptions {
+            shards: 1,
+            databases: 1,
+            seed: 1,
+            maxmemory_bytes: 0,
+        })
+    }
 
     /// Elements are few different ones, in nodes of a few.
     fn list_of(model: &[u8], node: i64) -> Collection {
@@ -224,12 +311,7 @@ mod tests {
             most in prop_oneof![Just(u64::MAX), 0..60_u64],
             work in 1..50_usize,
         ) {
-            let keyspace = Keyspace::new(KeyspaceOptions {
-                shards: 1,
-                databases: 1,
-                seed: 1,
-                maxmemory_bytes: 0,
-            });
+            let keyspace = keyspace();
             let collection = list_of(&model, node);
             let pin = keyspace.pin(&collection);
             let mut removal = ListRemoval::new(pin, b"b", from_end(from_tail), most).unwrap();
@@ -254,6 +336,40 @@ mod tests {
             prop_assert_eq!(elements(&removal.take()), expected);
             let Collection::List(list) = &collection else { unreachable!() };
             prop_assert_eq!(elements(list), model, "the list itself stays as it is");
+        }
+    }
+
+    #[test]
+    fn a_built_list_is_encoded_as_one_that_was_pushed() {
+        let keyspace = keyspace();
+        for (list_node, lens) in [(-2, 7_000..9_000), (-1, 3_000..5_000), (100, 90..110)] {
+            let limits = Limits {
+                list_node,
+                ..Limits::default()
+            };
+            for len in lens {
+                let element = if list_node < 0 {
+                    &b"12345678"[..]
+                } else {
+                    b"x"
+                };
+                let elements = vec![element; len / element.len()];
+                let mut builder = ListBuilder::new(&limits, &keyspace);
+                elements.iter().for_each(|element| builder.push(element));
+                assert_eq!(builder.len(), elements.len() as u64);
+                let built = builder.finish();
+                let unit = Unit::begin(&keyspace, LockPlan::Nothing, UnixMillis(0));
+                let pushed = unit.list_of(elements.iter().copied(), &limits);
+                match (built, pushed) {
+                    (Content::Packed(built), Content::Packed(pushed)) => {
+                        assert_eq!(built.as_ref().bytes, pushed.as_ref().bytes);
+                    }
+                    (Content::New(built), Content::New(_)) => {
+                        assert_eq!(built.len(), elements.len() as u64);
+                    }
+                    _ => panic!("{len} bytes are encoded in two ways"),
+                }
+            }
         }
     }
 
