@@ -58,7 +58,9 @@ fn sort_with(
             if prepared.is_current(ctx, &key) {
                 return prepared.finish(ctx, args);
             }
-            prepared.attempts
+            let attempts = prepared.attempts;
+            ctx.after_unit(move |_| drop(prepared));
+            attempts
         }
     };
     let entry = match attempts {

@@ -86,17 +86,11 @@ impl SortSlices {
         };
         let families = options.families();
         let db = ctx.db();
-        let watch = (is_exact && !families.is_empty()).then(|| {
-            let elements = share.loaded.end - share.loaded.start;
-            Watch {
-                families: ctx.unit.watch_families(db, families),
-                hasher: ctx.server.keyspace.hasher().elements(),
-                seen: HashSet::with_capacity_and_hasher(
-                    usize::try_from(elements).unwrap_or(0),
-                    RandomState::default(),
-                ),
-                is_touched: false,
-            }
+        let watch = (is_exact && !families.is_empty()).then(|| Watch {
+            families: ctx.unit.watch_families(db, families),
+            hasher: ctx.server.keyspace.hasher().elements(),
+            seen: HashSet::default(),
+            is_touched: false,
         });
         let order = Order::new(options, share.is_reversed);
         Self {
@@ -154,38 +148,37 @@ impl SortSlices {
         true
     }
 
-    /// Answers, or stores, what it has come to.
+    /// Answers, or stores, what it has come to. What is left of it is freed once the locks are gone.
     pub(super) fn finish(
         mut self: Box<Self>,
         ctx: &mut Context<'_, '_>,
         args: Args<'_>,
     ) -> CommandResult {
-        if let Some(failure) = self.failure.take() {
-            return Err(failure);
-        }
-        match self.made {
-            Made::Sorted(count) => {
-                ctx.reply.array(count);
-                if count > 0 {
-                    let sorting = self.sorting;
-                    ctx.reply.rest_from(Box::new(Sorted {
-                        sorting,
-                        left: count,
-                    }));
+        let done = self.failure.take().map_or(Ok(()), Err);
+        if done.is_ok() {
+            match std::mem::replace(&mut self.made, Made::Sorted(0)) {
+                Made::Sorted(left) => {
+                    ctx.reply.array(left);
+                    if left > 0 {
+                        let none = Sorting::new(Order::Own { alphabetic: true }, false);
+                        let sorting = std::mem::replace(&mut self.sorting, none);
+                        ctx.reply.rest_from(Box::new(Sorted { sorting, left }));
+                    }
+                }
+                Made::Reply(values, _, chunks) => {
+                    ctx.reply.array(values);
+                    if values > 0 {
+                        ctx.reply.rest_from(Box::new(Chunks(chunks)));
+                    }
+                }
+                Made::List(list) => {
+                    let at = self.options.destination.unwrap_or_default();
+                    super::store(ctx, list, &ctx.key(args, at));
                 }
             }
-            Made::Reply(values, _, chunks) => {
-                ctx.reply.array(values);
-                if values > 0 {
-                    ctx.reply.rest_from(Box::new(Chunks(chunks)));
-                }
-            }
-            Made::List(list) => {
-                let at = self.options.destination.unwrap_or_default();
-                super::store(ctx, list, &ctx.key(args, at));
-            }
         }
-        Ok(())
+        ctx.after_unit(move |_| drop(self));
+        done
     }
 
     /// Does the next bit; whether something is left to do.
@@ -227,7 +220,7 @@ impl SortSlices {
         }
         for element in self.elements.iter() {
             let lookups = &mut self.lookups;
-            lookups.note(element);
+            lookups.note(element, (end - start) as usize);
             self.sorting.add(element, |element| {
                 lookups.look_up(ctx, self.db, by?, element)
             })?;
@@ -305,9 +298,12 @@ struct LookUps {
 }
 
 impl LookUps {
-    /// Notes an element for which keys are going to be read.
-    fn note(&mut self, element: &[u8]) {
+    /// Notes an element for which keys are going to be read. The first time, `left` of them are to come.
+    fn note(&mut self, element: &[u8], left: usize) {
         if let Some(watch) = &mut self.watch {
+            if watch.seen.is_empty() {
+                watch.seen.reserve(left);
+            }
             watch.seen.insert(watch.hasher.hash(element));
         }
     }
