@@ -7,7 +7,7 @@ use crossbeam_utils::CachePadded;
 use parking_lot::RwLock;
 
 use crate::DbIndex;
-use crate::hash::{Key, KeyHash, KeyHasher};
+use crate::hash::{Key, KeyHasher};
 use crate::log::{Log, Ticket};
 use crate::memory::Memory;
 use crate::pins::EndedPins;
@@ -15,7 +15,6 @@ use crate::shard::Shard;
 use crate::shard_lock::{ReaderTable, ShardLock, WriteGuard};
 use crate::snapshot::{Snapshot, SnapshotProgress};
 use crate::state::State;
-use crate::table::Table;
 use crate::time::UnixMillis;
 use crate::waiters::Arrivals;
 use crate::watch::WatchFlag;
@@ -142,38 +141,6 @@ impl Keyspace {
     pub fn state(&self) -> State {
         // Acquire: pairs with the release store in `cut`.
         State(self.state.load(Ordering::Acquire))
-    }
-
-    /// Warms the cache for units on `hashes` that follow soon: starts loading what their lookups will read of the
-    /// table, all of them side by side where the lookups themselves would wait for one miss after the other. Worth
-    /// its cost for two keys or more in a keyspace that is larger than the cache. Takes each shard's lock briefly and
-    /// skips those that are taken.
-    pub fn warm_table(&self, db: DbIndex, hashes: impl Iterator<Item = KeyHash>) {
-        self.each_table(db, hashes, |_, table, position| {
-            table.prefetch_home(position)
-        });
-    }
-
-    /// The second step, once [`Keyspace::warm_table`] has been through all keys: starts loading their entries.
-    pub fn warm_entries(&self, db: DbIndex, hashes: impl Iterator<Item = KeyHash>) {
-        self.each_table(db, hashes, |shard, table, position| {
-            table.prefetch_entry(position, shard.prefetch_bytes());
-        });
-    }
-
-    fn each_table(
-        &self,
-        db: DbIndex,
-        hashes: impl Iterator<Item = KeyHash>,
-        warm: impl Fn(&Shard, &Table, u64),
-    ) {
-        for hash in hashes {
-            if let Some(shard) = self.shards[usize::from(hash.shard)].lock.try_read()
-                && let Some(db) = shard.db(db)
-            {
-                warm(&shard, &db.table, hash.position);
-            }
-        }
     }
 
     /// Shards in which [`crate::Unit::expire_due`] has something to do at `now`; none while storage may not take

@@ -51,6 +51,7 @@ pub mod typed;
 mod unit;
 mod value;
 pub mod waiters;
+mod warm;
 mod watch;
 mod wheel;
 

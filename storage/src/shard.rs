@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use crate::DbIndex;
 use crate::big_string::BigString;
 use crate::blocking::Blocked;
+use crate::collection::Collection;
 use crate::entry::{
     EntryMut, EntryPtr, EntryView, Payload, big_string_bytes, entry_bytes, stamp_of,
 };
@@ -26,9 +27,10 @@ use crate::pre_images::PreImages;
 use crate::prefetch;
 use crate::shard_lock::ShardLock;
 use crate::slab::Slab;
-use crate::slot_word::{SlotWord, Word};
+use crate::slot_word::{Kind, SlotWord, Word};
 use crate::table::Table;
 use crate::time::UnixMillis;
+use crate::typed::CollectionRef;
 use crate::unit::NewExpiry;
 use crate::waiters::{Arrivals, WaitTable};
 use crate::watch::WatchTable;
@@ -216,6 +218,20 @@ impl Shard {
         let slot = self.db(db)?.table.find(key.hash.position, key.bytes)?;
         // SAFETY: words in the table own live entries, and `&self` keeps them so.
         Some(unsafe { EntryView::new(slot.load()) })
+    }
+
+    /// The big collection that most likely is at `position`, without a look at its key.
+    #[inline]
+    pub(crate) fn likely_collection(&self, db: DbIndex, position: u64) -> Option<&Collection> {
+        let word = self.db(db)?.table.likely(position)?;
+        if word.kind() != Kind::Collection {
+            return None;
+        }
+        // SAFETY: words in the table own live entries, and `&self` keeps them so.
+        match unsafe { EntryView::new(word) }.collection() {
+            Some(CollectionRef::Big(big)) => Some(big),
+            _ => None,
+        }
     }
 
     /// The word of `key` and whether it is past its expire time.

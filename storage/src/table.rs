@@ -109,6 +109,13 @@ impl Table {
             .prefetch_entry(Mixed::from_position(position), bytes);
     }
 
+    /// The word that a lookup at `position` most likely finds, without a look at its key.
+    #[inline]
+    pub(crate) fn likely(&self, position: u64) -> Option<Word> {
+        self.segment(position)
+            .likely(Mixed::from_position(position))
+    }
+
     /// The slot word at `position` that points to `entry`; the entry itself is not read.
     pub(crate) fn find_entry_mut(
         &mut self,

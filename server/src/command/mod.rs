@@ -86,6 +86,30 @@ impl Arity {
     }
 }
 
+/// Which arguments of a command name elements of its first key: members of a set or sorted set, fields of a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Elements {
+    /// None of them.
+    None,
+    /// This one.
+    One(usize),
+    /// This one and all behind it, so many apart.
+    From(usize, usize),
+}
+
+impl Elements {
+    /// Their numbers among `count` arguments.
+    #[inline]
+    pub(crate) fn of(self, count: usize) -> impl Iterator<Item = usize> {
+        let (range, step) = match self {
+            Elements::None => (0..0, 1),
+            Elements::One(at) => (at..count.min(at + 1), 1),
+            Elements::From(first, step) => (first..count, step),
+        };
+        range.step_by(step)
+    }
+}
+
 /// One row of the command table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Command {
@@ -101,6 +125,8 @@ pub(crate) struct Command {
     pub(crate) flags: Flags,
     /// Its code.
     pub(crate) run: CommandFn,
+    /// Which arguments name elements of its first key, as far as it pays to load them ahead.
+    pub(crate) elements: Elements,
     /// Its subcommands; a first argument that names none of them is an error.
     pub(crate) subcommands: &'static [Command],
 }
@@ -121,6 +147,7 @@ impl Command {
             access: &[],
             flags,
             run,
+            elements: Elements::None,
             subcommands: &[],
         }
     }
@@ -135,6 +162,7 @@ impl Command {
             access: &[],
             flags,
             run: run_container,
+            elements: Elements::None,
             subcommands,
         }
     }
@@ -142,6 +170,12 @@ impl Command {
     /// The same row with `subcommands`; its own function runs when there is no second argument.
     pub(crate) const fn with_subcommands(mut self, subcommands: &'static [Command]) -> Self {
         self.subcommands = subcommands;
+        self
+    }
+
+    /// The same row, `elements` of which are loaded ahead.
+    pub(crate) const fn with_elements(mut self, elements: Elements) -> Self {
+        self.elements = elements;
         self
     }
 

@@ -5,7 +5,7 @@ use storage::KeyHash;
 
 use crate::command::keys::KeyAt;
 use crate::command::table::{Lookup, Registered};
-use crate::command::{Args, Flags};
+use crate::command::{Args, Elements, Flags};
 use crate::server::Server;
 use crate::session::{Close, Session};
 
@@ -15,6 +15,8 @@ use super::{Executor, Flow, Hold};
 const REQUESTS_MAX: usize = 32;
 /// With more keys no batch is brief.
 const BRIEF_KEYS_MAX: usize = 64;
+/// Most elements of collections that are loaded ahead for a batch: what is asked for has to stay in the nearest cache.
+const ELEMENTS_AHEAD_MAX: usize = 64;
 /// Scratch buffers above these sizes are given back after the batch.
 const SPANS_KEPT: usize = 4096;
 
@@ -28,6 +30,7 @@ pub(crate) struct Batch {
     recent: Recent,
     /// See [`Batch::is_brief`].
     is_brief: bool,
+    ahead: ElementsAhead,
     /// Why parsing stopped, while nobody has run the requests yet.
     parsed: Option<ParseEnd>,
 }
@@ -68,6 +71,32 @@ impl Recent {
             self.command = Some(command);
         }
         lookup
+    }
+}
+
+/// Whether it pays to load elements ahead: only in big collections. Where the last try found none, the next ones are left
+/// out, so that it costs next to nothing where there are none.
+#[derive(Default)]
+pub(crate) struct ElementsAhead {
+    /// How many more tries are left out.
+    pause: u8,
+}
+
+impl ElementsAhead {
+    const PAUSE: u8 = 15;
+
+    /// Whether to try now.
+    #[inline]
+    pub(crate) fn is_due(&mut self) -> bool {
+        let is_due = self.pause == 0;
+        self.pause = self.pause.saturating_sub(1);
+        is_due
+    }
+
+    /// Notes whether a try found big collections.
+    #[inline]
+    pub(crate) fn note(&mut self, found: bool) {
+        self.pause = if found { 0 } else { Self::PAUSE };
     }
 }
 
@@ -153,6 +182,29 @@ impl Batch {
         self.keys.iter().map(|key| key.hash)
     }
 
+    /// The first elements that the parsed requests name, each with its collection's key. `input` is what was parsed.
+    pub(crate) fn elements<'b>(
+        &'b self,
+        input: &'b [u8],
+    ) -> impl Iterator<Item = (KeyHash, &'b [u8])> {
+        let (mut spans_from, mut keys_from) = (0, 0);
+        let elements = self.requests.iter().flat_map(move |request| {
+            let spans = &self.spans[spans_from..request.spans_end];
+            let key = self.keys[keys_from..request.keys_end].first();
+            (spans_from, keys_from) = (request.spans_end, request.keys_end);
+            let args = Args::new(&input[request.start..], spans);
+            let elements = match request.lookup {
+                Lookup::Known(command) => command.row.elements,
+                _ => Elements::None,
+            };
+            key.into_iter().flat_map(move |key| {
+                let names = elements.of(args.len());
+                names.map(move |at| (key.hash, args.at(at)))
+            })
+        });
+        elements.take(ELEMENTS_AHEAD_MAX)
+    }
+
     fn clear(&mut self) {
         self.is_brief = false;
         self.requests.clear();
@@ -206,10 +258,15 @@ impl Batch {
 
     /// Starts loading what the lookups of several keys will read, so that they do not wait one after the other.
     #[inline]
-    fn warm(&self, server: &Server, session: &Session) {
+    fn warm(&mut self, server: &Server, session: &Session, input: &[u8]) {
         if self.keys.len() > 1 {
-            server.keyspace.warm_table(session.db, self.hashes());
-            server.keyspace.warm_entries(session.db, self.hashes());
+            let (keyspace, db) = (&server.keyspace, session.db);
+            keyspace.warm_table(db, self.hashes());
+            keyspace.warm_entries(db, self.hashes());
+            if self.ahead.is_due() {
+                let found = keyspace.warm_elements(db, self.elements(input));
+                self.ahead.note(found);
+            }
         }
     }
 
@@ -259,7 +316,7 @@ impl<'e> Executor<'_, 'e> {
             let end = batch.parsed.take().unwrap_or_else(|| {
                 let limits = self.session.limits(self.config, limits);
                 let end = batch.fill(self.server, self.session, &limits, input, bytes);
-                batch.warm(self.server, self.session);
+                batch.warm(self.server, self.session, input);
                 // Not the next command's time.
                 self.stopwatch.lap();
                 end

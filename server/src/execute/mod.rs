@@ -24,7 +24,7 @@ use crate::worker::WorkerState;
 use crate::worker::sessions::Sessions;
 
 pub(crate) use again::Again;
-pub(crate) use batch::{Batch, Consumed};
+pub(crate) use batch::{Batch, Consumed, ElementsAhead};
 
 /// Runs requests of one session during one turn.
 pub(crate) struct Executor<'t, 'e> {

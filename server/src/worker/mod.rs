@@ -33,7 +33,7 @@ use storage::UnixMillis;
 use crate::blocking::wait;
 use crate::clock::unix_now;
 use crate::config::{Config, ConfigView};
-use crate::execute::{Batch, Tools};
+use crate::execute::{Batch, ElementsAhead, Tools};
 use crate::os;
 use crate::output::Outbox;
 use crate::pubsub::local::LocalSubscribers;
@@ -106,6 +106,7 @@ pub(crate) struct Worker {
     tools: Tools,
     /// For requests that wait in a session's own buffer.
     batch: Batch,
+    ahead: ElementsAhead,
     /// What the turns of a group begin with.
     stages: Vec<Stage>,
     outbox: Outbox,
@@ -156,6 +157,7 @@ impl Worker {
             sessions: Sessions::default(),
             tools: Tools::default(),
             batch: Batch::default(),
+            ahead: ElementsAhead::default(),
             outbox: Outbox::default(),
             stages: Vec::new(),
             sockets,

@@ -257,6 +257,14 @@ impl Worker {
             for stage in stages {
                 keyspace.warm_entries(stage.db, stage.batch.hashes());
             }
+            if self.ahead.is_due() {
+                let mut found = false;
+                for stage in stages {
+                    let elements = stage.batch.elements(&stage.buffer);
+                    found |= keyspace.warm_elements(stage.db, elements);
+                }
+                self.ahead.note(found);
+            }
         }
         count
     }

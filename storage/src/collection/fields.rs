@@ -8,20 +8,25 @@
 //! Expire times stand beside the records, in leaves where an element has one, so that they are changed in place and found
 //! without a look at the elements; inner nodes know how many there are below a child, and the soonest.
 
+use std::cell::Cell;
+
+use crate::prefetch;
 use crate::time::UnixMillis;
-use crate::tree::{Leaf, Path, Spot, Tree};
+use crate::tree::{First, Leaf, Path, Spot, Tree};
 
 use super::assert_fits;
 
 mod build;
 mod finger;
 mod leaf;
+mod search;
 #[cfg(test)]
 mod tests;
 
 pub use build::FieldTreeBuilder;
 pub use finger::Finger;
 pub use leaf::{Expiries, Fields};
+pub(crate) use search::Search;
 
 /// The 32 bits by which an element is found.
 pub type ElementHash = u32;
@@ -85,10 +90,27 @@ impl FieldTree {
         self.tree.seek(|bound, _| bound.cmp(&hash))
     }
 
+    /// The leaf in which an element would lie, and a number: the element's, or the one it would get.
+    fn seek(&self, hash: ElementHash, name: &[u8]) -> Option<(Path, Result<usize, usize>)> {
+        let mut search = Search::new(hash);
+        let path = self.tree.seek(|bound, _| search.order(bound))?;
+        let found = self.tree.leaf(&path).find(search, name);
+        Some((path, found))
+    }
+
     /// The element called `name`, whose hash is `hash`.
     pub fn get(&self, hash: ElementHash, name: &[u8]) -> Option<Element<'_>> {
-        let leaf = self.tree.leaf_for(|bound, _| bound.cmp(&hash))?;
-        leaf.find(hash, name).ok().map(|at| leaf.element(at))
+        let mut search = Search::new(hash);
+        let leaf = self.tree.leaf_for(|bound, _| search.order(bound))?;
+        leaf.find(search, name).ok().map(|at| leaf.element(at))
+    }
+
+    /// Starts loading the head of the leaf in which an element with `hash` would lie.
+    pub(super) fn warm_leaf(&self, hash: ElementHash) -> Option<(Search, &Fields)> {
+        let mut search = Search::new(hash);
+        let leaf = self.tree.leaf_for(|bound, _| search.order(bound))?;
+        prefetch::read_all(std::slice::from_ref(leaf));
+        Some((search, leaf))
     }
 
     /// The element with `number` elements before it.
@@ -103,8 +125,15 @@ impl FieldTree {
     /// If name or value is longer than [`super::PART_BYTES_MAX`].
     pub fn set(&mut self, hash: ElementHash, element: &Element<'_>) -> bool {
         element.assert_fits();
+        let search = Cell::new(Search::new(hash));
+        let order = |bound, _: First<'_, Fields>| {
+            let mut step = search.get();
+            let order = step.order(bound);
+            search.set(step);
+            order
+        };
         self.tree
-            .update_where(|bound, _| bound.cmp(&hash), |leaf| leaf.set(hash, element))
+            .update_where(order, |leaf| leaf.set(search.get(), element))
     }
 
     /// Adds an element unless there is one of its name; whether there was none.
@@ -113,12 +142,13 @@ impl FieldTree {
     /// As [`FieldTree::set`].
     pub fn add(&mut self, hash: ElementHash, element: &Element<'_>) -> bool {
         element.assert_fits();
-        let Some(path) = self.leaf_of(hash) else {
-            self.tree.update_last(|leaf| leaf.insert(0, hash, element));
-            return true;
-        };
-        let Err(at) = self.tree.leaf(&path).find(hash, element.name) else {
-            return false;
+        let (path, at) = match self.seek(hash, element.name) {
+            None => {
+                self.tree.update_last(|leaf| leaf.insert(0, hash, element));
+                return true;
+            }
+            Some((_, Ok(_))) => return false,
+            Some((path, Err(at))) => (path, at),
         };
         self.tree
             .update(&path, |leaf| leaf.insert(at, hash, element));
@@ -127,10 +157,7 @@ impl FieldTree {
 
     /// Removes the element called `name`; whether it was there.
     pub fn remove(&mut self, hash: ElementHash, name: &[u8]) -> bool {
-        let Some(path) = self.leaf_of(hash) else {
-            return false;
-        };
-        let Ok(at) = self.tree.leaf(&path).find(hash, name) else {
+        let Some((path, Ok(at))) = self.seek(hash, name) else {
             return false;
         };
         self.tree.update(&path, |leaf| leaf.remove(at));
@@ -240,10 +267,9 @@ impl FieldTree {
         name: &[u8],
         expire_at: Option<UnixMillis>,
     ) -> Option<Option<UnixMillis>> {
-        let path = self.leaf_of(hash)?;
-        let leaf = self.tree.leaf(&path);
-        let at = leaf.find(hash, name).ok()?;
-        let old = leaf.expiry(at);
+        let (path, found) = self.seek(hash, name)?;
+        let at = found.ok()?;
+        let old = self.tree.leaf(&path).expiry(at);
         if old != expire_at {
             self.tree
                 .update(&path, |leaf| leaf.set_expiry(at, expire_at));

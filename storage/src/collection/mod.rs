@@ -1,5 +1,6 @@
 //! Big collections, and what they keep in the leaves of a [`crate::tree::Tree`].
 
+pub(crate) mod ahead;
 pub mod fields;
 mod length;
 pub mod list;

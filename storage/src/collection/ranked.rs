@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 use std::ops::{ControlFlow, Range};
 
+use crate::prefetch;
 use crate::tree::{First, Leaf, Path, Spot, Tree};
 
 use super::assert_fits;
@@ -59,6 +60,14 @@ impl RankedTree {
     /// The trees, out of here.
     pub fn into_trees(self) -> (Tree<Ranked>, Tree<Scores>) {
         (self.ranked, self.scores)
+    }
+
+    /// Starts loading the head of the leaf in which the score of a member with `hash` would lie; that leaf, and the tree
+    /// that has the member.
+    pub(super) fn warm_score(&self, hash: ElementHash) -> Option<(&Scores, &Tree<Ranked>)> {
+        let leaf = scores::leaf_ahead(&self.scores, hash)?;
+        prefetch::read_all(std::slice::from_ref(leaf));
+        Some((leaf, &self.ranked))
     }
 
     /// The score of a member whose hash is `hash`.

@@ -234,12 +234,19 @@ impl Segment {
     /// Starts loading the first `bytes` of the entry that a lookup of `mixed` most likely reads, if it is at home.
     #[inline]
     pub(super) fn prefetch_entry(&self, mixed: Mixed, bytes: usize) {
-        let bucket = mixed.below(self.buckets());
-        let words = self.with_fingerprint(bucket, mixed.fingerprint());
-        for word in words.take(1) {
-            let entry = self.slot(Place { bucket, word }).load().entry();
-            prefetch::read_range(entry.block().as_ptr(), bytes);
+        if let Some(word) = self.likely(mixed) {
+            prefetch::read_range(word.entry().block().as_ptr(), bytes);
         }
+    }
+
+    /// The word that a lookup of `mixed` most likely finds, if it is at home; its key has not been compared.
+    #[inline]
+    pub(super) fn likely(&self, mixed: Mixed) -> Option<Word> {
+        let bucket = mixed.below(self.buckets());
+        let mut words = self.with_fingerprint(bucket, mixed.fingerprint());
+        words
+            .next()
+            .map(|word| self.slot(Place { bucket, word }).load())
     }
 
     /// Adds a word to a segment that is not full.

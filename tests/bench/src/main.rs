@@ -49,6 +49,7 @@ mod collections;
 mod commands;
 mod error;
 mod fill;
+mod gaps;
 mod interrupt;
 mod keys;
 mod load;

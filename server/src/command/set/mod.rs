@@ -11,7 +11,7 @@ mod store;
 
 use super::Arity::{AtLeast, Exactly};
 use super::KeySpec::{All, NumKeys, One, Range};
-use super::{Command, Flags, KeyAccess, KeySpec};
+use super::{Command, Elements, Flags, KeyAccess, KeySpec};
 
 const READ: Flags = Flags::READ;
 const FAST_READ: Flags = Flags::READ.and(Flags::FAST);
@@ -47,7 +47,9 @@ const INSERT: KeyAccess = KeyAccess(&["RW", "insert"]);
 const REMOVE: KeyAccess = KeyAccess(&["RW", "delete"]);
 
 pub(crate) const COMMANDS: &[Command] = &[
-    Command::new("SADD", AtLeast(3), One(1), FAST_GROW, change::sadd).with_access(&[INSERT]),
+    Command::new("SADD", AtLeast(3), One(1), FAST_GROW, change::sadd)
+        .with_elements(Elements::From(2, 1))
+        .with_access(&[INSERT]),
     Command::new("SCARD", Exactly(2), One(1), FAST_READ, read::scard)
         .with_access(&[KeyAccess::READ_META]),
     Command::new("SDIFF", AtLeast(2), ALL_ARGUMENTS, READ, algebra::sdiff),
@@ -77,6 +79,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     )
     .with_access(&[KeyAccess::CHANGE, KeyAccess::READ]),
     Command::new("SISMEMBER", Exactly(3), One(1), FAST_READ, read::sismember)
+        .with_elements(Elements::One(2))
         .with_access(&[KeyAccess::READ_META]),
     Command::new("SMEMBERS", Exactly(2), One(1), READ, read::smembers),
     Command::new(
@@ -85,7 +88,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         One(1),
         FAST_READ,
         read::smismember,
-    ),
+    )
+    .with_elements(Elements::From(2, 1)),
     Command::new(
         "SMOVE",
         Exactly(4),
@@ -97,7 +101,9 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command::new("SPOP", AtLeast(2), One(1), FAST_WRITE, pop::spop)
         .with_access(&[KeyAccess::TAKEN]),
     Command::new("SRANDMEMBER", AtLeast(2), One(1), READ, random::srandmember),
-    Command::new("SREM", AtLeast(3), One(1), FAST_WRITE, change::srem).with_access(&[REMOVE]),
+    Command::new("SREM", AtLeast(3), One(1), FAST_WRITE, change::srem)
+        .with_elements(Elements::From(2, 1))
+        .with_access(&[REMOVE]),
     Command::new("SSCAN", AtLeast(3), One(1), READ, scan::sscan),
     Command::new("SUNION", AtLeast(2), ALL_ARGUMENTS, READ, algebra::sunion),
     Command::new(

@@ -20,7 +20,7 @@ pub(crate) mod store;
 
 use super::Arity::{AtLeast, Exactly};
 use super::KeySpec::{All, NumKeys, One, Range};
-use super::{Command, CommandError, Flags, KeyAccess, KeySpec};
+use super::{Command, CommandError, Elements, Flags, KeyAccess, KeySpec};
 
 const READ: Flags = Flags::READ;
 const FAST_READ: Flags = Flags::READ.and(Flags::FAST);
@@ -93,6 +93,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     )
     .with_access(&[KeyAccess::TAKEN]),
     Command::new("ZADD", AtLeast(4), One(1), FAST_GROW, add::zadd)
+        .with_elements(Elements::From(3, 2))
         .with_access(&[KeyAccess::CHANGE]),
     Command::new("ZCARD", Exactly(2), One(1), FAST_READ, read::zcard)
         .with_access(&[KeyAccess::READ_META]),
@@ -107,6 +108,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     )
     .with_access(STORE),
     Command::new("ZINCRBY", Exactly(4), One(1), FAST_GROW, add::zincrby)
+        .with_elements(Elements::One(3))
         .with_access(&[KeyAccess::UPDATE]),
     Command::new("ZINTER", AtLeast(3), MANY, MANY_READ, algebra::zinter),
     Command::new(
@@ -133,7 +135,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         mpop::zmpop,
     )
     .with_access(&[KeyAccess::TAKEN]),
-    Command::new("ZMSCORE", AtLeast(3), One(1), FAST_READ, read::zmscore),
+    Command::new("ZMSCORE", AtLeast(3), One(1), FAST_READ, read::zmscore)
+        .with_elements(Elements::From(2, 1)),
     Command::new("ZPOPMAX", AtLeast(2), One(1), FAST_SHRINK, pop::zpopmax)
         .with_access(&[KeyAccess::TAKEN]),
     Command::new("ZPOPMIN", AtLeast(2), One(1), FAST_SHRINK, pop::zpopmin)
@@ -156,8 +159,11 @@ pub(crate) const COMMANDS: &[Command] = &[
         range::zrangestore,
     )
     .with_access(STORE),
-    Command::new("ZRANK", AtLeast(3), One(1), FAST_READ, read::zrank),
-    Command::new("ZREM", AtLeast(3), One(1), FAST_SHRINK, remove::zrem).with_access(&[DELETE]),
+    Command::new("ZRANK", AtLeast(3), One(1), FAST_READ, read::zrank)
+        .with_elements(Elements::One(2)),
+    Command::new("ZREM", AtLeast(3), One(1), FAST_SHRINK, remove::zrem)
+        .with_elements(Elements::From(2, 1))
+        .with_access(&[DELETE]),
     Command::new(
         "ZREMRANGEBYLEX",
         Exactly(4),
@@ -197,9 +203,11 @@ pub(crate) const COMMANDS: &[Command] = &[
         READ,
         range::zrevrangebyscore,
     ),
-    Command::new("ZREVRANK", AtLeast(3), One(1), FAST_READ, read::zrevrank),
+    Command::new("ZREVRANK", AtLeast(3), One(1), FAST_READ, read::zrevrank)
+        .with_elements(Elements::One(2)),
     Command::new("ZSCAN", AtLeast(3), One(1), READ, scan::zscan),
-    Command::new("ZSCORE", Exactly(3), One(1), FAST_READ, read::zscore),
+    Command::new("ZSCORE", Exactly(3), One(1), FAST_READ, read::zscore)
+        .with_elements(Elements::One(2)),
     Command::new("ZUNION", AtLeast(3), MANY, MANY_READ, algebra::zunion),
     Command::new(
         "ZUNIONSTORE",

@@ -3,6 +3,7 @@
 use crate::tree::{Leaf, Tree};
 
 use super::leaf::Fields;
+use super::search::Search;
 use super::{Element, ElementHash, FieldTree};
 
 /// Makes a tree of elements that come in the order of their hashes: leaf by leaf, each filled, without a search.
@@ -22,7 +23,7 @@ impl FieldTreeBuilder {
         element.assert_fits();
         let last = self.leaf.len().checked_sub(1).map(|at| self.leaf.hash(at));
         if last == Some(hash) {
-            return self.leaf.set(hash, element);
+            return self.leaf.set(Search::new(hash), element);
         }
         assert!(last < Some(hash), "elements come in the order of hashes");
         if self.leaf.is_filled() {

@@ -35,6 +35,6 @@ impl<'t> Finger<'t> {
             });
         }
         let leaf = self.place.as_ref().map(|(_, leaf)| leaf);
-        leaf.is_some_and(|leaf| leaf.find(hash, name).is_ok())
+        leaf.is_some_and(|leaf| leaf.find_from(leaf.first_from(hash), hash, name).is_ok())
     }
 }

@@ -10,6 +10,7 @@ use crate::tree::{Leaf, Summary};
 
 use super::super::length;
 use super::super::records::{Place, Record, Records, middle};
+use super::search::Search;
 use super::{Element, ElementHash};
 use crate::room::{give_back_room, make_room, shrink};
 
@@ -19,6 +20,9 @@ pub(super) const ELEMENTS_MAX: usize = 128;
 pub(super) const RECORDS_BYTES_MAX: usize = 4096;
 /// A leaf with fewer elements is sparse, if its records take less than an eighth of what they may.
 const ELEMENTS_MIN: usize = 16;
+
+/// So much of a record is loaded ahead: most are shorter.
+const RECORD_BYTES_AHEAD: usize = 64;
 
 /// Stands for no expire time.
 const NEVER: UnixMillis = UnixMillis(i64::MAX);
@@ -118,10 +122,53 @@ impl Fields {
         self.slots.partition_point(|slot| slot.hash < hash)
     }
 
+    /// The same for a search that has come down to this leaf: reads far less.
+    #[inline]
+    fn first_near(&self, search: Search) -> usize {
+        let slots = &self.slots[..];
+        let near = search.window(slots.len());
+        let is_before = |slot: &Slot| slot.hash < search.hash;
+        let at = near.start + slots[near.clone()].partition_point(is_before);
+        if at == near.start && at > 0 && !is_before(&slots[at - 1]) {
+            return slots[..at].partition_point(is_before);
+        }
+        if at == near.end && slots.get(at).is_some_and(is_before) {
+            return at + slots[at..].partition_point(is_before);
+        }
+        at
+    }
+
+    /// Starts loading what a search reads, and what an addition writes.
+    #[inline]
+    pub(in crate::collection) fn warm_slots(&self, search: Search) {
+        prefetch::read_all(&self.slots[search.window(self.slots.len())]);
+        self.records.warm();
+    }
+
+    /// Starts loading the first record with the hash that is looked for.
+    pub(in crate::collection) fn warm_record(&self, search: Search) {
+        let slot = self.slots.get(self.first_near(search));
+        if let Some(slot) = slot.filter(|slot| slot.hash == search.hash) {
+            prefetch::read_range(self.records.read(slot.place).as_ptr(), RECORD_BYTES_AHEAD);
+        }
+    }
+
     /// The number of `name`, or the one it would get.
     #[inline]
-    pub(super) fn find(&self, hash: ElementHash, name: &[u8]) -> Result<usize, usize> {
-        let mut at = self.first_from(hash);
+    pub(super) fn find(&self, search: Search, name: &[u8]) -> Result<usize, usize> {
+        prefetch::read_all(std::slice::from_ref(self));
+        self.warm_slots(search);
+        self.find_from(self.first_near(search), search.hash, name)
+    }
+
+    /// The same, from the first element on whose hash is `hash` or above.
+    #[inline]
+    pub(super) fn find_from(
+        &self,
+        mut at: usize,
+        hash: ElementHash,
+        name: &[u8],
+    ) -> Result<usize, usize> {
         while self.slots.get(at).is_some_and(|slot| slot.hash == hash) {
             if same_bytes(self.name(at), name) {
                 return Ok(at);
@@ -132,11 +179,11 @@ impl Fields {
     }
 
     /// Adds an element, or replaces one; whether it was there.
-    pub(super) fn set(&mut self, hash: ElementHash, element: &Element<'_>) -> bool {
-        let found = self.find(hash, element.name);
+    pub(super) fn set(&mut self, search: Search, element: &Element<'_>) -> bool {
+        let found = self.find(search, element.name);
         match found {
             Ok(at) => self.replace(at, element),
-            Err(at) => self.insert(at, hash, element),
+            Err(at) => self.insert(at, search.hash, element),
         }
         found.is_ok()
     }

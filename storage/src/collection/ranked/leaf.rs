@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 
 use crate::prefetch;
-use crate::tree::Leaf;
+use crate::tree::{Leaf, Tree};
 
 use super::super::length;
 use super::super::records::{Place, Record, Records, middle};
@@ -60,6 +60,20 @@ pub(super) fn by_score(one: f64, other: f64) -> Ordering {
 }
 
 impl Ranked {
+    /// Starts loading the head of the leaf in which a member with `score` would lie if no others have the same.
+    pub(in crate::collection) fn warm_leaf(tree: &Tree<Self>, score: f64) -> Option<&Self> {
+        let leaf = tree.leaf_for(|bound, _| by_score(bound.score, score))?;
+        prefetch::read_all(std::slice::from_ref(leaf));
+        Some(leaf)
+    }
+
+    /// Starts loading what a search reads.
+    pub(in crate::collection) fn warm(&self) {
+        prefetch::read_all(&self.scores);
+        prefetch::read_all(&self.places);
+        self.records.warm();
+    }
+
     /// The member with `at` others before it, and its score.
     pub fn member(&self, at: usize) -> (f64, &[u8]) {
         let (member, _) = length::take(self.records.read(self.places[at]));

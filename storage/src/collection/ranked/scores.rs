@@ -73,6 +73,25 @@ fn leaf_of(tree: &Tree<Scores>, hash: ElementHash) -> Option<Path> {
     tree.seek(|bound, _| order(bound, hash))
 }
 
+/// The leaf that [`leaf_of`] finds.
+pub(super) fn leaf_ahead(tree: &Tree<Scores>, hash: ElementHash) -> Option<&Scores> {
+    tree.leaf_for(|bound, _| order(bound, hash))
+}
+
+impl Scores {
+    /// Starts loading what a search reads.
+    pub(in crate::collection) fn warm(&self) {
+        prefetch::read_all(&self.hashes);
+    }
+
+    /// The first score of `hash`.
+    pub(in crate::collection) fn first_of(&self, hash: ElementHash) -> Option<f64> {
+        let at = self.hashes.partition_point(|&other| other < hash);
+        let is_it = self.hashes.get(at) == Some(&hash);
+        is_it.then(|| self.scores[at])
+    }
+}
+
 /// Where a leaf stands that begins with `bound`. One that begins with `hash` itself may have more of it before it.
 fn order(bound: ElementHash, hash: ElementHash) -> Ordering {
     bound.cmp(&hash).then(Ordering::Greater)

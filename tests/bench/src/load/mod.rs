@@ -31,7 +31,7 @@ pub(crate) use beside::Operation;
 use connection::Connection;
 use poll::{EVENTS_MAX, Poll};
 pub(crate) use schedule::{Nanos, Schedule};
-pub(crate) use spec::{Length, LoadResult, LoadSpec, latency_histogram};
+pub(crate) use spec::{Answer, Length, LoadResult, LoadSpec, latency_histogram};
 
 /// How long replies may take after the end of a load before it is given up.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -101,6 +101,7 @@ struct Load<'a> {
     cpu_at_start: Option<CpuTime>,
     cpu: Option<CpuUsed>,
     latency: Histogram<u64>,
+    answers: Vec<Answer>,
     unanswered: u64,
 }
 
@@ -141,6 +142,7 @@ impl<'a> Load<'a> {
             cpu_at_start: None,
             cpu: None,
             latency: latency_histogram(),
+            answers: Vec::new(),
             unanswered: 0,
         })
     }
@@ -308,12 +310,19 @@ impl<'a> Load<'a> {
             }
         }
         let (latency, window_start) = (&mut self.latency, self.window_start);
-        let began = self.began;
+        let (answers, began) = (&mut self.answers, self.began);
         let mut now = None;
         let replies = connection.receive(&mut self.buffer, |sent_at, count| {
             let now = *now.get_or_insert_with(|| began.elapsed().as_nanos() as Nanos);
             if closed || sent_at >= window_start {
                 latency.saturating_record_n(now.saturating_sub(sent_at), count);
+                if !closed {
+                    let answer = Answer {
+                        due: sent_at,
+                        answered: now,
+                    };
+                    answers.extend((0..count).map(|_| answer));
+                }
             }
         })?;
         self.window_commands += replies;
@@ -324,6 +333,7 @@ impl<'a> Load<'a> {
         self.window_start = start;
         self.window_commands = 0;
         self.latency.reset();
+        self.answers.clear();
         self.cpu_at_start = self.spec.server_pid.map(CpuTime::of).transpose()?;
         self.own_cpu_at_start = Some(CpuTime::of(std::process::id())?);
         Ok(())
@@ -367,6 +377,8 @@ impl<'a> Load<'a> {
             commands,
             elapsed: Duration::from_nanos(self.window_elapsed),
             latency: self.latency.clone(),
+            answers: std::mem::take(&mut self.answers),
+            began: self.began,
             cpu: self.cpu,
             own_cpu: self.own_cpu,
             errors,

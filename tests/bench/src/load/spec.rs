@@ -1,10 +1,11 @@
 //! What a load is told, and what it saw.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use super::schedule::Nanos;
 use crate::commands::Mix;
 use crate::error::{BenchError, Result};
 use crate::keys::KeyOrder;
@@ -64,6 +65,10 @@ pub(crate) struct LoadResult {
     pub(crate) elapsed: Duration,
     /// In nanoseconds; one record per request sent, or due, within the measurement.
     pub(crate) latency: Histogram<u64>,
+    /// The same ones by one in an open loop, nothing in a closed one.
+    pub(crate) answers: Vec<Answer>,
+    /// From when on the times of `answers` count.
+    pub(crate) began: Instant,
     /// The server's CPU time within `elapsed`.
     pub(crate) cpu: Option<CpuUsed>,
     /// The generator's own CPU time within `elapsed`.
@@ -76,6 +81,15 @@ pub(crate) struct LoadResult {
     pub(crate) first_error: Option<String>,
     /// Requests that were never answered.
     pub(crate) unanswered: u64,
+}
+
+/// An answered request of an open loop, in time since the load began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// When it was to be sent.
+    pub(crate) due: Nanos,
+    /// When its reply was there.
+    pub(crate) answered: Nanos,
 }
 
 impl LoadResult {

@@ -6,8 +6,9 @@
 //! operation. Requests count from their intended time: whoever stalls is measured to stall for all
 //! that were due. Replies of megabytes are read in pieces between the requests ([`crate::load`]).
 //!
-//! Before each case, in each round, idle loops on both cores show what the machine itself takes away
-//! at that rate; an absolute bound is only judged where it is four times what they show.
+//! What the machine itself takes away is left out ([`crate::gaps`]): requests that were under way while
+//! a core ran nothing of ours do not count, for no server. Which part of them that was, and the longest
+//! latency with them, stand beside the figures; a bound is only judged where most of them count.
 
 use std::time::Duration;
 
@@ -19,12 +20,12 @@ use crate::args::ServerArgs;
 use crate::commands::Mix;
 use crate::error::{BenchError, Result};
 use crate::fill::fill;
+use crate::gaps::{self, Gap, GapWatch};
 use crate::keys::{KeyOrder, KeySpace};
-use crate::load::{self, Length, LoadSpec, Operation};
-use crate::machine::idle_hiccups;
+use crate::load::{self, Length, LoadResult, LoadSpec, Operation};
 use crate::report::{Cell, Report, Table, count_text, progress};
 use crate::servers::Server;
-use crate::stats::{Better, median};
+use crate::stats::{Better, median, ratio};
 
 const DATA_BYTES: usize = 64;
 /// Titles, the quantile, and what is to be met by it in microseconds.
@@ -34,8 +35,11 @@ const FIGURES: [(&str, f64, Option<f64>); 4] = [
     ("p99.9", 0.999, Some(1000.0)),
     ("max", 1.0, Some(5000.0)),
 ];
-/// An idle loop must show less than this part of a bound, or the bound means nothing.
-const IDLE_PART_MAX: f64 = 0.25;
+/// Which figure may be at most [`TIMES_MAX`] times that of the case without operations.
+const FIGURE_TO_COMPARE: usize = 2;
+const TIMES_MAX: f64 = 2.0;
+/// With more requests left out than this part the rest means nothing.
+const LEFT_OUT_MAX: f64 = 0.5;
 
 /// Options of `neighbours`.
 #[derive(Debug, Args)]
@@ -71,12 +75,21 @@ pub(crate) struct NeighboursArgs {
 /// A case and what it gave.
 struct Measured {
     case: Case,
-    /// By server, then by round: the figures in microseconds.
-    latencies: Vec<Vec<[f64; 4]>>,
+    /// By server, then by round.
+    latencies: Vec<Vec<Latency>>,
     /// By server.
     operations: Vec<Vec<Operation>>,
-    /// By round, the worse core's.
-    idle: Vec<[f64; 4]>,
+}
+
+/// What one measurement gave.
+#[derive(Debug, Clone, Copy)]
+struct Latency {
+    /// Of the requests that count, in microseconds.
+    figures: [f64; 4],
+    /// The longest of all requests, in microseconds.
+    longest: f64,
+    /// Which part of all requests was left out, of 1.
+    left_out: f64,
 }
 
 /// Measures and reports.
@@ -120,7 +133,6 @@ fn cases(args: &NeighboursArgs, servers: usize) -> Result<Vec<Measured>> {
         case,
         latencies: vec![Vec::new(); servers],
         operations: vec![Vec::new(); servers],
-        idle: Vec::new(),
     };
     Ok(cases.into_iter().map(measured).collect())
 }
@@ -132,7 +144,6 @@ fn measure_all(
 ) -> Result<()> {
     for round in 0..args.rounds {
         for measured in cases.iter_mut() {
-            measured.idle.push(idle_figures(args)?);
             for index in turn_order(servers.len(), round) {
                 let server = &mut servers[index];
                 server.resume()?;
@@ -142,16 +153,6 @@ fn measure_all(
         }
     }
     Ok(())
-}
-
-/// What the machine takes away now, on the worse of the two cores.
-fn idle_figures(args: &NeighboursArgs) -> Result<[f64; 4]> {
-    let cores = [args.servers.server_core, args.servers.client_core];
-    let idle = idle_hiccups(&cores, args.rate, seconds(args.seconds)?)?;
-    Ok(FIGURES.map(|(_, quantile, _)| {
-        let nanos = idle.iter().map(|core| core.value_at_quantile(quantile));
-        nanos.max().unwrap_or_default() as f64 / 1e3
-    }))
 }
 
 fn measure(
@@ -181,23 +182,39 @@ fn measure(
         seed: round as u64 + 1,
         server_pid: Some(server.pid()),
     };
-    let (result, operations) = load::run_beside(&spec, measured.case.operations(args.operations)?)?;
+    let operations = measured.case.operations(args.operations)?;
+    let watch = GapWatch::start(&[args.servers.server_core, args.servers.client_core]);
+    let outcome = load::run_beside(&spec, operations);
+    let gaps = watch.finish()?;
+    let (result, operations) = outcome?;
     let result = result.checked()?;
     check(args, server, &measured.case, &operations)?;
-    let micros = |quantile| result.latency.value_at_quantile(quantile) as f64 / 1e3;
-    let figures = FIGURES.map(|(_, quantile, _)| micros(quantile));
+    let latency = latency(&result, gaps);
     progress(&format!(
-        "{} {} {}: p99.9 {:.0} µs, max {:.0} µs, {} operations",
+        "{} {} {}: p99.9 {:.0} µs, max {:.0} µs ({:.0} µs with the {:.1} % left out), {} operations",
         measured.case.operation,
         measured.case.collection,
         server.name,
-        figures[2],
-        figures[3],
+        latency.figures[2],
+        latency.figures[3],
+        latency.longest,
+        latency.left_out * 100.0,
         operations.len()
     ));
-    measured.latencies[index].push(figures);
+    measured.latencies[index].push(latency);
     measured.operations[index].extend(operations);
     Ok(())
+}
+
+fn latency(result: &LoadResult, gaps: Vec<Gap>) -> Latency {
+    let counting = gaps::undisturbed(&result.answers, result.began, gaps);
+    let micros = |nanos: u64| nanos as f64 / 1e3;
+    Latency {
+        figures: FIGURES
+            .map(|(_, quantile, _)| micros(counting.latency.value_at_quantile(quantile))),
+        longest: micros(result.latency.max()),
+        left_out: counting.left_out,
+    }
 }
 
 /// Refuses operations that did not do what they are there for.
@@ -237,30 +254,55 @@ fn latency_table(
     columns.extend([
         "ratio",
         "to be met",
-        "idle loops",
+        "of the case without",
         "the first's worst round",
+        "left out, %",
+        "the longest with them",
     ]);
     let mut table = Table::new(title, &columns);
+    let without = cases
+        .iter()
+        .find(|measured| measured.case.operation == "none");
+    let without = without.and_then(|measured| first_median(measured, figure));
     for measured in cases {
-        table.push(latency_row(measured, figure, bound));
+        table.push(latency_row(measured, figure, bound, without));
     }
     table
 }
 
-fn latency_row(measured: &Measured, figure: usize, bound: Option<f64>) -> Vec<Cell> {
-    let of_rounds = |rounds: &[[f64; 4]]| -> Vec<f64> {
-        rounds.iter().map(|figures| figures[figure]).collect()
-    };
+/// The median of the first server's rounds.
+fn first_median(measured: &Measured, figure: usize) -> Option<f64> {
+    median(&of_rounds(&measured.latencies[0], |latency| {
+        latency.figures[figure]
+    }))
+}
+
+fn of_rounds(rounds: &[Latency], of: impl Fn(&Latency) -> f64) -> Vec<f64> {
+    rounds.iter().map(of).collect()
+}
+
+fn latency_row(
+    measured: &Measured,
+    figure: usize,
+    bound: Option<f64>,
+    without: Option<f64>,
+) -> Vec<Cell> {
     let figures: Vec<Option<f64>> = measured
         .latencies
         .iter()
-        .map(|rounds| median(&of_rounds(rounds)))
+        .map(|rounds| median(&of_rounds(rounds, |latency| latency.figures[figure])))
         .collect();
-    let idle = median(&of_rounds(&measured.idle));
-    let bound = bound.filter(|bound| idle.is_some_and(|idle| idle < bound * IDLE_PART_MAX));
-    let worst = of_rounds(&measured.latencies[0])
-        .into_iter()
-        .reduce(f64::max);
+    let first = &measured.latencies[0];
+    let left_out = median(&of_rounds(first, |latency| latency.left_out));
+    let counts = left_out.is_some_and(|part| part <= LEFT_OUT_MAX);
+    let largest = |values: Vec<f64>| values.into_iter().reduce(f64::max);
+    let worst = largest(of_rounds(first, |latency| latency.figures[figure]));
+    let longest = largest(of_rounds(first, |latency| latency.longest));
+    let times = figures[0]
+        .zip(without)
+        .and_then(|(figure, without)| ratio(figure, without));
+    let times_bound = (counts && figure == FIGURE_TO_COMPARE).then_some(TIMES_MAX);
+    let bound = bound.filter(|_| counts);
     let mut row: Vec<Cell> = vec![
         measured.case.operation.into(),
         measured.case.collection.into(),
@@ -269,8 +311,10 @@ fn latency_row(measured: &Measured, figure: usize, bound: Option<f64>) -> Vec<Ce
     row.extend(figures[1..].iter().map(|&figure| Cell::number(figure, 1)));
     row.push(Cell::number(ratio_to_best_peer(&figures, Better::Lower), 2));
     row.push(Cell::number(bound, 0));
-    row.push(Cell::number(idle, 1));
+    row.push(judged(times, times_bound, 2));
     row.push(Cell::number(worst, 1));
+    row.push(Cell::number(left_out.map(|part| part * 100.0), 1));
+    row.push(Cell::number(longest, 1));
     row
 }
 
@@ -319,27 +363,38 @@ fn operations_table(args: &NeighboursArgs, servers: &[Server], cases: &[Measured
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_bound_is_judged_only_on_a_quiet_machine() {
-        let measured = |idle: f64| Measured {
+    fn measured(left_out: f64) -> Measured {
+        let latency = |micros| Latency {
+            figures: [micros; 4],
+            longest: 9000.0,
+            left_out,
+        };
+        Measured {
             case: neighbours_cases::all().remove(0),
             latencies: vec![
-                vec![[1500.0; 4], [2500.0; 4], [1600.0; 4]],
-                vec![[2000.0; 4]; 3],
+                [1500.0, 2500.0, 1600.0].map(latency).to_vec(),
+                vec![latency(2000.0); 3],
             ],
             operations: vec![Vec::new(); 2],
-            idle: vec![[idle; 4]; 3],
-        };
-        let row = latency_row(&measured(100.0), 2, Some(1000.0));
+        }
+    }
+
+    #[test]
+    fn bounds_are_judged_where_most_requests_count() {
+        let row = latency_row(&measured(0.1), 2, Some(1000.0), Some(500.0));
         assert_eq!(row[2], Cell::Missed(1600.0, 1));
+        assert_eq!(row[4], Cell::Number(0.8, 2));
+        assert_eq!(row[6], Cell::Missed(3.2, 2));
         assert_eq!(
-            (&row[4], &row[7]),
-            (&Cell::Number(0.8, 2), &Cell::Number(2500.0, 1))
+            row[7..],
+            [
+                Cell::Number(2500.0, 1),
+                Cell::Number(10.0, 1),
+                Cell::Number(9000.0, 1)
+            ]
         );
-        let row = latency_row(&measured(300.0), 2, Some(1000.0));
-        assert_eq!(
-            (&row[2], &row[5]),
-            (&Cell::Number(1600.0, 1), &Cell::Missing)
-        );
+        let row = latency_row(&measured(0.6), 2, Some(1000.0), Some(500.0));
+        assert_eq!(row[2], Cell::Number(1600.0, 1));
+        assert_eq!((&row[5], &row[6]), (&Cell::Missing, &Cell::Number(3.2, 2)));
     }
 }
