@@ -17,6 +17,7 @@ mod pubsub;
 mod readme;
 mod server;
 mod sets;
+mod slices;
 mod sorted_sets;
 mod streams;
 mod strings;

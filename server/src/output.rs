@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::io::IoSlice;
 use std::ops::{Deref, DerefMut};
+use std::time::{Duration, Instant};
 
 use protocol::{Deferred, Reply, Version};
 use storage::StringRef;
@@ -55,6 +56,31 @@ impl Rest {
     const NOMINAL_BYTES: usize = 64 * 1024;
     /// Bytes written at a time.
     const PIECE_BYTES: usize = 32 * 1024;
+    /// After so long a piece ends with fewer bytes: some elements take long to find.
+    const PIECE_TIME: Duration = Duration::from_micros(100);
+    /// Bytes after which it is first seen how long they took.
+    const STEP_BYTES: usize = 512;
+
+    /// Writes the next piece; whether something is left.
+    fn write_piece(&mut self, piece: &mut Vec<u8>) -> bool {
+        let started = Instant::now();
+        let mut step = Self::STEP_BYTES;
+        loop {
+            let mut reply = Reply::new(piece, self.version);
+            if !self.source.write_some(&mut reply, step) {
+                return false;
+            }
+            let elapsed = started.elapsed();
+            if piece.len() >= Self::PIECE_BYTES || elapsed >= Self::PIECE_TIME {
+                return true;
+            }
+            // What is quick is not looked at so often.
+            if elapsed < Self::PIECE_TIME / 4 {
+                step *= 4;
+            }
+            step = step.min(Self::PIECE_BYTES - piece.len());
+        }
+    }
 }
 
 /// An outbox above this size gives its memory back after the turn. A hundred values of 1 KiB fit: when their outbox had
@@ -330,8 +356,7 @@ impl PendingOutput {
             return false;
         };
         let mut piece = Vec::with_capacity(Rest::PIECE_BYTES + Rest::PIECE_BYTES / 8);
-        let mut reply = Reply::new(&mut piece, rest.version);
-        if !rest.source.write_some(&mut reply, Rest::PIECE_BYTES) {
+        if !rest.write_piece(&mut piece) {
             self.segments.pop_front();
             self.len -= Rest::NOMINAL_BYTES;
         }
@@ -489,6 +514,40 @@ mod tests {
             assert!(pieces > 3, "{pieces} pieces");
             assert_eq!(pending.segments(), 0);
         }
+    }
+
+    /// Zeros, each of which takes its time.
+    #[derive(Debug)]
+    struct Slow(usize);
+
+    impl ReplySource for Slow {
+        fn write_some(&mut self, reply: &mut Reply<'_>, bytes: usize) -> bool {
+            let end = reply.position() + bytes;
+            while self.0 > 0 && reply.position() < end {
+                std::thread::sleep(Duration::from_micros(1));
+                self.0 -= 1;
+                reply.integer(0);
+            }
+            self.0 > 0
+        }
+    }
+
+    #[test]
+    fn what_takes_long_to_find_comes_in_smaller_pieces() {
+        let (source, version) = (Box::new(Slow(1_000)), Version::Resp2);
+        let mut rest = Rest { source, version };
+        let (mut bytes, mut pieces) = (0, 0);
+        loop {
+            let mut piece = Vec::new();
+            let more = rest.write_piece(&mut piece);
+            bytes += piece.len();
+            pieces += 1;
+            if !more {
+                break;
+            }
+            assert_eq!(piece.len(), Rest::STEP_BYTES, "each took long enough");
+        }
+        assert_eq!((bytes, pieces), (4_000, 8));
     }
 
     #[test]

@@ -94,6 +94,7 @@ impl Unit<'_> {
                     [a, b].iter().any(|db| shard.is_there(*db, &key, at))
                 };
                 shard.watches.changed_where(db, there);
+                shard.watches.all_changed(db);
             }
             shard.dbs.swap(a as usize, b as usize);
             self.mark_all_ready(index, a);
@@ -112,6 +113,7 @@ impl Unit<'_> {
             for db in dbs.clone() {
                 let there = |key: &[u8]| shard.is_there(db, &hasher.key(key), at);
                 shard.watches.changed_where(db, there);
+                shard.watches.all_changed(db);
                 keys += shard.detach(db);
             }
             dbs.clone().for_each(|db| self.mark_all_ready(index, db));

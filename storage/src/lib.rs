@@ -31,6 +31,7 @@ mod pins;
 mod pre_images;
 mod prefetch;
 mod room;
+mod runs;
 mod same_bytes;
 mod scan;
 mod shard;
@@ -69,7 +70,7 @@ pub use unit::{EditOutcome, ExpiredFields, LockPlan, NewExpiry, Note, NoteKind, 
 pub use value::{
     BIG_STRING_MIN_BYTES, NewValue, StringRef, ValueRef, ValueType, canonical_integer,
 };
-pub use watch::WatchFlag;
+pub use watch::{FamilyChanges, FamilyWatch, KeyFamily, WatchFlag};
 
 /// The atomic that slot words are made of; the model test has its own.
 mod sync {

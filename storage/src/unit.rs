@@ -22,7 +22,7 @@ use crate::time::UnixMillis;
 use crate::typed::{CollectionEdit, CollectionRef, Content, Packing};
 use crate::value::{NewValue, StringRef, ValueType};
 use crate::waiters::WaitTable;
-use crate::watch::WatchFlag;
+use crate::watch::{FamilyChanges, FamilyWatch, KeyFamily, WatchFlag};
 use crate::{DbIndex, StoreError};
 
 /// What a unit locks.
@@ -1010,6 +1010,24 @@ impl<'e> Unit<'e> {
         shard.watches.watch(db, key.bytes, flag, is_there);
         shard.set_stale();
         is_there
+    }
+
+    /// Has changes noted from now on of the keys in some families, wherever they are. Needs [`LockPlan::Exclusive`].
+    pub fn watch_families(&mut self, db: DbIndex, families: Vec<KeyFamily>) -> Arc<FamilyWatch> {
+        let watch = Arc::new(FamilyWatch::new(db, families));
+        for index in 0..self.keyspace.shard_count() as u16 {
+            self.shard_mut(index).watches.watch_families(&watch);
+        }
+        watch
+    }
+
+    /// What has changed since it was last asked; from now to the end of the unit nothing does. Needs
+    /// [`LockPlan::Exclusive`].
+    pub fn take_family_changes(&mut self, watch: &FamilyWatch) -> Option<FamilyChanges> {
+        for index in 0..self.keyspace.shard_count() as u16 {
+            self.shard_mut(index);
+        }
+        watch.take_changes()
     }
 }
 

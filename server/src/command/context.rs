@@ -99,6 +99,8 @@ pub(crate) struct SliceContext<'c> {
     pub(crate) events: &'c mut Events,
     /// Workers that got something.
     pub(crate) woken: &'c mut WorkerSet,
+    /// The number of this worker.
+    pub(crate) worker: usize,
     /// Wall clock at the start of this slice.
     pub(crate) now: UnixMillis,
 }

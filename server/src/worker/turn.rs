@@ -422,6 +422,7 @@ impl Worker {
             reply: self.outbox.reply(version),
             events: &mut self.tools.events,
             woken: &mut self.state.woken,
+            worker: self.state.index,
             now: Self::now(),
         };
         let progress = slices.next(&mut ctx);

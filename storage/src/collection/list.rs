@@ -16,7 +16,7 @@ mod search;
 mod tests;
 
 pub use node::{ListNode, NodeLimit, set_large_element_bytes};
-pub(crate) use search::Needle;
+pub(crate) use search::{MatchRemoval, Needle};
 
 /// A big list. See the module documentation.
 #[derive(Clone, Default)]

@@ -24,7 +24,9 @@ mod stream;
 
 pub use held::Held;
 pub use limits::{Limits, PackedLimit};
-pub use list::{End, ListEdit, ListRef, ListSpan, MoveMany, Moved};
+pub use list::{
+    End, ListBuilder, ListEdit, ListRef, ListRemoval, ListSearch, ListSpan, MoveMany, Moved,
+};
 pub use stream::StreamEdit;
 
 /// How a small collection is packed.
@@ -106,6 +108,25 @@ pub enum CollectionRef<'a> {
 }
 
 impl CollectionRef<'_> {
+    /// How many elements there are.
+    pub fn len(&self) -> u64 {
+        let packed = match self {
+            CollectionRef::Big(big) => return big.len(),
+            CollectionRef::Packed(packed) => packed,
+        };
+        let values = packed.listpack().map_or(0, Listpack::len) as u64;
+        match packed.packing {
+            Packing::Intset => packed.intset().map_or(0, Intset::len) as u64,
+            Packing::List | Packing::Set => values,
+            Packing::Hash | Packing::SortedSet => values / 2,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Its type.
     pub fn value_type(&self) -> ValueType {
         match self {

@@ -5,7 +5,7 @@ use protocol::Reply;
 use storage::collection::ranked::RankedTree;
 use storage::listpack::Value;
 use storage::typed::sorted_set::{
-    Aggregate, Comes, GeoHit, GeoScan, GeoSearch, SortedSetRef, Sorter,
+    Aggregate, Comes, GeoHit, GeoScan, GeoSearch, SortedHits, SortedSetRef, Sorter,
 };
 use storage::typed::{CollectionRef, Held};
 use storage::{ElementHasher, Keyspace, PinnedCollection};
@@ -16,7 +16,7 @@ use crate::command::bulk::Steps;
 use crate::command::context::{SliceContext, SliceProgress, Slices};
 use crate::output::ReplySource;
 
-/// Members that one slice looks at, or sorts.
+/// Members that one slice looks at.
 const MEMBERS_AT_ONCE: usize = 1024;
 
 /// A search on its way; `None` once it is answered.
@@ -68,14 +68,11 @@ impl Slices for GeoSlices {
             return SliceProgress::More;
         }
         if let Some(PinnedSearch { set, scan, shown }) = self.0.take() {
-            let reversed = scan.into_reversed();
-            ctx.reply.array(reversed.len());
-            if !reversed.is_empty() {
-                ctx.reply.rest_from(Box::new(PinnedHits {
-                    set,
-                    reversed,
-                    shown,
-                }));
+            let hits = scan.into_hits();
+            ctx.reply.array(hits.len());
+            if hits.len() > 0 {
+                ctx.reply
+                    .rest_from(Box::new(PinnedHits { set, hits, shown }));
             }
         }
         SliceProgress::Done
@@ -96,8 +93,9 @@ pub(super) struct StoreSearch {
 enum Searched {
     /// It is under way.
     Not(Box<GeoScan>),
-    /// What was found and is still to be sorted.
-    Found(Vec<GeoHit<u64>>),
+    /// What was found and is still to be sorted by scores.
+    Found(SortedHits<u64>),
+    Nothing,
 }
 
 /// Taking a member that was found takes as long as looking at so many.
@@ -137,18 +135,22 @@ impl Steps for StoreSearch {
         match &mut self.search {
             Searched::Not(scan) => {
                 if !scan.step(set, work) {
-                    let scan = std::mem::replace(&mut self.search, Searched::Found(Vec::new()));
+                    let scan = std::mem::replace(&mut self.search, Searched::Nothing);
                     if let Searched::Not(scan) = scan {
-                        let hits = scan.into_reversed();
+                        let hits = scan.into_hits();
                         self.sorter.expect(hits.len() as u64);
                         self.search = Searched::Found(hits);
                     }
                 }
                 true
             }
-            Searched::Found(hits) if hits.is_empty() => self.sorter.step(work),
+            Searched::Nothing => self.sorter.step(work),
             Searched::Found(hits) => {
-                for hit in hits.drain(hits.len().saturating_sub(work / TAKING)..) {
+                if hits.len() == 0 {
+                    self.search = Searched::Nothing;
+                    return true;
+                }
+                for hit in hits.take(work / TAKING) {
                     let (member, _) = set.at(hit.member).expect("it was found at this rank");
                     let score = self.stored.score(hit.score, hit.distance);
                     let mut digits = itoa::Buffer::new();
@@ -164,11 +166,11 @@ impl Steps for StoreSearch {
     }
 }
 
-/// What was found and is still to be answered, the last one first.
+/// What was found and is still to be answered.
 #[derive(Debug)]
 struct PinnedHits {
     set: PinnedSet,
-    reversed: Vec<GeoHit<u64>>,
+    hits: SortedHits<u64>,
     shown: Shown,
 }
 
@@ -176,7 +178,7 @@ impl ReplySource for PinnedHits {
     fn write_some(&mut self, reply: &mut Reply<'_>, bytes: usize) -> bool {
         let end = reply.position().saturating_add(bytes);
         let set = self.set.get();
-        while let Some(hit) = self.reversed.pop() {
+        for hit in self.hits.by_ref() {
             let (member, score) = set.at(hit.member).expect("it was found at this rank");
             let distance = hit.distance;
             let hit = GeoHit {
@@ -189,6 +191,6 @@ impl ReplySource for PinnedHits {
                 break;
             }
         }
-        !self.reversed.is_empty()
+        self.hits.len() > 0
     }
 }

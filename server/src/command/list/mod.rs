@@ -4,6 +4,7 @@ mod blocking;
 mod change;
 mod elements;
 mod ends;
+mod find;
 mod mpop;
 mod read;
 mod relocate;
@@ -82,7 +83,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     )
     .with_access(&[KeyAccess::TAKEN, INSERT]),
     Command::new("LINDEX", Exactly(3), One(1), READ, read::lindex),
-    Command::new("LINSERT", Exactly(5), One(1), PUSH, change::linsert).with_access(&[INSERT]),
+    Command::new("LINSERT", Exactly(5), One(1), PUSH, find::linsert).with_access(&[INSERT]),
     Command::new("LLEN", Exactly(2), One(1), FAST_READ, read::llen)
         .with_access(&[KeyAccess::READ_META]),
     Command::new(
@@ -108,11 +109,11 @@ pub(crate) const COMMANDS: &[Command] = &[
     )
     .with_access(&[KeyAccess::TAKEN]),
     Command::new("LPOP", AtLeast(2), One(1), FAST_POP, ends::lpop).with_access(&[KeyAccess::TAKEN]),
-    Command::new("LPOS", AtLeast(3), One(1), READ, read::lpos),
+    Command::new("LPOS", AtLeast(3), One(1), READ, find::lpos),
     Command::new("LPUSH", AtLeast(3), One(1), FAST_PUSH, ends::lpush).with_access(&[INSERT]),
     Command::new("LPUSHX", AtLeast(3), One(1), FAST_PUSH, ends::lpushx).with_access(&[INSERT]),
     Command::new("LRANGE", Exactly(4), One(1), READ, read::lrange),
-    Command::new("LREM", Exactly(4), One(1), WRITE, change::lrem).with_access(&[DELETE]),
+    Command::new("LREM", Exactly(4), One(1), WRITE, find::lrem).with_access(&[DELETE]),
     Command::new("LSET", Exactly(4), One(1), PUSH, change::lset).with_access(&[KeyAccess::CHANGE]),
     Command::new("LTRIM", Exactly(4), One(1), WRITE, change::ltrim).with_access(&[DELETE]),
     Command::new("RPOP", AtLeast(2), One(1), FAST_POP, ends::rpop).with_access(&[KeyAccess::TAKEN]),

@@ -7,7 +7,7 @@ use crate::tree::Remains;
 
 use super::super::{CollectionEdit, Limits, Packed};
 use super::unit::push_to;
-use super::{End, ListRef, ListSpan};
+use super::{End, ListRef, ListRemoval, ListSpan};
 
 /// A list being edited.
 pub struct ListEdit<'e, 'a> {
@@ -162,6 +162,17 @@ impl<'e, 'a> ListEdit<'e, 'a> {
         };
         self.edit.changed(removed);
         if removed > 0 {
+            self.shrink();
+        }
+        removed
+    }
+
+    /// Puts the list in place that a removal has made of this one; how many elements it has removed.
+    pub fn finish_removal(&mut self, removal: &mut ListRemoval) -> u64 {
+        let removed = removal.removed();
+        if removed > 0 {
+            self.edit.replace(Collection::List(removal.take()));
+            self.edit.changed(removed);
             self.shrink();
         }
         removed

@@ -13,11 +13,13 @@ use crate::listpack::{Listpack, Value};
 use super::CollectionRef;
 
 mod edit;
+mod slices;
 #[cfg(test)]
 mod tests;
 mod unit;
 
 pub use edit::ListEdit;
+pub use slices::{ListBuilder, ListRemoval, ListSearch};
 pub use unit::{MoveMany, Moved};
 
 /// One of a list's two ends.

@@ -14,6 +14,7 @@ use crate::listpack::Value;
 
 use super::{Form, Pair, SortedSetRef, packed};
 
+pub use hits::SortedHits;
 pub use scan::GeoScan;
 
 use hits::{End, Hits};

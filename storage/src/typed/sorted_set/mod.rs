@@ -35,7 +35,7 @@ pub use algebra::{
 pub use bulk::{BulkOperation, Operator, content_of};
 pub use cut::BulkCut;
 pub use edit::{Added, Adding, Extreme, SortedSetEdit, Towards, Which, sorted_set_of};
-pub use geo::{GeoHit, GeoOrder, GeoScan, GeoSearch};
+pub use geo::{GeoHit, GeoOrder, GeoScan, GeoSearch, SortedHits};
 pub use random::{Distinct, below};
 pub use range::{LexBound, LexRange, ScoreRange};
 pub use scan::SortedSetScan;

@@ -4,17 +4,21 @@ mod elements;
 mod options;
 mod order;
 mod pattern;
+mod runs;
 mod slices;
 
+use storage::typed::{CollectionRef, Held, ListBuilder};
 use storage::{Key, ValueType};
 
+use crate::command::bulk::ATTEMPTS_MAX;
 use crate::command::keys::KeyPositions;
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::notify::EventClass;
 
-use elements::load;
+use elements::{Elements, Share};
 use options::SortOptions;
-use pattern::{Pattern, look_up};
+use order::{Order, Sorting};
+use pattern::look_up;
 use slices::SortSlices;
 
 pub(crate) use options::names_other_keys;
@@ -45,47 +49,88 @@ pub(super) fn sort_ro(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResul
 fn sort_with(
     ctx: &mut Context<'_, '_>,
     args: Args<'_>,
-    mut options: SortOptions<'_>,
+    mut options: SortOptions<&[u8]>,
 ) -> CommandResult {
     let (db, key) = (ctx.db(), ctx.key(args, 1));
-    let elements = match ctx.unit.find(db, &key) {
-        None => Vec::new(),
-        Some(entry) => {
-            let value_type = entry.value_type();
-            let collection = entry
-                .collection()
-                .filter(|_| {
-                    matches!(
-                        value_type,
-                        ValueType::List | ValueType::Set | ValueType::SortedSet
-                    )
-                })
-                .ok_or(CommandError::WrongType)?;
-            if value_type == ValueType::Set && options.destination.is_some() {
-                options.order_what_has_none();
+    let attempts = match ctx.take_prepared::<SortSlices>() {
+        None => 0,
+        Some(mut prepared) => {
+            if prepared.is_current(ctx, &key) {
+                return prepared.finish(ctx, args);
             }
-            if let Some(pin) = slices::pin_if_long(collection, &options, ctx.in_exec, ctx.server) {
-                let slices = SortSlices::new(pin, &options, ctx.reply.version());
-                ctx.continue_in_slices(slices);
-                return Ok(());
-            }
-            load(collection, &options)
+            let attempts = prepared.attempts;
+            ctx.after_unit(move |_| drop(prepared));
+            attempts
         }
     };
-    let sorted = order::sort(elements, &options, &mut |pattern, element| {
-        look_up(ctx.unit, db, pattern, element)
-    })?;
+    let entry = match attempts {
+        0 => ctx.unit.find(db, &key),
+        _ => ctx.unit.peek(db, &key),
+    };
+    let mut elements = Elements::default();
+    let (mut value_type, mut len) = (ValueType::List, 0);
+    if let Some(entry) = entry {
+        value_type = entry.value_type();
+        let is_sorted = matches!(
+            value_type,
+            ValueType::List | ValueType::Set | ValueType::SortedSet
+        );
+        let collection = entry
+            .collection()
+            .filter(|_| is_sorted)
+            .ok_or(CommandError::WrongType)?;
+        if value_type == ValueType::Set && options.destination.is_some() {
+            options.order_what_has_none();
+        }
+        len = collection.len();
+        let share = Share::new(&options, value_type, len);
+        let is_exact = attempts < ATTEMPTS_MAX;
+        // What is stored has to be exact.
+        let may_wait = !ctx.in_exec && (is_exact || options.destination.is_none());
+        let is_long = share.loaded.end - share.loaded.start > ELEMENTS_MAX;
+        if is_long && may_wait && matches!(collection, CollectionRef::Big(_)) {
+            let source = Held::of(Some(collection), &ctx.server.keyspace);
+            let slices = SortSlices::new(ctx, source, share, &options, attempts + 1, is_exact);
+            ctx.prepare_in_slices(slices);
+            return Ok(());
+        }
+        elements.load(collection, share.loaded);
+    }
+    let share = Share::new(&options, value_type, len);
+    let order = Order::new(&options, share.is_reversed);
+    let mut sorting = Sorting::new(order, options.descending);
+    for element in elements.iter() {
+        sorting.add(element, |element| {
+            let by = options.weights()?;
+            look_up(ctx.unit, db, by, element)
+        })?;
+    }
+    sorting.check()?;
+    for _ in 0..share.answered.start {
+        sorting.next();
+    }
     match options.destination {
-        None => reply(ctx, &options, &sorted),
-        Some(at) => store(ctx, &options, &sorted, &ctx.key(args, at)),
+        None => reply(ctx, &options, sorting, share.answered.len()),
+        Some(at) => {
+            let list = collect(ctx, &options, sorting, share.answered.len());
+            store(ctx, list, &ctx.key(args, at));
+        }
     }
     Ok(())
 }
 
-fn reply(ctx: &mut Context<'_, '_>, options: &SortOptions<'_>, sorted: &[Vec<u8>]) {
+fn reply(
+    ctx: &mut Context<'_, '_>,
+    options: &SortOptions<&[u8]>,
+    mut sorting: Sorting,
+    count: usize,
+) {
     let db = ctx.db();
-    ctx.reply.array(sorted.len() * options.gets.len().max(1));
-    for element in sorted {
+    ctx.reply.array(count * options.gets.len().max(1));
+    for _ in 0..count {
+        let Some(element) = sorting.next() else {
+            return;
+        };
         if options.gets.is_empty() {
             ctx.reply.bulk(element);
         }
@@ -96,36 +141,40 @@ fn reply(ctx: &mut Context<'_, '_>, options: &SortOptions<'_>, sorted: &[Vec<u8>
     }
 }
 
-fn store(
+/// What is to be stored.
+fn collect(
     ctx: &mut Context<'_, '_>,
-    options: &SortOptions<'_>,
-    sorted: &[Vec<u8>],
-    destination: &Key<'_>,
-) {
+    options: &SortOptions<&[u8]>,
+    mut sorting: Sorting,
+    count: usize,
+) -> ListBuilder {
     let db = ctx.db();
-    let found: Vec<Vec<u8>>;
-    let elements = if options.gets.is_empty() {
-        sorted
-    } else {
-        let value_of = |(element, pattern): (&Vec<u8>, &Pattern<'_>)| {
-            // What is missing is stored as an empty string.
-            look_up(ctx.unit, db, pattern, element).unwrap_or_default()
+    let mut list = ListBuilder::new(&ctx.config.limits, &ctx.server.keyspace);
+    for _ in 0..count {
+        let Some(element) = sorting.next() else {
+            break;
         };
-        let pairs = sorted
-            .iter()
-            .flat_map(|element| options.gets.iter().map(move |pattern| (element, pattern)));
-        found = pairs.map(value_of).collect();
-        &found
-    };
-    let list = ctx.unit.list_of(
-        elements.iter().map(|element| &element[..]),
-        &ctx.config.limits,
-    );
+        if options.gets.is_empty() {
+            list.push(element);
+        }
+        for pattern in &options.gets {
+            // What is missing is stored as an empty string.
+            let value = look_up(ctx.unit, db, pattern, element);
+            list.push(value.as_deref().unwrap_or_default());
+        }
+    }
+    list
+}
+
+/// Stores `list` at `destination`, whatever was there, announces it and answers the number of elements. Of an empty one
+/// nothing is stored.
+fn store(ctx: &mut Context<'_, '_>, list: ListBuilder, destination: &Key<'_>) {
+    let (db, len) = (ctx.db(), list.len());
     let was_there = ctx.unit.peek(db, destination).is_some();
-    if ctx.unit.set_collection(db, destination, list) {
+    if ctx.unit.set_collection(db, destination, list.finish()) {
         ctx.notify(EventClass::LIST, "sortstore", destination.bytes);
     } else if was_there {
         ctx.notify(EventClass::GENERIC, "del", destination.bytes);
     }
-    ctx.reply.integer(elements.len() as i64);
+    ctx.reply.integer(len as i64);
 }

@@ -1,13 +1,15 @@
 //! What `SORT` is told.
 
+use storage::KeyFamily;
+
 use super::pattern::Pattern;
 use crate::command::{Args, CommandError};
 
 /// The options of `SORT`.
 #[derive(Debug)]
-pub(super) struct SortOptions<'a> {
+pub(super) struct SortOptions<T> {
     /// Whose values say the order; `None`: the elements themselves do.
-    pub(super) by: Option<Pattern<'a>>,
+    pub(super) by: Option<Pattern<T>>,
     /// The order is that in which the elements lie.
     pub(super) unsorted: bool,
     pub(super) descending: bool,
@@ -17,12 +19,12 @@ pub(super) struct SortOptions<'a> {
     /// Negative: all.
     pub(super) count: i64,
     /// What is answered for each element; nothing: the element itself.
-    pub(super) gets: Vec<Pattern<'a>>,
+    pub(super) gets: Vec<Pattern<T>>,
     /// The argument that names the destination.
     pub(super) destination: Option<usize>,
 }
 
-impl<'a> SortOptions<'a> {
+impl<'a> SortOptions<&'a [u8]> {
     /// Reads the options from the third argument on.
     ///
     /// # Errors
@@ -69,6 +71,33 @@ impl<'a> SortOptions<'a> {
             at += 1;
         }
         Ok(options)
+    }
+
+    /// The same for longer than the arguments.
+    pub(super) fn to_owned(&self) -> SortOptions<Box<[u8]>> {
+        SortOptions {
+            by: self.by.map(Pattern::into_owned),
+            unsorted: self.unsorted,
+            descending: self.descending,
+            alphabetic: self.alphabetic,
+            offset: self.offset,
+            count: self.count,
+            gets: self.gets.iter().map(|get| get.into_owned()).collect(),
+            destination: self.destination,
+        }
+    }
+}
+
+impl<T: AsRef<[u8]>> SortOptions<T> {
+    /// The pattern whose values are looked up to find the order.
+    pub(super) fn weights(&self) -> Option<&Pattern<T>> {
+        self.by.as_ref().filter(|_| !self.unsorted)
+    }
+
+    /// The families of the keys that are looked up.
+    pub(super) fn families(&self) -> Vec<KeyFamily> {
+        let patterns = self.weights().into_iter().chain(&self.gets);
+        patterns.filter_map(Pattern::family).collect()
     }
 
     /// Has the elements of a set in a certain order though none is asked for, so that the same is stored everywhere.

@@ -1,111 +1,102 @@
 //! The order in which elements come.
 
-use std::cmp::Ordering;
-
 use protocol::parse_f64_without_underflow;
 
 use super::options::SortOptions;
-use super::pattern::Pattern;
+use super::runs::{Runs, Weight};
 use crate::command::CommandError;
 
-/// What an element is sorted by.
-#[derive(Debug)]
-pub(super) enum Weight {
-    Number(f64),
-    /// Its own bytes.
-    Own,
-    /// The bytes of what the pattern stands for; what is missing comes first.
-    Other(Option<Vec<u8>>),
+/// What the elements are sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// The place in which they lie; whether the last one comes first.
+    Place { is_reversed: bool },
+    /// Their own bytes, or the number that these spell.
+    Own { alphabetic: bool },
+    /// The bytes of what a pattern stands for, or the number that these spell.
+    Other { alphabetic: bool },
 }
 
-impl Weight {
-    /// The weight of an element without a pattern.
+impl Order {
+    /// What `options` say; `is_reversed` is for what is not sorted.
+    pub(super) fn new<T: AsRef<[u8]>>(options: &SortOptions<T>, is_reversed: bool) -> Self {
+        let alphabetic = options.alphabetic;
+        match options.weights() {
+            _ if options.unsorted => Order::Place { is_reversed },
+            None => Order::Own { alphabetic },
+            Some(_) => Order::Other { alphabetic },
+        }
+    }
+}
+
+/// Elements on their way into their order.
+#[derive(Debug)]
+pub(super) struct Sorting {
+    order: Order,
+    runs: Runs,
+    added: u64,
+    /// What is to be a number and is none; said once all have been looked up, as in Redis: those that are missing are
+    /// announced.
+    failure: Option<CommandError>,
+}
+
+impl Sorting {
+    pub(super) fn new(order: Order, descending: bool) -> Self {
+        let descending = descending && !matches!(order, Order::Place { .. });
+        Self {
+            order,
+            runs: Runs::new(descending),
+            added: 0,
+            failure: None,
+        }
+    }
+
+    /// Takes an element; `look_up` says what the pattern stands for with it.
     ///
     /// # Errors
-    /// If it is to be a number and is none.
-    pub(super) fn of_element(element: &[u8], alphabetic: bool) -> Result<Self, CommandError> {
-        if alphabetic {
-            Ok(Weight::Own)
-        } else {
-            number(element).map(Weight::Number)
-        }
-    }
-}
-
-/// The order of two elements with their weights.
-pub(super) fn compare(
-    (weight, element): (&Weight, &[u8]),
-    (other_weight, other): (&Weight, &[u8]),
-) -> Ordering {
-    match (weight, other_weight) {
-        (Weight::Number(one), Weight::Number(two)) => {
-            // Of the same number, the elements themselves say, so that the order is always the same.
-            let order = one.partial_cmp(two).unwrap_or(Ordering::Equal);
-            order.then_with(|| element.cmp(other))
-        }
-        (Weight::Other(one), Weight::Other(two)) => one.cmp(two),
-        _ => element.cmp(other),
-    }
-}
-
-/// What a pattern stands for with an element.
-type LookUp<'l> = dyn FnMut(&Pattern<'_>, &[u8]) -> Option<Vec<u8>> + 'l;
-
-/// The elements that are to be answered, in their order. `look_up` says what a pattern stands for with an element.
-///
-/// # Errors
-/// If something is to be a number and is none.
-pub(super) fn sort(
-    elements: Vec<Vec<u8>>,
-    options: &SortOptions<'_>,
-    look_up: &mut LookUp<'_>,
-) -> Result<Vec<Vec<u8>>, CommandError> {
-    let range = options.range(elements.len());
-    if options.unsorted {
-        return Ok(cut(elements, range));
-    }
-    let mut weighted = Vec::with_capacity(elements.len());
-    let mut failure = None;
-    for element in elements {
-        let weight = match &options.by {
-            None => Weight::of_element(&element, options.alphabetic)?,
-            Some(by) => {
-                let value = look_up(by, &element);
-                match value {
-                    _ if options.alphabetic => Weight::Other(value),
-                    Some(value) => {
-                        // As in Redis all are looked up even so: those that are missing are announced.
-                        let number = number(&value);
-                        Weight::Number(number.unwrap_or_else(|error| {
-                            failure = Some(error);
-                            0.0
-                        }))
-                    }
-                    None => Weight::Number(0.0),
-                }
+    /// If it is to be a number itself and is none.
+    pub(super) fn add(
+        &mut self,
+        element: &[u8],
+        look_up: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
+    ) -> Result<(), CommandError> {
+        let value;
+        let weight = match self.order {
+            Order::Place { is_reversed } => {
+                let place = self.added as f64;
+                Weight::Number(if is_reversed { -place } else { place })
+            }
+            Order::Own { alphabetic: true } => Weight::Own,
+            Order::Own { alphabetic: false } => Weight::Number(number(element)?),
+            Order::Other { alphabetic: true } => {
+                value = look_up(element);
+                Weight::Other(value.as_deref())
+            }
+            Order::Other { alphabetic: false } => {
+                let number = look_up(element).map_or(Ok(0.0), |value| number(&value));
+                Weight::Number(number.unwrap_or_else(|error| {
+                    self.failure = Some(error);
+                    0.0
+                }))
             }
         };
-        weighted.push((weight, element));
+        self.added += 1;
+        self.runs.push(element, weight);
+        Ok(())
     }
-    if let Some(failure) = failure {
-        return Err(failure);
-    }
-    weighted.sort_by(|(weight, element), (other_weight, other)| {
-        let order = compare((weight, element), (other_weight, other));
-        if options.descending {
-            order.reverse()
-        } else {
-            order
-        }
-    });
-    let sorted = weighted.into_iter().map(|(_, element)| element).collect();
-    Ok(cut(sorted, range))
-}
 
-fn cut(mut elements: Vec<Vec<u8>>, range: std::ops::Range<usize>) -> Vec<Vec<u8>> {
-    elements.truncate(range.end);
-    elements.drain(..range.start);
-    elements
+    /// Ends the adding.
+    ///
+    /// # Errors
+    /// If what was looked up is to be a number and is none.
+    pub(super) fn check(&mut self) -> Result<(), CommandError> {
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// The next element in order, once all have been added.
+    pub(super) fn next(&mut self) -> Option<&[u8]> {
+        self.runs.next()
+    }
 }
 
 fn number(text: &[u8]) -> Result<f64, CommandError> {

@@ -1,24 +1,27 @@
 //! Patterns that name a key, or a field of one, for each element.
 
-use storage::{DbIndex, Unit};
+use storage::{DbIndex, Key, KeyFamily, Unit};
 
 /// `prefix*suffix`, perhaps with `->field` behind it; or `#`, which is the element itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pattern<'a> {
+pub(super) enum Pattern<T> {
     /// The element.
     Element,
     /// Names no key: there is no star.
     Constant,
     /// A key.
     Key {
-        prefix: &'a [u8],
-        suffix: &'a [u8],
+        prefix: T,
+        suffix: T,
         /// A field of the hash there.
-        field: Option<&'a [u8]>,
+        field: Option<T>,
     },
 }
 
-impl<'a> Pattern<'a> {
+/// A pattern that outlives the arguments.
+pub(super) type OwnedPattern = Pattern<Box<[u8]>>;
+
+impl<'a> Pattern<&'a [u8]> {
     pub(super) fn new(text: &'a [u8]) -> Self {
         if text == b"#" {
             return Pattern::Element;
@@ -44,38 +47,85 @@ impl<'a> Pattern<'a> {
         }
     }
 
+    /// The same for longer.
+    pub(super) fn into_owned(self) -> OwnedPattern {
+        match self {
+            Pattern::Element => Pattern::Element,
+            Pattern::Constant => Pattern::Constant,
+            Pattern::Key {
+                prefix,
+                suffix,
+                field,
+            } => Pattern::Key {
+                prefix: prefix.into(),
+                suffix: suffix.into(),
+                field: field.map(Into::into),
+            },
+        }
+    }
+}
+
+impl<T: AsRef<[u8]>> Pattern<T> {
     /// Whether it names other keys.
     pub(super) fn is_variable(&self) -> bool {
         matches!(self, Pattern::Key { .. })
     }
+
+    /// The keys that it names.
+    pub(super) fn family(&self) -> Option<KeyFamily> {
+        match self {
+            Pattern::Element | Pattern::Constant => None,
+            Pattern::Key { prefix, suffix, .. } => Some(KeyFamily {
+                prefix: prefix.as_ref().into(),
+                suffix: suffix.as_ref().into(),
+            }),
+        }
+    }
+
+    /// The key that it names for `element`.
+    pub(super) fn key_for(&self, element: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Pattern::Element | Pattern::Constant => None,
+            Pattern::Key { prefix, suffix, .. } => {
+                Some([prefix.as_ref(), element, suffix.as_ref()].concat())
+            }
+        }
+    }
 }
 
 /// What `pattern` stands for with `element`, if it is there: a string, or the value of a field.
-pub(super) fn look_up(
+pub(super) fn look_up<T: AsRef<[u8]>>(
     unit: &mut Unit<'_>,
     db: DbIndex,
-    pattern: &Pattern<'_>,
+    pattern: &Pattern<T>,
     element: &[u8],
 ) -> Option<Vec<u8>> {
-    let (prefix, suffix, field) = match pattern {
+    let name = match pattern {
         Pattern::Element => return Some(element.to_vec()),
         Pattern::Constant => return None,
-        Pattern::Key {
-            prefix,
-            suffix,
-            field,
-        } => (prefix, suffix, field),
+        Pattern::Key { .. } => pattern.key_for(element)?,
     };
-    let name = [prefix, element, suffix].concat();
-    let hasher = unit.keyspace().hasher();
-    let key = hasher.key(&name);
+    let key = unit.keyspace().hasher().key(&name);
+    value_at(unit, db, pattern, &key)
+}
+
+/// What `pattern` stands for if it names `key`.
+pub(super) fn value_at<T: AsRef<[u8]>>(
+    unit: &mut Unit<'_>,
+    db: DbIndex,
+    pattern: &Pattern<T>,
+    key: &Key<'_>,
+) -> Option<Vec<u8>> {
+    let Pattern::Key { field, .. } = pattern else {
+        return None;
+    };
     match field {
-        None => Some(unit.string(db, &key).ok()??.to_vec()),
+        None => Some(unit.string(db, key).ok()??.to_vec()),
         Some(field) => {
-            let elements = hasher.elements();
-            let hash = unit.hash(db, &key).ok()??;
+            let elements = unit.keyspace().hasher().elements();
+            let hash = unit.hash(db, key).ok()??;
             let mut value = Vec::new();
-            hash.get(elements, field)?.write_to(&mut value);
+            hash.get(elements, field.as_ref())?.write_to(&mut value);
             Some(value)
         }
     }
@@ -87,11 +137,17 @@ mod tests {
 
     #[test]
     fn patterns_are_taken_apart() {
-        let key = |prefix, suffix, field| Pattern::Key {
-            prefix,
-            suffix,
-            field,
-        };
+        fn key(
+            prefix: &'static [u8],
+            suffix: &'static [u8],
+            field: Option<&'static [u8]>,
+        ) -> Pattern<&'static [u8]> {
+            Pattern::Key {
+                prefix,
+                suffix,
+                field,
+            }
+        }
         for (text, expected) in [
             (&b"#"[..], Pattern::Element),
             (b"nosort", Pattern::Constant),
@@ -105,7 +161,9 @@ mod tests {
             (b"h*->", key(b"h", b"->", None)),
             (b"->*x", key(b"->", b"x", None)),
         ] {
-            assert_eq!(Pattern::new(text), expected);
+            let pattern = Pattern::new(text);
+            assert_eq!(pattern, expected);
+            assert_eq!(pattern.key_for(b"7"), pattern.into_owned().key_for(b"7"));
         }
     }
 }

@@ -1,161 +1,430 @@
-//! Sorting many elements without holding a lock: they are pinned, put on a heap piece by piece, and taken from it in order.
+//! Sorting many elements without holding their lock: of a pin, in slices.
+//!
+//! Keys that are looked up meanwhile are read one at a time, and watched: if one of them changes before the command runs
+//! again, or the elements of what is to be stored do, it begins anew. See `ARCHITECTURE.md`.
 
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
 use protocol::{Reply, Version};
-use storage::PinnedCollection;
-use storage::typed::CollectionRef;
+use storage::typed::{Held, ListBuilder};
+use storage::{DbIndex, ElementHasher, FamilyChanges, FamilyWatch, Key, LockPlan, Unit};
 
-use super::ELEMENTS_MAX;
+use super::elements::{Elements, Share};
 use super::options::SortOptions;
-use super::order::{Weight, compare};
-use crate::command::CommandError;
+use super::order::{Order, Sorting};
+use super::pattern::{OwnedPattern, value_at};
+use crate::blocking::serve::note_what_is_heard;
+use crate::command::bulk::SLICE;
 use crate::command::context::{SliceContext, SliceProgress, Slices};
-use crate::server::Server;
+use crate::command::{Args, CommandError, CommandResult, Context};
+use crate::output::ReplySource;
 
-/// Elements that one slice puts on the heap, or takes from it.
-const ELEMENTS_AT_ONCE: usize = 256;
-
-/// Pins what is too long to be sorted under the lock, if the order takes no other keys and nothing is stored.
-pub(super) fn pin_if_long(
-    collection: CollectionRef<'_>,
-    options: &SortOptions<'_>,
-    in_exec: bool,
-    server: &Server,
-) -> Option<PinnedCollection> {
-    let CollectionRef::Big(big) = collection else {
-        return None;
-    };
-    let is_plain = !options.unsorted
-        && options.by.is_none()
-        && options.gets.is_empty()
-        && options.destination.is_none();
-    (is_plain && !in_exec && big.len() > ELEMENTS_MAX).then(|| server.keyspace.pin(big))
-}
+/// Elements between looks at the clock.
+const STEP_ELEMENTS: usize = 64;
+/// The same where keys are looked up.
+const STEP_LOOKUPS: usize = 16;
+/// Bytes of an answer that are kept together.
+const CHUNK_BYTES: usize = 16 * 1024;
+/// Expired keys that the command removes before it stores something.
+const EXPIRED_MAX: usize = 64;
 
 /// A `SORT` on its way.
 #[derive(Debug)]
 pub(super) struct SortSlices {
-    pin: PinnedCollection,
-    loaded: u64,
-    heap: BinaryHeap<Item>,
-    alphabetic: bool,
-    descending: bool,
-    /// Of the sorted elements, those that are answered.
-    range: Range<usize>,
-    taken: usize,
-    version: Version,
-    body: Vec<u8>,
+    /// How often it has been begun.
+    pub(super) attempts: u32,
+    source: Held,
+    db: DbIndex,
+    options: SortOptions<Box<[u8]>>,
+    /// The numbers of the elements that are still to be loaded.
+    left_to_load: Range<u64>,
+    elements: Elements,
+    sorting: Sorting,
+    failure: Option<CommandError>,
+    /// Elements in order that are still to be passed over.
+    left_to_skip: usize,
+    /// Elements in order that are still to be put into `made`.
+    left_to_make: usize,
+    made: Made,
+    lookups: LookUps,
 }
 
-/// The first in order is the greatest: that is the one a heap gives away.
+/// What comes of it.
 #[derive(Debug)]
-struct Item {
-    weight: Weight,
-    element: Vec<u8>,
-    descending: bool,
+enum Made {
+    /// The sorted elements themselves, written as the client takes them: so many.
+    Sorted(usize),
+    /// An answer of so many values, as it is written.
+    Reply(usize, Version, VecDeque<Vec<u8>>),
+    /// What is to be stored.
+    List(ListBuilder),
 }
-
-impl Ord for Item {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let order = compare(
-            (&self.weight, &self.element),
-            (&other.weight, &other.element),
-        );
-        if self.descending {
-            order
-        } else {
-            order.reverse()
-        }
-    }
-}
-
-impl PartialOrd for Item {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Item {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Item {}
 
 impl SortSlices {
-    pub(super) fn new(pin: PinnedCollection, options: &SortOptions<'_>, version: Version) -> Self {
-        let len = usize::try_from(pin.len()).unwrap_or(usize::MAX);
+    /// Begins for the `attempts`-th time. `is_exact`: what is looked up must not have changed until the end.
+    pub(super) fn new(
+        ctx: &mut Context<'_, '_>,
+        source: Held,
+        share: Share,
+        options: &SortOptions<&[u8]>,
+        attempts: u32,
+        is_exact: bool,
+    ) -> Self {
+        let count = share.answered.len();
+        let made = if options.destination.is_some() {
+            Made::List(ListBuilder::new(&ctx.config.limits, &ctx.server.keyspace))
+        } else if options.gets.is_empty() {
+            Made::Sorted(count)
+        } else {
+            let values = count * options.gets.len();
+            Made::Reply(values, ctx.reply.version(), VecDeque::new())
+        };
+        let families = options.families();
+        let db = ctx.db();
+        let watch = (is_exact && !families.is_empty()).then(|| Watch {
+            families: ctx.unit.watch_families(db, families),
+            hasher: ctx.server.keyspace.hasher().elements(),
+            seen: HashSet::default(),
+            is_touched: false,
+        });
+        let order = Order::new(options, share.is_reversed);
         Self {
-            range: options.range(len),
-            alphabetic: options.alphabetic,
-            descending: options.descending,
-            pin,
-            loaded: 0,
-            heap: BinaryHeap::new(),
-            taken: 0,
-            version,
-            body: Vec::new(),
+            attempts,
+            source,
+            db,
+            options: options.to_owned(),
+            left_to_load: share.loaded,
+            elements: Elements::default(),
+            sorting: Sorting::new(order, options.descending),
+            failure: None,
+            left_to_skip: share.answered.start,
+            left_to_make: count,
+            made,
+            lookups: LookUps {
+                watch,
+                is_first: attempts == 1,
+                expired: Vec::new(),
+            },
         }
     }
 
-    fn load_some(&mut self) -> Result<(), CommandError> {
-        let (from, count) = (self.loaded, ELEMENTS_AT_ONCE as u64);
-        let Self {
-            pin,
-            heap,
-            alphabetic,
-            descending,
-            ..
-        } = self;
-        let mut failure = None;
-        CollectionRef::Big(pin).each_name(from, count, &mut |element| match Weight::of_element(
-            element,
-            *alphabetic,
-        ) {
-            Ok(weight) => heap.push(Item {
-                weight,
-                element: element.to_vec(),
-                descending: *descending,
-            }),
-            Err(error) => failure = Some(error),
-        });
-        self.loaded += count;
-        failure.map_or(Ok(()), Err)
+    /// Whether what it was made of is still the same.
+    pub(super) fn is_current(&mut self, ctx: &mut Context<'_, '_>, source: &Key<'_>) -> bool {
+        let stores = self.options.destination.is_some();
+        if !stores && self.lookups.watch.is_none() {
+            return true;
+        }
+        if let Some(watch) = &mut self.lookups.watch {
+            // What is answered may be what was true a moment ago; what is stored may not.
+            let changes = if stores {
+                ctx.unit.take_family_changes(&watch.families)
+            } else {
+                watch.families.take_changes()
+            };
+            watch.note(changes);
+            if watch.is_touched {
+                return false;
+            }
+        }
+        if !ctx.unit.still_holds(self.db, source, &self.source) {
+            return false;
+        }
+        if !stores {
+            return true;
+        }
+        if self.lookups.expired.len() > EXPIRED_MAX {
+            return false;
+        }
+        // They go ahead of what is made without them.
+        for name in &self.lookups.expired {
+            let key = ctx.server.keyspace.key(name);
+            ctx.unit.expire_if_due(self.db, &key);
+        }
+        true
     }
 
-    fn take_some(&mut self) {
-        for _ in 0..ELEMENTS_AT_ONCE {
-            if self.taken == self.range.end {
+    /// Answers, or stores, what it has come to. What is left of it is freed once the locks are gone.
+    pub(super) fn finish(
+        mut self: Box<Self>,
+        ctx: &mut Context<'_, '_>,
+        args: Args<'_>,
+    ) -> CommandResult {
+        let done = self.failure.take().map_or(Ok(()), Err);
+        if done.is_ok() {
+            match std::mem::replace(&mut self.made, Made::Sorted(0)) {
+                Made::Sorted(left) => {
+                    ctx.reply.array(left);
+                    if left > 0 {
+                        let none = Sorting::new(Order::Own { alphabetic: true }, false);
+                        let sorting = std::mem::replace(&mut self.sorting, none);
+                        ctx.reply.rest_from(Box::new(Sorted { sorting, left }));
+                    }
+                }
+                Made::Reply(values, _, chunks) => {
+                    ctx.reply.array(values);
+                    if values > 0 {
+                        ctx.reply.rest_from(Box::new(Chunks(chunks)));
+                    }
+                }
+                Made::List(list) => {
+                    let at = self.options.destination.unwrap_or_default();
+                    super::store(ctx, list, &ctx.key(args, at));
+                }
+            }
+        }
+        ctx.after_unit(move |_| drop(self));
+        done
+    }
+
+    /// Does the next bit; whether something is left to do.
+    fn step(&mut self, ctx: &mut SliceContext<'_>) -> bool {
+        if !self.left_to_load.is_empty() {
+            return match self.load_some(ctx) {
+                Ok(()) => true,
+                Err(error) => {
+                    self.failure = Some(error);
+                    false
+                }
+            };
+        }
+        if self.left_to_skip > 0 {
+            for _ in 0..self.left_to_skip.min(STEP_ELEMENTS) {
+                self.sorting.next();
+                self.left_to_skip -= 1;
+            }
+            return true;
+        }
+        if let Made::Sorted(_) = self.made {
+            return false;
+        }
+        self.make_some(ctx);
+        self.left_to_make > 0
+    }
+
+    fn load_some(&mut self, ctx: &mut SliceContext<'_>) -> Result<(), CommandError> {
+        let by = self.options.weights();
+        let some = if by.is_some() {
+            STEP_LOOKUPS
+        } else {
+            STEP_ELEMENTS
+        };
+        let Range { start, end } = self.left_to_load;
+        let until = end.min(start + some as u64);
+        if let Some(content) = self.source.content() {
+            self.elements.load(content, start..until);
+        }
+        for element in self.elements.iter() {
+            let lookups = &mut self.lookups;
+            lookups.note(element, (end - start) as usize);
+            self.sorting.add(element, |element| {
+                lookups.look_up(ctx, self.db, by?, element)
+            })?;
+        }
+        self.left_to_load.start = until;
+        if self.left_to_load.is_empty() {
+            self.sorting.check()?;
+        }
+        Ok(())
+    }
+
+    fn make_some(&mut self, ctx: &mut SliceContext<'_>) {
+        let gets = &self.options.gets;
+        let some = if gets.is_empty() {
+            STEP_ELEMENTS
+        } else {
+            STEP_LOOKUPS.div_ceil(gets.len())
+        };
+        for _ in 0..self.left_to_make.min(some) {
+            self.left_to_make -= 1;
+            let Some(element) = self.sorting.next() else {
                 return;
+            };
+            if let Made::List(list) = &mut self.made
+                && gets.is_empty()
+            {
+                list.push(element);
             }
-            let Some(item) = self.heap.pop() else { return };
-            if self.taken >= self.range.start {
-                Reply::new(&mut self.body, self.version).bulk(&item.element);
+            for pattern in gets {
+                let value = match pattern {
+                    OwnedPattern::Element => Some(element.to_vec()),
+                    _ => self.lookups.look_up(ctx, self.db, pattern, element),
+                };
+                match &mut self.made {
+                    // What is missing is stored as an empty string.
+                    Made::List(list) => list.push(value.as_deref().unwrap_or_default()),
+                    Made::Reply(_, version, chunks) => {
+                        if chunks.back().is_none_or(|last| last.len() >= CHUNK_BYTES) {
+                            chunks.push_back(Vec::new());
+                        }
+                        if let Some(last) = chunks.back_mut() {
+                            Reply::new(last, *version).bulk_or_null(value.as_deref());
+                        }
+                    }
+                    Made::Sorted(_) => {}
+                }
             }
-            self.taken += 1;
         }
     }
 }
 
 impl Slices for SortSlices {
     fn next(&mut self, ctx: &mut SliceContext<'_>) -> SliceProgress {
-        if self.loaded < self.pin.len() {
-            if let Err(error) = self.load_some() {
-                ctx.reply.error(error.line());
-                return SliceProgress::Done;
+        let started = Instant::now();
+        loop {
+            // If it is in vain it ends at once.
+            if self.lookups.are_touched() || self.failure.is_some() || !self.step(ctx) {
+                return SliceProgress::Prepared;
             }
-            return SliceProgress::More;
+            if started.elapsed() > SLICE {
+                return SliceProgress::More;
+            }
         }
-        self.take_some();
-        if self.taken < self.range.end && !self.heap.is_empty() {
-            return SliceProgress::More;
+    }
+}
+
+/// Reading other keys, each in a unit of its own.
+#[derive(Debug)]
+struct LookUps {
+    watch: Option<Watch>,
+    /// What is looked up again is not counted and announced again.
+    is_first: bool,
+    /// Keys that are there no more, though nobody has removed them yet; no more than one above [`EXPIRED_MAX`].
+    expired: Vec<Box<[u8]>>,
+}
+
+impl LookUps {
+    /// Notes an element for which keys are going to be read. The first time, `left` of them are to come.
+    fn note(&mut self, element: &[u8], left: usize) {
+        if let Some(watch) = &mut self.watch {
+            if watch.seen.is_empty() {
+                watch.seen.reserve(left);
+            }
+            watch.seen.insert(watch.hasher.hash(element));
         }
-        ctx.reply.array(self.range.len());
-        ctx.reply.raw(&self.body);
-        SliceProgress::Done
+    }
+
+    /// Whether a key has changed that was read, or is going to be.
+    fn are_touched(&mut self) -> bool {
+        self.watch.as_mut().is_some_and(|watch| {
+            let changes = watch.families.take_changes();
+            watch.note(changes);
+            watch.is_touched
+        })
+    }
+
+    fn look_up(
+        &mut self,
+        ctx: &mut SliceContext<'_>,
+        db: DbIndex,
+        pattern: &OwnedPattern,
+        element: &[u8],
+    ) -> Option<Vec<u8>> {
+        let name = pattern.key_for(element)?;
+        let keyspace = &ctx.server.keyspace;
+        let key = keyspace.key(&name);
+        let mut unit = Unit::begin(keyspace, LockPlan::Read(key.hash.shard), ctx.now);
+        if self.is_first {
+            note_what_is_heard(&mut unit, ctx.events);
+        }
+        let value = value_at(&mut unit, db, pattern, &key);
+        if unit.owes() {
+            self.settle(ctx, &mut unit);
+        }
+        if self.is_first {
+            let stats = ctx.server.stats.worker(ctx.worker);
+            stats.add_tally(std::mem::take(&mut unit.tally));
+        }
+        value
+    }
+
+    #[cold]
+    fn settle(&mut self, ctx: &mut SliceContext<'_>, unit: &mut Unit<'_>) {
+        for (_, name) in unit.take_stale() {
+            if self.expired.len() <= EXPIRED_MAX {
+                self.expired.push(name);
+            }
+        }
+        for note in unit.take_notes() {
+            ctx.events.push_note(&note);
+        }
+        if !ctx.events.is_empty() {
+            let mut stripes = ctx.server.pubsub.lock_none();
+            ctx.events
+                .publish(&mut stripes, &ctx.server.inboxes, ctx.woken);
+        }
+    }
+}
+
+/// Changes of what is read.
+struct Watch {
+    families: Arc<FamilyWatch>,
+    hasher: ElementHasher,
+    /// The hashes of the elements.
+    seen: HashSet<u32, RandomState>,
+    is_touched: bool,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Watch({} elements, touched: {})",
+            self.seen.len(),
+            self.is_touched
+        )
+    }
+}
+
+impl Watch {
+    fn note(&mut self, changes: Option<FamilyChanges>) {
+        let Some(changes) = changes else {
+            return;
+        };
+        let mut middles = changes.middles.iter();
+        let is_one = |middle: &[u8]| self.seen.contains(&self.hasher.hash(middle));
+        self.is_touched |= changes.is_more || middles.any(|middle| is_one(middle));
+    }
+}
+
+/// Elements in order, taken as the client takes them.
+#[derive(Debug)]
+struct Sorted {
+    sorting: Sorting,
+    left: usize,
+}
+
+impl ReplySource for Sorted {
+    fn write_some(&mut self, reply: &mut Reply<'_>, bytes: usize) -> bool {
+        let end = reply.position().saturating_add(bytes);
+        while self.left > 0 && reply.position() < end {
+            self.left -= 1;
+            match self.sorting.next() {
+                Some(element) => reply.bulk(element),
+                None => return false,
+            }
+        }
+        self.left > 0
+    }
+}
+
+/// Values as they are written, some of them together.
+#[derive(Debug)]
+struct Chunks(VecDeque<Vec<u8>>);
+
+impl ReplySource for Chunks {
+    fn write_some(&mut self, reply: &mut Reply<'_>, bytes: usize) -> bool {
+        let end = reply.position().saturating_add(bytes);
+        while reply.position() < end {
+            match self.0.pop_front() {
+                Some(chunk) => reply.raw(&chunk),
+                None => return false,
+            }
+        }
+        !self.0.is_empty()
     }
 }

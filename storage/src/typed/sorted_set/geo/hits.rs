@@ -2,9 +2,11 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::fmt;
 use std::ops::ControlFlow;
 
 use crate::geo::Finder;
+use crate::runs::Runs;
 
 use super::{GeoHit, GeoOrder, GeoSearch};
 
@@ -28,7 +30,12 @@ enum Chosen<M> {
     All(Vec<Ordered<M>>, u64),
     /// Those that come first in the order, as many as are wanted; the last of them is on top.
     First(BinaryHeap<Ordered<M>>, u64),
+    /// Every one, or as many as are wanted, put in order as they come.
+    InRuns(Runs<Ordered<M>>, u64),
 }
+
+/// A search in steps has more than these sorted in runs: they would be too many to be moved at once.
+const FIRST_MAX: u64 = 4096;
 
 /// A member with its place in the order.
 #[derive(Debug)]
@@ -51,23 +58,32 @@ pub(super) enum End {
 
 impl<M> Hits<M> {
     pub(super) fn new(search: &GeoSearch, effort: u64) -> Self {
-        let takes_any = search.any || search.count.is_none() || search.order == GeoOrder::Found;
-        Self::with(search, takes_any, effort)
-    }
-
-    /// For a search that [`Hits::move_some_to`] ends.
-    pub(super) fn in_steps(search: &GeoSearch) -> Self {
-        let takes_any = search.any || search.order == GeoOrder::Found;
-        Self::with(search, takes_any, u64::MAX)
-    }
-
-    fn with(search: &GeoSearch, takes_any: bool, effort: u64) -> Self {
         let count = search.count.unwrap_or(u64::MAX);
+        let takes_any = search.any || search.count.is_none() || search.order == GeoOrder::Found;
         let chosen = if takes_any {
             Chosen::All(Vec::new(), count)
         } else {
             Chosen::First(BinaryHeap::new(), count)
         };
+        Self::with(search, chosen, effort)
+    }
+
+    /// For a search that [`Hits::into_sorted_hits`] ends.
+    pub(super) fn in_steps(search: &GeoSearch) -> Self {
+        let count = search.count.unwrap_or(u64::MAX);
+        let takes_any = search.any || search.order == GeoOrder::Found;
+        let chosen = if !takes_any && count <= FIRST_MAX {
+            Chosen::First(BinaryHeap::new(), count)
+        } else if takes_any {
+            Chosen::InRuns(Runs::default(), count)
+        } else {
+            // The first ones are known once all have come.
+            Chosen::InRuns(Runs::default(), u64::MAX)
+        };
+        Self::with(search, chosen, u64::MAX)
+    }
+
+    fn with(search: &GeoSearch, chosen: Chosen<M>, effort: u64) -> Self {
         Self {
             finder: Finder::new(search.shape.clone()),
             order: search.order,
@@ -122,6 +138,12 @@ impl<M> Hits<M> {
                     return ControlFlow::Break(End::Found);
                 }
             }
+            Chosen::InRuns(hits, count) => {
+                hits.push(hit);
+                if hits.len() as u64 >= *count {
+                    return ControlFlow::Break(End::Found);
+                }
+            }
             Chosen::First(hits, count) => {
                 hits.push(hit);
                 if self.order == GeoOrder::Nearest && hits.len() as u64 >= *count {
@@ -143,31 +165,55 @@ impl<M> Hits<M> {
                 hits
             }
             Chosen::First(hits, _) => hits.into_sorted_vec(),
+            Chosen::InRuns(mut runs, _) => std::iter::from_fn(|| runs.pop()).collect(),
         };
         hits.into_iter().map(|hit| hit.hit)
     }
 
-    /// Puts what has been found behind `sorted`, the last one first: `some` of it. Whether something is left.
-    pub(super) fn move_some_to(&mut self, sorted: &mut Vec<GeoHit<M>>, some: usize) -> bool {
-        if let Chosen::All(hits, count) = &mut self.chosen
-            && self.order != GeoOrder::Found
-        {
-            // All at once, but that is a few comparisons for each.
-            self.chosen = Chosen::First(std::mem::take(hits).into(), *count);
+    /// The same of a search in steps, up to `count` of them, put in order as they are taken.
+    pub(super) fn into_sorted_hits(self, count: Option<u64>) -> SortedHits<M> {
+        let mut runs = Runs::default();
+        match self.chosen {
+            Chosen::All(hits, _) => hits.into_iter().for_each(|hit| runs.push(hit)),
+            Chosen::First(hits, _) => hits.into_iter().for_each(|hit| runs.push(hit)),
+            Chosen::InRuns(hits, _) => runs = hits,
         }
-        for _ in 0..some {
-            let last = match &mut self.chosen {
-                Chosen::All(hits, _) => hits.pop(),
-                Chosen::First(hits, _) => hits.pop(),
-            };
-            match last {
-                Some(last) => sorted.push(last.hit),
-                None => return false,
-            }
+        let most = count.map_or(usize::MAX, |count| {
+            usize::try_from(count).unwrap_or(usize::MAX)
+        });
+        SortedHits {
+            left: runs.len().min(most),
+            runs,
         }
-        true
     }
 }
+
+/// What a search has found, in its order.
+pub struct SortedHits<M> {
+    runs: Runs<Ordered<M>>,
+    left: usize,
+}
+
+impl<M> fmt::Debug for SortedHits<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SortedHits({})", self.left)
+    }
+}
+
+impl<M> Iterator for SortedHits<M> {
+    type Item = GeoHit<M>;
+
+    fn next(&mut self) -> Option<GeoHit<M>> {
+        self.left = self.left.checked_sub(1)?;
+        self.runs.pop().map(|hit| hit.hit)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl<M> ExactSizeIterator for SortedHits<M> {}
 
 impl<M> Ord for Ordered<M> {
     fn cmp(&self, other: &Self) -> Ordering {

@@ -4,8 +4,8 @@ use std::ops::{ControlFlow, Range};
 
 use crate::geo::ScoreRanges;
 
-use super::hits::{End, Hits};
-use super::{Form, GeoHit, GeoSearch, SortedSetRef};
+use super::hits::{End, Hits, SortedHits};
+use super::{Form, GeoSearch, SortedSetRef};
 
 /// A search of a big sorted set that stays as it is meanwhile: see [`crate::PinnedCollection`]. Members are known by their
 /// ranks.
@@ -16,8 +16,8 @@ pub struct GeoScan {
     /// Ranks that are still to be looked at before the next range.
     ranks: Range<u64>,
     is_searched: bool,
-    /// What has been found, the last one first.
-    sorted: Vec<GeoHit<u64>>,
+    /// How many of those that are found are wanted.
+    count: Option<u64>,
 }
 
 impl GeoScan {
@@ -28,17 +28,17 @@ impl GeoScan {
             ranges: search.shape.score_ranges(),
             ranks: 0..0,
             is_searched: false,
-            sorted: Vec::new(),
+            count: search.count,
         }
     }
 
-    /// Looks at up to `members` more of `set`, or sorts as many of those that were found. Whether there is more to do.
+    /// Looks at up to `members` more of `set`. Whether there is more to do.
     ///
     /// # Panics
     /// If `set` is a small one: these are not searched in steps.
     pub fn step(&mut self, set: SortedSetRef<'_>, members: usize) -> bool {
         if self.is_searched {
-            return self.hits.move_some_to(&mut self.sorted, members);
+            return false;
         }
         let Form::Big(tree, _) = set.form else {
             panic!("a small sorted set is searched at once");
@@ -46,7 +46,7 @@ impl GeoScan {
         if self.ranks.is_empty() {
             let Some(range) = self.ranges.next() else {
                 self.is_searched = true;
-                return true;
+                return false;
             };
             self.ranks = tree.first_from_score(range.start)..tree.first_from_score(range.end);
         }
@@ -63,11 +63,11 @@ impl GeoScan {
         });
         self.ranks.start = end;
         self.is_searched = ended == ControlFlow::Break(Some(End::Found));
-        true
+        !self.is_searched
     }
 
-    /// What has been found, once there is nothing more to do, the last one first.
-    pub fn into_reversed(self) -> Vec<GeoHit<u64>> {
-        self.sorted
+    /// What has been found, once there is nothing more to do.
+    pub fn into_hits(self) -> SortedHits<u64> {
+        self.hits.into_sorted_hits(self.count)
     }
 }

@@ -78,7 +78,7 @@ fn expected(pairs: &[Pair<'_>], search: &GeoSearch) -> Plain {
 fn in_steps(set: SortedSetRef<'_>, search: &GeoSearch, members: usize) -> Plain {
     let mut scan = GeoScan::new(search);
     while scan.step(set, members) {}
-    let hits = scan.into_reversed().into_iter().rev();
+    let hits = scan.into_hits();
     hits.map(|hit| {
         let (member, score) = set.at(hit.member).expect("it has this rank");
         assert_eq!(score, hit.score);
