@@ -1013,10 +1013,16 @@ impl<'e> Unit<'e> {
     }
 
     /// Has changes noted from now on of the keys in some families, wherever they are. Needs [`LockPlan::Exclusive`].
-    pub fn watch_families(&mut self, db: DbIndex, families: Vec<KeyFamily>) -> Arc<FamilyWatch> {
-        let watch = Arc::new(FamilyWatch::new(db, families));
+    pub fn watch_families(
+        &mut self,
+        db: DbIndex,
+        families: impl IntoIterator<Item = KeyFamily>,
+    ) -> Arc<FamilyWatch> {
+        // A watch that compares stays in all shards until it has been told too much in one.
+        let watch = self.shard_mut(0).watches.new_family_watch(db, families);
+        let watch = Arc::new(watch);
         for index in 0..self.keyspace.shard_count() as u16 {
-            self.shard_mut(index).watches.watch_families(&watch);
+            self.shard_mut(index).watches.watch_families(db, &watch);
         }
         watch
     }

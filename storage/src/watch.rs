@@ -29,6 +29,10 @@ impl WatchFlag {
 
 /// Changed keys that a [`FamilyWatch`] remembers.
 const FAMILY_CHANGES_MAX: usize = 4096;
+/// Families that each changed key is compared with for one [`FamilyWatch`]: all who write pay for it.
+const FAMILIES_MAX: usize = 8;
+/// Watches of one database for which each of its changed keys is compared at all.
+const COMPARING_MAX: usize = 16;
 
 /// Keys whose names are made of a prefix, something in between and a suffix.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,10 +52,13 @@ impl KeyFamily {
 
 /// Notes which keys of some families change, from [`crate::Unit::watch_families`] on and for as long as it lives: for work
 /// that reads many keys one after the other and has to know whether they still are what they were.
+///
+/// If there are too many families, or too many watches already, it takes any change in its database as one that touches
+/// them, so that what others write does not become slow.
 #[derive(Debug)]
 pub struct FamilyWatch {
-    db: DbIndex,
-    families: Vec<KeyFamily>,
+    /// `None`: any key counts.
+    families: Option<Vec<KeyFamily>>,
     changes: Mutex<FamilyChanges>,
     /// Whether there are any.
     any: AtomicBool,
@@ -62,15 +69,15 @@ pub struct FamilyWatch {
 pub struct FamilyChanges {
     /// What stands between prefix and suffix in the names of keys that have changed.
     pub middles: Vec<Box<[u8]>>,
-    /// Whether there are others: too many, or all keys there are.
+    /// Whether there are others: too many, all keys there are, or some that nobody has looked at. Once it is so it stays so.
     pub is_more: bool,
 }
 
 impl FamilyWatch {
-    pub(crate) fn new(db: DbIndex, families: Vec<KeyFamily>) -> Self {
+    /// A watch of those, or of any key if there are many, or nothing is to be compared.
+    fn new(families: impl IntoIterator<Item = KeyFamily>, compares: bool) -> Self {
         Self {
-            db,
-            families,
+            families: compares.then(|| different(families)).flatten(),
             changes: Mutex::default(),
             any: AtomicBool::new(false),
         }
@@ -84,33 +91,52 @@ impl FamilyWatch {
             return None;
         }
         let mut changes = self.changes.lock();
-        self.any.store(false, Ordering::Relaxed);
-        Some(std::mem::take(&mut *changes))
+        let is_more = changes.is_more;
+        self.any.store(is_more, Ordering::Relaxed);
+        let middles = std::mem::take(&mut changes.middles);
+        Some(FamilyChanges { middles, is_more })
     }
 
-    fn changed(&self, db: DbIndex, key: &[u8]) {
-        if db != self.db {
-            return;
-        }
-        for family in &self.families {
+    /// Is told of a changed key; whether it has to be told of others.
+    fn changed(&self, key: &[u8]) -> bool {
+        let Some(families) = &self.families else {
+            return self.all_changed();
+        };
+        for family in families {
             if let Some(middle) = family.middle_of(key) {
                 let mut changes = self.changes.lock();
-                if changes.middles.len() < FAMILY_CHANGES_MAX {
-                    changes.middles.push(middle.into());
-                } else {
-                    changes.is_more = true;
+                if changes.is_more || changes.middles.len() == FAMILY_CHANGES_MAX {
+                    drop(changes);
+                    return self.all_changed();
                 }
+                changes.middles.push(middle.into());
                 self.any.store(true, Ordering::Relaxed);
             }
         }
+        true
     }
 
-    fn all_changed(&self, db: DbIndex) {
-        if db == self.db {
-            self.changes.lock().is_more = true;
-            self.any.store(true, Ordering::Relaxed);
-        }
+    /// Notes that there is more than is compared; that it has to be told of no others, then.
+    fn all_changed(&self) -> bool {
+        self.changes.lock().is_more = true;
+        self.any.store(true, Ordering::Relaxed);
+        false
     }
+}
+
+/// Each of these once; `None` if that is too many.
+fn different(families: impl IntoIterator<Item = KeyFamily>) -> Option<Vec<KeyFamily>> {
+    let mut different = Vec::new();
+    for family in families {
+        if different.contains(&family) {
+            continue;
+        }
+        if different.len() == FAMILIES_MAX {
+            return None;
+        }
+        different.push(family);
+    }
+    Some(different)
 }
 
 type Watchers = Vec<Watcher>;
@@ -126,8 +152,8 @@ struct Watcher {
 pub(crate) struct WatchTable {
     keys: HashMap<(DbIndex, Box<[u8]>), Watchers, foldhash::fast::RandomState>,
     key_bytes: usize,
-    /// Those that have ended are left out with the next change.
-    families: Vec<Weak<FamilyWatch>>,
+    /// By database, none of them empty. Those that have ended are left out with the next change there.
+    families: HashMap<DbIndex, Vec<Weak<FamilyWatch>>, foldhash::fast::RandomState>,
 }
 
 impl WatchTable {
@@ -154,18 +180,40 @@ impl WatchTable {
             });
     }
 
-    /// Starts telling `watch` of changes.
-    pub(crate) fn watch_families(&mut self, watch: &Arc<FamilyWatch>) {
-        self.families.retain(|watch| watch.strong_count() > 0);
-        self.families.push(Arc::downgrade(watch));
+    /// A watch of families of `db` that no table tells of anything yet.
+    pub(crate) fn new_family_watch(
+        &self,
+        db: DbIndex,
+        families: impl IntoIterator<Item = KeyFamily>,
+    ) -> FamilyWatch {
+        let running = self.families.get(&db).into_iter().flatten();
+        let running = running.filter_map(Weak::upgrade);
+        let comparing = running.filter(|watch| watch.families.is_some()).count();
+        FamilyWatch::new(families, comparing < COMPARING_MAX)
     }
 
-    #[cold]
-    fn tell_families(&mut self, tell: impl Fn(&FamilyWatch)) {
-        self.families.retain(|watch| {
-            let watch = watch.upgrade();
-            watch.inspect(|watch| tell(watch)).is_some()
+    /// Starts telling `watch` of changes in `db`.
+    pub(crate) fn watch_families(&mut self, db: DbIndex, watch: &Arc<FamilyWatch>) {
+        self.families.retain(|_, watches| {
+            watches.retain(|watch| watch.strong_count() > 0);
+            !watches.is_empty()
         });
+        self.families
+            .entry(db)
+            .or_default()
+            .push(Arc::downgrade(watch));
+    }
+
+    /// Lets `tell` tell the watches of `db` something; those that it says need to be told no more are left out.
+    #[cold]
+    fn tell_families(&mut self, db: DbIndex, tell: impl Fn(&FamilyWatch) -> bool) {
+        let Some(watches) = self.families.get_mut(&db) else {
+            return;
+        };
+        watches.retain(|watch| watch.upgrade().is_some_and(|watch| tell(&watch)));
+        if watches.is_empty() {
+            self.families.remove(&db);
+        }
     }
 
     /// Stops one watch.
@@ -192,7 +240,7 @@ impl WatchTable {
             self.mark(db, key, |_| true);
         }
         if !self.families.is_empty() {
-            self.tell_families(|watch| watch.changed(db, key));
+            self.tell_families(db, |watch| watch.changed(key));
         }
     }
 
@@ -202,7 +250,7 @@ impl WatchTable {
             self.mark(db, key, |watcher| watcher.was_there);
         }
         if !self.families.is_empty() {
-            self.tell_families(|watch| watch.changed(db, key));
+            self.tell_families(db, |watch| watch.changed(key));
         }
     }
 
@@ -216,7 +264,7 @@ impl WatchTable {
 
     /// All keys of `db` have gone or come.
     pub(crate) fn all_changed(&mut self, db: DbIndex) {
-        self.tell_families(|watch| watch.all_changed(db));
+        self.tell_families(db, FamilyWatch::all_changed);
     }
 
     /// Marks the watchers of every key of `db` for which `there` holds.
@@ -244,14 +292,21 @@ mod tests {
         }
     }
 
+    fn watch_families(
+        table: &mut WatchTable,
+        db: DbIndex,
+        families: impl IntoIterator<Item = KeyFamily>,
+    ) -> Arc<FamilyWatch> {
+        let watch = Arc::new(table.new_family_watch(db, families));
+        table.watch_families(db, &watch);
+        watch
+    }
+
     #[test]
     fn families_are_told_what_changes_in_them() {
         let mut table = WatchTable::default();
-        let watch = Arc::new(FamilyWatch::new(
-            1,
-            vec![family(b"w:", b""), family(b"h", b":x")],
-        ));
-        table.watch_families(&watch);
+        let families = [family(b"w:", b""), family(b"h", b":x")];
+        let watch = watch_families(&mut table, 1, families.clone());
         assert_eq!(watch.take_changes(), None);
         table.changed(0, b"w:1");
         table.changed(1, b"v:1");
@@ -273,6 +328,10 @@ mod tests {
         }
         let changes = watch.take_changes().unwrap();
         assert!(changes.middles.len() == FAMILY_CHANGES_MAX && changes.is_more);
+        assert!(watch.take_changes().unwrap().is_more, "it stays so");
+        assert!(table.families.is_empty(), "it knows all it can be told");
+
+        let watch = watch_families(&mut table, 1, families);
         table.all_changed(0);
         assert_eq!(watch.take_changes(), None);
         table.all_changed(1);
@@ -280,11 +339,50 @@ mod tests {
     }
 
     #[test]
+    fn a_family_is_watched_once_and_many_are_not_told_apart() {
+        let mut table = WatchTable::default();
+        let few = (0..1_000).map(|number| family(&[b'a' + number as u8 % 8], b""));
+        let watch = watch_families(&mut table, 0, few);
+        table.changed(0, b"other");
+        assert_eq!(watch.take_changes(), None);
+        table.changed(0, b"a1");
+        let changes = watch.take_changes().unwrap();
+        assert!(changes.middles == [Box::from(*b"1")] && !changes.is_more);
+        drop(watch);
+
+        let many = (0..9).map(|number| family(&[b'a' + number], b""));
+        let watch = watch_families(&mut table, 0, many);
+        table.changed(1, b"other");
+        assert_eq!(watch.take_changes(), None);
+        table.changed(0, b"other");
+        assert!(watch.take_changes().unwrap().is_more);
+        assert!(table.families.is_empty(), "one change is enough");
+    }
+
+    #[test]
+    fn only_so_many_watches_have_each_key_compared() {
+        let mut table = WatchTable::default();
+        let elsewhere = watch_families(&mut table, 1, [family(b"w:", b"")]);
+        let watches: Vec<_> = (0..40)
+            .map(|_| watch_families(&mut table, 0, [family(b"w:", b"")]))
+            .collect();
+        table.changed(0, b"other");
+        table.changed(1, b"other");
+        assert_eq!(elsewhere.take_changes(), None);
+        let told = watches.iter().map(|watch| watch.take_changes().is_some());
+        let expected = (0..40).map(|number| number >= COMPARING_MAX);
+        assert!(told.eq(expected));
+        assert_eq!(table.families[&0].len(), COMPARING_MAX);
+        drop(watches);
+        let watch = watch_families(&mut table, 0, [family(b"w:", b"")]);
+        table.changed(0, b"other");
+        assert_eq!(watch.take_changes(), None, "there is room again");
+    }
+
+    #[test]
     fn a_watch_that_has_ended_leaves_nothing_behind() {
         let mut table = WatchTable::default();
-        let watch = Arc::new(FamilyWatch::new(0, vec![family(b"", b"")]));
-        table.watch_families(&watch);
-        drop(watch);
+        drop(watch_families(&mut table, 0, [family(b"", b"")]));
         table.changed(0, b"key");
         assert!(table.families.is_empty());
     }

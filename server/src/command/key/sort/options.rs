@@ -94,10 +94,10 @@ impl<T: AsRef<[u8]>> SortOptions<T> {
         self.by.as_ref().filter(|_| !self.unsorted)
     }
 
-    /// The families of the keys that are looked up.
-    pub(super) fn families(&self) -> Vec<KeyFamily> {
+    /// The families of the keys that are looked up, one for each pattern.
+    pub(super) fn families(&self) -> impl Iterator<Item = KeyFamily> {
         let patterns = self.weights().into_iter().chain(&self.gets);
-        patterns.filter_map(Pattern::family).collect()
+        patterns.filter_map(Pattern::family)
     }
 
     /// Has the elements of a set in a certain order though none is asked for, so that the same is stored everywhere.

@@ -84,9 +84,9 @@ impl SortSlices {
             let values = count * options.gets.len();
             Made::Reply(values, ctx.reply.version(), VecDeque::new())
         };
-        let families = options.families();
+        let mut families = options.families().peekable();
         let db = ctx.db();
-        let watch = (is_exact && !families.is_empty()).then(|| Watch {
+        let watch = (is_exact && families.peek().is_some()).then(|| Watch {
             families: ctx.unit.watch_families(db, families),
             hasher: ctx.server.keyspace.hasher().elements(),
             seen: HashSet::default(),
