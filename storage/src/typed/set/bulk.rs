@@ -21,6 +21,10 @@ use super::{Operator, OwnedSet, SetRef};
 
 /// Looking a member up and changing a tree takes as long as going through so many.
 const EDIT_COST: u64 = 16;
+/// With more sets each is gone through on its own: every step would have to look into all of them.
+const SIDE_BY_SIDE_MAX: usize = 128;
+/// With more sets members are looked up without fingers, which begin anew with each step.
+const FINGERS_MAX: usize = 32;
 
 /// An operation on sets that are big together.
 pub struct BulkOperation {
@@ -53,11 +57,20 @@ enum Method {
 /// Where the next step begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Next {
-    /// The set that is gone through, where it is one after the other.
+    /// The set that is gone through, where it is one after the other; or in which the next member is looked up.
     set: usize,
     /// All lower hashes are done with. 2^32: all are.
     hash: u64,
+    /// How many members with this hash are, where they are looked up.
+    members: usize,
 }
+
+/// Before the first step.
+const BEGINNING: Next = Next {
+    set: 1,
+    hash: 0,
+    members: 0,
+};
 
 /// One more than the highest hash.
 const HASH_END: u64 = 1 << ElementHash::BITS;
@@ -133,8 +146,8 @@ impl BulkOperation {
             sets: trees.into_iter().map(pin).collect(),
             method,
             next: Next {
-                set: 1,
                 hash: if is_empty { HASH_END } else { 0 },
+                ..BEGINNING
             },
             made,
             limit: count_to.filter(|limit| *limit > 0).unwrap_or(u64::MAX),
@@ -142,16 +155,17 @@ impl BulkOperation {
         }
     }
 
-    /// Goes through about `work` members, at least as many as there are sets; whether something is left to do.
+    /// Goes through about `work` members, or looks up as many, however many sets there are; whether something is left to do.
     pub fn step(&mut self, work: usize) -> bool {
         if self.is_done() {
             return false;
         }
-        let work = work.max(self.sets.len());
+        // Side by side there are few sets, each of which is looked into at least once.
+        let side_by_side = work.max(self.sets.len());
         match self.method {
-            Method::Merge => self.merge(work),
+            Method::Merge => self.merge(side_by_side),
             Method::LookUp { wanted } => self.look_up(work, wanted),
-            Method::Sift => self.sift(work),
+            Method::Sift => self.sift(side_by_side),
             Method::Add | Method::Remove => self.edit(work),
         }
         !self.is_done()
@@ -230,23 +244,44 @@ impl BulkOperation {
     }
 
     fn look_up(&mut self, work: usize, wanted: bool) {
-        let trees: Vec<&FieldTree> = self.sets.iter().map(tree_in).collect();
-        let Some((first, others)) = trees.split_first() else {
-            return;
+        let mut fingers: Vec<_> = if self.sets.len() <= FINGERS_MAX {
+            let trees = self.sets.iter().map(tree_in);
+            trees.map(Finger::new).collect()
+        } else {
+            Vec::new()
         };
-        let mut fingers: Vec<_> = others.iter().map(|tree| Finger::new(tree)).collect();
-        let (mut seen, mut last) = (0, None);
-        for (hash, member) in first.iter_from(self.next.hash as ElementHash) {
-            if seen >= work && last != Some(hash) {
-                self.next.hash = hash.into();
-                return;
+        let (mut next, mut left) = (self.next, work.max(1));
+        let first = tree_in(&self.sets[0]).iter_from(next.hash as ElementHash);
+        for (hash, member) in first.skip(next.members) {
+            if next.hash != u64::from(hash) {
+                (next.hash, next.members) = (hash.into(), 0);
             }
-            (seen, last) = (seen + 1, Some(hash));
-            let is_kept = fingers
-                .iter_mut()
-                .all(|finger| finger.find(hash, member.name) == wanted);
+            let mut is_kept = true;
+            while is_kept && next.set < self.sets.len() {
+                if left == 0 {
+                    self.next = next;
+                    return;
+                }
+                left -= 1;
+                let is_there = match fingers.get_mut(next.set) {
+                    Some(finger) => finger.find(hash, member.name),
+                    None => tree_in(&self.sets[next.set])
+                        .get(hash, member.name)
+                        .is_some(),
+                };
+                is_kept = is_there == wanted;
+                next.set += 1;
+            }
             if is_kept {
                 self.made.push(hash, member.name);
+            }
+            next.members += 1;
+            next.set = BEGINNING.set;
+            // Going on costs something even if there is nowhere to look.
+            left = left.saturating_sub(1);
+            if left == 0 {
+                self.next = next;
+                return;
             }
         }
         self.next.hash = HASH_END;
@@ -289,7 +324,7 @@ impl BulkOperation {
         }
         self.next = Next {
             set: self.next.set + 1,
-            hash: 0,
+            ..BEGINNING
         };
     }
 }
@@ -321,12 +356,15 @@ fn method_for(operator: Operator, trees: &[FieldTree]) -> Method {
     let first = trees.first().map_or(0, FieldTree::len);
     let others: u64 = trees.iter().skip(1).map(FieldTree::len).sum();
     let lookups = first.saturating_mul(trees.len().saturating_sub(1) as u64);
+    let are_many = trees.len() > SIDE_BY_SIDE_MAX;
     match operator {
         Operator::Union if others.saturating_mul(EDIT_COST) < first => Method::Add,
+        Operator::Union if are_many => Method::Add,
         Operator::Union => Method::Merge,
         Operator::Intersection => Method::LookUp { wanted: true },
         Operator::Difference if others.saturating_mul(EDIT_COST) < first => Method::Remove,
         Operator::Difference if lookups <= others => Method::LookUp { wanted: false },
+        Operator::Difference if are_many => Method::Remove,
         Operator::Difference => Method::Sift,
     }
 }

@@ -54,8 +54,19 @@ pub struct BulkOperation {
     order: Vec<usize>,
     /// The operand that is gone through, by its place in the order, and how many of its members have been.
     next: (usize, u64),
+    /// Where the next member stands, if the last step has ended between two lookups of it.
+    check: Option<Check>,
     made: Made,
     hasher: ElementHasher,
+}
+
+/// A member that has been looked up in some of the operands.
+#[derive(Clone, Copy)]
+struct Check {
+    /// The operand that it is looked up in next, by its place in the order.
+    place: usize,
+    /// Its score so far.
+    score: f64,
 }
 
 /// What has been made so far.
@@ -116,6 +127,7 @@ impl BulkOperation {
             aggregate,
             order,
             next: (0, 0),
+            check: None,
             made,
             hasher: keyspace.hasher().elements(),
         }
@@ -126,7 +138,7 @@ impl BulkOperation {
         &self.operands
     }
 
-    /// Goes through about `work` members; whether something is left to do.
+    /// Goes through about `work` members, fewer if they are looked up; whether something is left to do.
     pub fn step(&mut self, work: usize) -> bool {
         let walked = match self.operator {
             Operator::Union => self.order.len(),
@@ -146,39 +158,51 @@ impl BulkOperation {
     fn walk(&mut self, work: usize) {
         let number = self.order[self.next.0];
         let (operand, weight) = (&self.operands[number], self.weights[number]);
-        let others = match self.operator {
-            Operator::Union => &[],
-            _ => &self.order[1..],
+        let lookups_end = match self.operator {
+            Operator::Union => 0,
+            _ => self.order.len(),
         };
-        let work = if operand.is_big() {
-            (work / (1 + others.len() * LOOKUP_COST)).max(1) as u64
+        let mut left = if lookups_end == 0 && !operand.is_big() {
+            usize::MAX
         } else {
-            u64::MAX
+            work.max(1)
         };
-        let end = self.next.1.saturating_add(work);
-        let mut at = self.next.1;
+        let (mut at, mut check) = (self.next.1, self.check.take());
         let (mut is_through, mut buffer) = (true, itoa::Buffer::new());
         operand.each_from(at, |(member, score)| {
-            if at == end {
+            if left == 0 {
                 is_through = false;
                 return false;
             }
-            at += 1;
-            let weighted = || or_zero(self.aggregate.weigh(score, weight));
-            let mut found = others.iter().map(|&other| {
-                let score = self.operands[other].score(member)?;
-                Some(self.aggregate.weigh(score, self.weights[other]))
+            let mut this = check.take().unwrap_or_else(|| Check {
+                place: 1,
+                score: match self.operator {
+                    Operator::Difference => score,
+                    _ => or_zero(self.aggregate.weigh(score, weight)),
+                },
             });
-            let score = match self.operator {
-                Operator::Union => Some(weighted()),
-                Operator::Intersection => found.try_fold(weighted(), |joined, other| {
-                    Some(self.aggregate.join(joined, other?))
-                }),
-                Operator::Difference => found.all(|found| found.is_none()).then_some(score),
-            };
-            let Some(score) = score else {
+            let mut is_kept = true;
+            while is_kept && this.place < lookups_end {
+                if left == 0 {
+                    (is_through, check) = (false, Some(this));
+                    return false;
+                }
+                left = left.saturating_sub(LOOKUP_COST);
+                let other = self.order[this.place];
+                let found = self.operands[other].score(member);
+                is_kept = found.is_some() == (self.operator == Operator::Intersection);
+                if let Some(found) = found {
+                    let weighted = self.aggregate.weigh(found, self.weights[other]);
+                    this.score = self.aggregate.join(this.score, weighted);
+                }
+                this.place += 1;
+            }
+            at += 1;
+            left = left.saturating_sub(1);
+            if !is_kept {
                 return true;
-            };
+            }
+            let score = this.score;
             match &mut self.made {
                 Made::Members(sorter) => {
                     let member = match member {
@@ -190,11 +214,11 @@ impl BulkOperation {
                 }
                 Made::Count(count, limit) => {
                     *count += 1;
-                    is_through = *count == *limit;
-                    !is_through
+                    *count < *limit
                 }
             }
         });
+        self.check = check;
         self.next = if is_through {
             (self.next.0 + 1, 0)
         } else {

@@ -644,3 +644,49 @@ fn a_big_set_of_equal_scores_is_scanned_whole_in_few_steps() {
         assert!(seen == expected, "{count}");
     }
 }
+
+#[test]
+fn a_step_takes_no_longer_with_many_operands() {
+    const OPERANDS: u64 = 300;
+    const WORK: u64 = 7;
+    let keyspace = keyspace();
+    in_unit(&keyspace, |unit| {
+        let hasher = keyspace.hasher();
+        for (name, lookups) in [(b"a", 4), (b"b", 60)] {
+            for (name, from) in [(name, 0), (b"-", 100)] {
+                unit.edit_sorted_set(0, &hasher.key(name), LIMIT, |edit| {
+                    for number in from..from + lookups {
+                        edit.add(format!("m{number}").as_bytes(), 1.0, &Adding::default());
+                    }
+                })
+                .unwrap();
+            }
+            let mut run = |operator, first: &[u8; 1], other: &[u8; 1]| {
+                let names = std::iter::once(*first);
+                let names = names.chain((1..OPERANDS).map(|_| *other));
+                let operands =
+                    names.map(|name| unit.sorted_set_operand(0, &hasher.key(&name)).unwrap());
+                let operands = operands.collect();
+                let weights = [1.0; OPERANDS as usize];
+                let sum = Aggregate::Sum;
+                let mut bulk =
+                    BulkOperation::new(operator, operands, &weights, sum, None, &keyspace);
+                let mut steps = 1;
+                while bulk.step(WORK as usize) {
+                    steps += 1;
+                }
+                assert!(
+                    steps >= lookups * (OPERANDS - 1) / WORK,
+                    "{bulk:?}: {steps}"
+                );
+                bulk.into_tree()
+            };
+            let common = run(Operator::Intersection, name, name);
+            assert_eq!(common.len(), lookups);
+            let mut scores = common.iter_from(0).map(|(score, _)| score);
+            assert!(scores.all(|score| score == OPERANDS as f64));
+            let left = run(Operator::Difference, name, b"-");
+            assert_eq!(left.len(), lookups);
+        }
+    });
+}

@@ -282,6 +282,33 @@ fn every_way_of_doing_it_gives_the_same() {
 }
 
 #[test]
+fn a_step_takes_no_longer_with_many_sets() {
+    const SETS: u64 = 300;
+    const WORK: u64 = 7;
+    let limits = Limits::default();
+    for (operator, lens, searches) in [
+        (Operator::Intersection, [200, 200], 190 * (SETS - 1)),
+        (Operator::Union, [200, 200], 200 * (SETS - 1)),
+        (Operator::Difference, [400, 200], 200 * (SETS - 1)),
+        (Operator::Difference, [200, 300], 10 * (SETS - 1)),
+    ] {
+        let (keyspace, inputs) = (keyspace(), big_inputs(&lens));
+        store(&keyspace, &inputs, &limits);
+        let mut held = hold_all(&keyspace, 2);
+        held.extend((2..SETS).filter_map(|_| hold_all(&keyspace, 2).pop()));
+        let mut bulk = BulkOperation::new(operator, &held, None, &keyspace, &limits);
+        let mut steps = 1;
+        while bulk.step(WORK as usize) {
+            steps += 1;
+        }
+        assert!(steps >= searches / WORK, "{bulk:?}: {steps} steps");
+        let tree = bulk.into_tree();
+        let expected = expected(operator, &inputs);
+        assert_eq!(members(SetRef::Big(&tree)), expected, "{operator:?}");
+    }
+}
+
+#[test]
 fn a_set_without_itself_is_empty() {
     let keyspace = keyspace();
     let limits = Limits::default();
