@@ -23,6 +23,7 @@ use crate::latency::LatencyMonitor;
 use crate::listen::{self, BindError, ListenControl, PortZero};
 use crate::logging::Logging;
 use crate::monitor::Monitors;
+use crate::os;
 use crate::panic::Faults;
 use crate::pubsub::PubSub;
 use crate::session::{ClientEntry, Clients, Watches};
@@ -102,7 +103,7 @@ impl Server {
         let command_names = CommandNames::new(&current.rename_commands)
             .expect("each line was checked when it was loaded");
         let started_at = unix_now();
-        let seed = foldhash_seed();
+        let seed = random_seed();
         let keyspace = Keyspace::new(KeyspaceOptions {
             shards: current.shards as usize,
             databases: current.databases,
@@ -282,10 +283,12 @@ impl Server {
     }
 }
 
-/// A seed that differs from process to process, so that nobody can choose keys that collide.
-fn foldhash_seed() -> u64 {
+/// A seed that only this process knows, so that nobody can choose keys that collide.
+fn random_seed() -> u128 {
     use std::hash::BuildHasher;
-    foldhash::quality::RandomState::default().hash_one(std::process::id())
+    // Keyed by what the system gives as random.
+    let state = std::hash::RandomState::new();
+    u128::from(state.hash_one(0)) << 64 | u128::from(state.hash_one(1))
 }
 
 /// 40 random hex digits.
@@ -348,6 +351,7 @@ fn start_with(loaded: Loaded, port_zero: PortZero) -> Result<RunningServer, Star
     if !config.disable_thp {
         storage::slab::use_huge_pages().map_err(StartError::Thread)?;
     }
+    os::purge_in_background().map_err(StartError::Thread)?;
     let server = Arc::new(Server::new(loaded));
     let mut workers = Vec::new();
     for index in 0..config.threads as usize {

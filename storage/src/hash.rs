@@ -4,10 +4,13 @@
 //! `slot-in-shard = slot div shards`, so a shard owns whole slots. The **position** orders the keys of a
 //! shard: its top bits are the slot-in-shard, the rest a seeded hash of the whole key. Directory, expiry
 //! wheel, `SCAN` and snapshots all go by position.
+//!
+//! Clients see bits of hashes, as cursors, and what collides costs everybody time. So the hash is one from whose results
+//! its seed cannot be told, and without the seed nobody can make names that collide.
 
-use std::hash::{BuildHasher, Hasher};
+use std::fmt;
 
-use foldhash::quality::FixedState;
+use siphasher::sip::SipHasher13;
 
 use crate::collection::fields::ElementHash;
 use crate::slot::{SLOT_COUNT, key_slot};
@@ -17,6 +20,9 @@ const SLOT_BITS: u32 = SLOT_COUNT.trailing_zeros();
 
 /// Low position bits that [`Mixed`] does not see, because a [`crate::wheel::Record40`] does not hold them.
 const RECORD_SHIFT: u32 = 24;
+
+/// Tells the seed of elements' hashes from that of keys' hashes.
+const ELEMENTS: u128 = 1;
 
 /// A key's slot, shard and position; computed once per key and unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +47,8 @@ pub struct Key<'k> {
 /// Turns keys into [`KeyHash`]es; seeded once per process.
 #[derive(Clone, Debug)]
 pub struct KeyHasher {
-    state: FixedState,
-    seed: u64,
+    keys: Seeded,
+    elements: ElementHasher,
     shard_bits: u32,
     /// Bits that positions keep.
     #[cfg(test)]
@@ -51,11 +57,11 @@ pub struct KeyHasher {
 
 impl KeyHasher {
     /// A hasher for `shards` shards (a power of two, 1 to 16384).
-    pub fn new(shards: usize, seed: u64) -> Self {
+    pub fn new(shards: usize, seed: u128) -> Self {
         assert!(shards.is_power_of_two() && shards <= usize::from(SLOT_COUNT));
         Self {
-            state: FixedState::with_seed(seed),
-            seed,
+            keys: Seeded::new(seed),
+            elements: ElementHasher(Seeded::new(seed ^ ELEMENTS)),
             shard_bits: shards.trailing_zeros(),
             #[cfg(test)]
             kept: u64::MAX,
@@ -92,7 +98,7 @@ impl KeyHasher {
     /// How elements of collections are hashed.
     #[inline]
     pub fn elements(&self) -> ElementHasher {
-        ElementHasher { seed: self.seed }
+        self.elements
     }
 
     /// How many top bits of a position are the slot-in-shard.
@@ -102,9 +108,7 @@ impl KeyHasher {
 
     #[inline]
     fn position(&self, key: &[u8], slot: u16) -> u64 {
-        let mut hasher = self.state.build_hasher();
-        hasher.write(key);
-        let hash = hasher.finish();
+        let hash = self.keys.hash(key);
         let slot_in_shard = u64::from(slot >> self.shard_bits);
         // With 16384 shards there are no slot bits, and a shift by 64 would overflow.
         let top = slot_in_shard
@@ -119,17 +123,35 @@ impl KeyHasher {
 
 /// Hashes members and fields of collections; seeded with the keys' hasher.
 #[derive(Clone, Copy, Debug)]
-pub struct ElementHasher {
-    seed: u64,
-}
+pub struct ElementHasher(Seeded);
 
 impl ElementHasher {
     /// The hash by which a big collection finds `name`.
     #[inline]
     pub fn hash(self, name: &[u8]) -> ElementHash {
-        let mut hasher = FixedState::with_seed(self.seed).build_hasher();
-        hasher.write(name);
-        (hasher.finish() >> 32) as ElementHash
+        (self.0.hash(name) >> 32) as ElementHash
+    }
+}
+
+/// SipHash-1-3 with its seed.
+#[derive(Clone, Copy)]
+struct Seeded(SipHasher13);
+
+impl Seeded {
+    fn new(seed: u128) -> Self {
+        Self(SipHasher13::new_with_keys(seed as u64, (seed >> 64) as u64))
+    }
+
+    #[inline]
+    fn hash(&self, name: &[u8]) -> u64 {
+        self.0.hash(name)
+    }
+}
+
+impl fmt::Debug for Seeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The seed is secret.
+        f.debug_struct("Seeded").finish_non_exhaustive()
     }
 }
 
@@ -162,6 +184,27 @@ impl Mixed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_made_to_collide_do_not() {
+        // What the hash before this one multiplied the rest with is 0 for this end, whatever the seed.
+        let end = 0x3f84_d5b5_b547_0917_u64.to_le_bytes();
+        let hasher = KeyHasher::new(1, 7);
+        let names = (0..100u64).map(|number| [format!("{number:08}").as_bytes(), &end].concat());
+        let (mut keys, mut elements): (Vec<_>, Vec<_>) = names
+            .map(|name| (hasher.hash(&name).position, hasher.elements().hash(&name)))
+            .unzip();
+        keys.sort_unstable();
+        keys.dedup();
+        elements.sort_unstable();
+        elements.dedup();
+        assert_eq!((keys.len(), elements.len()), (100, 100));
+        let other = KeyHasher::new(1, 8);
+        assert_ne!(hasher.hash(b"a").position, other.hash(b"a").position);
+        assert_ne!(hasher.elements().hash(b"a"), other.elements().hash(b"a"));
+        let shown = format!("{:?}", hasher.elements());
+        assert_eq!(shown, "ElementHasher(Seeded { .. })", "the seed is secret");
+    }
 
     #[test]
     fn keys_of_one_tag_share_slot_shard_and_position_prefix() {

@@ -27,7 +27,7 @@ pub struct KeyspaceOptions {
     /// Number of databases, at least 1.
     pub databases: u32,
     /// Seed of the position hash; random in production, fixed in tests.
-    pub seed: u64,
+    pub seed: u128,
     /// `maxmemory` in bytes; 0 means no limit.
     pub maxmemory_bytes: u64,
 }

@@ -142,7 +142,8 @@ fn find_keys<'a>(
         ));
     }
     let found = info::keys_of(command, inner);
-    if found.is_empty() && !command.row.flags.has(Flags::NO_MANDATORY_KEYS) {
+    let is_met = command.row.keys.is_met(inner) && !found.is_empty();
+    if !is_met && !command.row.flags.has(Flags::NO_MANDATORY_KEYS) {
         return Err(CommandError::Line(
             "ERR Invalid arguments specified for command",
         ));

@@ -147,7 +147,12 @@ impl<'c, 'e> Context<'c, 'e> {
         let wanted = index as u32;
         let at = match self.keys.first() {
             Some(first) if first.arg == wanted => Some(first),
-            _ => self.keys.iter().find(|key| key.arg == wanted),
+            // Commands with many keys ask for one after the other, and have them in the order of the arguments. The few that
+            // have two key options in any order may have one hashed again.
+            _ => {
+                let at = self.keys.binary_search_by_key(&wanted, |key| key.arg);
+                at.ok().map(|at| &self.keys[at])
+            }
         };
         match at {
             Some(at) => Key {

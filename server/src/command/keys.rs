@@ -150,6 +150,26 @@ impl KeySpec {
         }
     }
 
+    /// Whether all keys that the arguments announce are there: a count of keys counts no more than follow, and no range is
+    /// empty. `COMMAND GETKEYS` refuses what is not; the command itself does in its own words.
+    pub(crate) fn is_met(&self, args: Args<'_>) -> bool {
+        match *self {
+            KeySpec::Range { first, last, step } => {
+                let mut is_any = false;
+                let found = &mut |_| is_any = true;
+                each_in_range(args.len(), first.into(), last, step.into(), found);
+                is_any
+            }
+            KeySpec::NumKeys { at, first, step } => {
+                let count = args.get(at.into()).and_then(parse_count);
+                let room = args.len().saturating_sub(first.into());
+                count.is_some_and(|count| count > 0 && count <= room.div_ceil(step.into()))
+            }
+            KeySpec::All(specs) => specs.iter().all(|spec| spec.is_met(args)),
+            _ => true,
+        }
+    }
+
     fn each_dyn(&self, args: Args<'_>, found: &mut dyn FnMut(usize)) {
         self.each(args, &mut |at| found(at));
     }

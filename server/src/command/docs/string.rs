@@ -241,7 +241,6 @@ pub(super) const DOCS: &[Doc] = &[
         "Stores strings at several keys, provided that none of the keys exists.",
     )
     .categories(&["@string"])
-    .tips(&["request_policy:multi_shard", "response_policy:agg_min"])
     .arguments(&[block("data", &[key("key", 0), string("value")]).multiple()]),
     Doc::new(
         "psetex",

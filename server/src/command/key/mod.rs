@@ -22,7 +22,6 @@ const READ_FAST: Flags = Flags::READ.and(Flags::FAST);
 const WRITE_FAST: Flags = Flags::WRITE.and(Flags::FAST);
 /// `BY` and `GET` may read keys that are not named.
 const SORTS: Flags = Flags::MOVABLE_KEYS.and(Flags::UNDECLARED_BY_PATTERNS);
-const WAITS: Flags = Flags::NO_SCRIPT;
 const WALKS: Flags = Flags::READ.and(Flags::UNDECLARED);
 
 pub(crate) const COMMANDS: &[Command] = &[
@@ -115,8 +114,14 @@ pub(crate) const COMMANDS: &[Command] = &[
         .with_access(&[KeyAccess::READ_META]),
     Command::new("UNLINK", AtLeast(2), ALL_KEYS, WRITE_FAST, delete)
         .with_access(&[KeyAccess::REMOVE]),
-    Command::new("WAIT", Exactly(3), NoKeys, WAITS, wait::wait),
-    Command::new("WAITAOF", Exactly(4), NoKeys, WAITS, wait::wait_aof),
+    Command::new("WAIT", Exactly(3), NoKeys, Flags::NONE, wait::wait),
+    Command::new(
+        "WAITAOF",
+        Exactly(4),
+        NoKeys,
+        Flags::NO_SCRIPT,
+        wait::wait_aof,
+    ),
 ];
 
 /// `DEL key [key ...]`, `UNLINK key [key ...]`: removes keys; the reply counts them. Both free big values in

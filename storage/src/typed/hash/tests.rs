@@ -309,7 +309,8 @@ fn a_field_lives_through_the_millisecond_of_its_expire_time() {
         let hash = unit.hash(0, &key).unwrap().unwrap();
         assert_eq!(hash.len(), len);
         assert_eq!(hash.get(hasher, b"a").is_some(), len == 2);
-        assert_eq!(hash.draw(0).unwrap().0.equals(b"a"), len == 2);
+        let drawn = hash.draw(0).unwrap().0;
+        assert!(drawn.equals(b"b") || (len == 2 && drawn.equals(b"a")));
         // Whoever may not remove it says that it is to be removed.
         assert_eq!(unit.take_stale().len(), 2 - len as usize);
     }
