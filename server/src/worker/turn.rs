@@ -167,7 +167,7 @@ impl Worker {
         };
         // Out of the way of the next session's.
         let session = &mut connection.session;
-        if session.pending.is_empty() && self.outbox.splices.is_empty() {
+        if session.pending.is_empty() && !self.outbox.has_splices() {
             std::mem::swap(&mut self.outbox, &mut stage.outbox);
         } else {
             session.pending.take(&mut self.outbox, 0);
@@ -445,7 +445,7 @@ impl Worker {
         if self.outbox.is_empty() {
             return Ok(());
         }
-        if !session.pending.is_empty() || !self.outbox.splices.is_empty() {
+        if !session.pending.is_empty() || self.outbox.has_splices() {
             session.pending.take(&mut self.outbox, 0);
             self.send_pending(session, stream)?;
             self.note_pending(session);

@@ -193,4 +193,8 @@ impl ReplySource for PinnedHits {
         }
         self.hits.len() > 0
     }
+
+    fn held_bytes(&self) -> usize {
+        self.set.pin.memory_bytes() + self.hits.memory_bytes()
+    }
 }
