@@ -14,7 +14,7 @@ use crate::command::table::table;
 use crate::execute::{Batch, Consumed, Executor};
 use crate::output::{OutboxMark, SLICES_MAX};
 use crate::panic::text_of;
-use crate::session::{Close, Session};
+use crate::session::{Close, ReplyMode, Session};
 
 use super::round::{Input, Stage};
 use super::sessions::Connection;
@@ -60,6 +60,20 @@ pub(super) enum Rest {
         /// Whether requests were left.
         stopped: bool,
     },
+}
+
+/// Whether a session computes a reply, slice by slice, for a client that is gone. It ends then, as when sending fails.
+///
+/// Its socket is not read to find that out: an end that is read there may be that of a client that has only stopped
+/// sending and is owed replies to all it has sent before, as it gets them from Redis, which is not interrupted by it. So
+/// only what the kernel tells of both directions counts: that a unix socket is closed, or a TCP connection reset. A TCP
+/// peer that has closed without a reset cannot be told from one that listens; the first reply to it shows. What a command
+/// stores is stored though its client is gone: some do not wait for the reply.
+fn works_in_vain(session: &Session, stream: &Stream) -> bool {
+    // Who wants no replies may be gone with requests under way.
+    let is_heard = session.reply_mode == ReplyMode::On;
+    let slices = session.slices.as_ref();
+    stream.is_gone() && is_heard && slices.is_some_and(|slices| slices.only_answers())
 }
 
 impl Worker {
@@ -131,6 +145,9 @@ impl Worker {
             input => stage.input = input,
         }
         if session.is_killed() || session.close == Close::Now {
+            return Ok(Some(Turn::Ended));
+        }
+        if works_in_vain(session, stream) {
             return Ok(Some(Turn::Ended));
         }
         if !session.pending.is_empty() {

@@ -77,6 +77,10 @@ impl Slices for GeoSlices {
         }
         SliceProgress::Done
     }
+
+    fn only_answers(&self) -> bool {
+        true
+    }
 }
 
 /// A search whose result is to be stored.

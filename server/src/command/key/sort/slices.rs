@@ -280,6 +280,10 @@ impl Slices for SortSlices {
             }
         }
     }
+
+    fn only_answers(&self) -> bool {
+        self.options.destination.is_none()
+    }
 }
 
 /// Reading other keys, each in a unit of its own.
