@@ -41,6 +41,10 @@ where
         }
         self.next < self.end
     }
+
+    fn held_bytes(&self) -> usize {
+        self.pin.memory_bytes()
+    }
 }
 
 impl Output<'_> {

@@ -5,7 +5,7 @@ mod harness;
 
 use std::time::Duration;
 
-use harness::{TestClient, TestServer, request};
+use harness::{TestClient, TestServer, request, wait_until};
 use nuthatch_server::config::Permission;
 
 const SUBSCRIBED: &str = "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n";
@@ -261,4 +261,108 @@ fn skip_to(client: &mut TestClient, end: &str) {
         std::io::Read::read_exact(&mut client.stream, &mut byte).unwrap();
         got.push(byte[0]);
     }
+}
+
+/// Two sets of so many members each, which have none in common.
+const MEMBERS: usize = 30_000;
+
+fn add_sets(client: &mut TestClient) {
+    for (set, first) in [("s0", 0), ("s1", MEMBERS)] {
+        for from in (first..first + MEMBERS).step_by(1_000) {
+            let members: Vec<String> = (from..from + 1_000)
+                .map(|number| format!("member:{number:012}"))
+                .collect();
+            let mut request = vec!["SADD", set];
+            request.extend(members.iter().map(String::as_str));
+            client.call(&request, ":1000\r\n");
+        }
+    }
+}
+
+/// A client's number.
+fn id_of(client: &mut TestClient) -> String {
+    client.send(request(&["CLIENT", "ID"]));
+    let mut id = String::new();
+    while !id.ends_with("\r\n") {
+        let mut byte = [0];
+        std::io::Read::read_exact(&mut client.stream, &mut byte).unwrap();
+        id.push(char::from(byte[0]));
+    }
+    id[1..].trim_end().to_owned()
+}
+
+/// What `CLIENT LIST` says of a client; nothing if it is gone.
+fn listed(asking: &mut TestClient, id: &str) -> String {
+    asking.send(request(&["CLIENT", "LIST", "ID", id]));
+    asking.read_bulk()
+}
+
+/// A figure of such a line.
+fn figure(line: &str, name: &str) -> usize {
+    let field = line.split(' ').find_map(|field| field.strip_prefix(name));
+    field.map_or(0, |figure| figure.parse().unwrap())
+}
+
+#[test]
+fn a_client_that_leaves_results_unread_is_closed_at_its_limit() {
+    let server = TestServer::start_with(|config| {
+        config.client_output_buffer_limit.normal.hard_bytes = 1024 * 1024;
+    });
+    let (mut client, mut other) = (server.client(), server.client());
+    add_sets(&mut other);
+    let id = id_of(&mut client);
+    client.send(request(&["SUNION", "s0", "s1"]).repeat(50));
+    wait_until("it is closed", || listed(&mut other, &id).is_empty());
+}
+
+#[test]
+fn few_results_are_held_for_a_client_that_does_not_read() {
+    let server = TestServer::start();
+    let (mut client, mut other) = (server.client(), server.client());
+    add_sets(&mut other);
+    let id = id_of(&mut client);
+    let times = 20;
+    client.send(
+        [
+            request(&["SUNION", "s0", "s1"]).repeat(times),
+            request(&["PING"]),
+        ]
+        .concat(),
+    );
+    // Sockets take some replies; what is behind them stands still.
+    let mut last = String::new();
+    wait_until("a result waits", || {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let line = listed(&mut other, &id);
+        let (held, before) = (figure(&line, "omem="), figure(&last, "omem="));
+        last = line;
+        held == before && held > 1024 * 1024
+    });
+    assert!(figure(&last, "oll=") < 6, "{last}");
+    // All of them come nevertheless.
+    let header = format!("*{}\r\n", 2 * MEMBERS);
+    let body = 2 * MEMBERS * "$19\r\nmember:000000000000\r\n".len();
+    for _ in 0..times {
+        client.expect(&header);
+        let mut members = vec![0; body];
+        std::io::Read::read_exact(&mut client.stream, &mut members).unwrap();
+    }
+    client.expect("+PONG\r\n");
+}
+
+#[test]
+fn replies_of_one_pipeline_count_before_they_are_sent() {
+    let server = TestServer::start_with(|config| {
+        config.client_output_buffer_limit.normal.hard_bytes = 128 * 1024 * 1024;
+    });
+    let (mut client, mut other) = (server.client(), server.client());
+    add_sets(&mut other);
+    let id = id_of(&mut client);
+    // Together they would be above the limit; nobody has to be closed for what need not be made yet.
+    client.send(request(&["SMEMBERS", "s0"]).repeat(500));
+    wait_until("output waits", || {
+        figure(&listed(&mut other, &id), "omem=") > 1024 * 1024
+    });
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert!(!listed(&mut other, &id).is_empty());
 }

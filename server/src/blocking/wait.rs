@@ -185,7 +185,7 @@ impl Worker {
         }
         forget(&server, state, session);
         if !session.drops_reply() {
-            state.pending_bytes += outbox.bytes.len();
+            state.pending_bytes += outbox.len();
             session.pending.take(&mut outbox, 0);
         }
         // What has come meanwhile may run now.

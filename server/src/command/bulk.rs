@@ -58,6 +58,11 @@ impl<W: Steps> Slices for Preparation<W> {
             SliceProgress::Prepared
         }
     }
+
+    fn only_answers(&self) -> bool {
+        // Only commands that change something have anything prepared.
+        false
+    }
 }
 
 /// Has `work` prepared for a command that has begun with it `attempts` times before.
@@ -117,5 +122,9 @@ impl<W: Answered> Slices for Answer<W> {
             work.write(&mut ctx.reply, ctx.server);
         }
         SliceProgress::Done
+    }
+
+    fn only_answers(&self) -> bool {
+        true
     }
 }

@@ -87,6 +87,9 @@ pub(crate) struct After {
 pub(crate) trait Slices: std::fmt::Debug + Any {
     /// Does the next piece, in a unit of its own if it needs one.
     fn next(&mut self, ctx: &mut SliceContext<'_>) -> SliceProgress;
+
+    /// Whether nothing comes of it but a reply, so that it is in vain once nobody can hear that.
+    fn only_answers(&self) -> bool;
 }
 
 /// What a slice gets: no unit, because each slice opens its own.

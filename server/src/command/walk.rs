@@ -37,6 +37,11 @@ impl Found {
         }
     }
 
+    /// Memory that it takes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.runs.capacity() * size_of::<Range<u64>>()
+    }
+
     /// Goes on answering: `elements` are those from the first number of a run to the end of the run, and `write` writes one.
     /// Stops behind the element with which there are `bytes` more, or one byte; whether some may be left.
     pub(crate) fn write_some<E: Iterator>(
@@ -188,5 +193,9 @@ impl ReplySource for FieldWalk {
                     reply.bulk(element.value);
                 }
             })
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.pin.memory_bytes() + self.found.memory_bytes()
     }
 }

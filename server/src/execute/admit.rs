@@ -130,7 +130,7 @@ impl<'e> Executor<'_, 'e> {
     /// Whether so much output waits that the session's next requests have to.
     #[inline]
     pub(super) fn output_is_full(&self) -> bool {
-        let waiting = self.outbox.bytes.len() + self.session.pending.len();
+        let waiting = self.outbox.len() + self.session.pending.len();
         waiting > OUTPUT_BYTES_MAX_UNDER_PRESSURE && self.output_is_too_full(waiting)
     }
 

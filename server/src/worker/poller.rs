@@ -24,6 +24,8 @@ pub(super) struct Readiness {
     pub(super) readable: bool,
     pub(super) writable: bool,
     pub(super) hung_up: bool,
+    /// Nor can anything be sent any more.
+    pub(super) gone: bool,
 }
 
 /// Where a worker's sockets are registered.
@@ -89,6 +91,7 @@ impl Poller {
                 readable: event.is_readable(),
                 writable: event.is_writable(),
                 hung_up: event.is_read_closed() || event.is_error(),
+                gone: event.is_write_closed() || event.is_error(),
             };
             each(event.token().0 as u32, readiness);
         }

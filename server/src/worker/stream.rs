@@ -33,6 +33,8 @@ pub(super) struct Stream {
     writable: bool,
     /// The peer has closed or the connection is broken: nothing new will be told, and every read finds something.
     hung_up: bool,
+    /// The connection is broken, or closed in both directions: nothing that is sent arrives.
+    gone: bool,
 }
 
 impl Stream {
@@ -44,6 +46,7 @@ impl Stream {
             readable: false,
             writable: true,
             hung_up: false,
+            gone: false,
         })
     }
 
@@ -53,12 +56,20 @@ impl Stream {
         self.readable |= readiness.readable;
         self.writable |= readiness.writable;
         self.hung_up |= readiness.hung_up;
+        self.gone |= readiness.gone;
     }
 
     /// Whether a read would find something, or the end.
     #[inline]
     pub(super) fn is_readable(&self) -> bool {
         self.readable | self.hung_up
+    }
+
+    /// Whether nobody is there any more who could be sent something. A TCP peer that has closed without a reset, and may
+    /// only have stopped sending, still counts as there, until something is sent to it.
+    #[inline]
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone
     }
 
     /// Reads up to `max` bytes behind what is in `buffer`; 0 means that the peer has closed, `None` that there is

@@ -14,7 +14,7 @@ use crate::command::table::table;
 use crate::execute::{Batch, Consumed, Executor};
 use crate::output::{OutboxMark, SLICES_MAX};
 use crate::panic::text_of;
-use crate::session::{Close, Session};
+use crate::session::{Close, ReplyMode, Session};
 
 use super::round::{Input, Stage};
 use super::sessions::Connection;
@@ -60,6 +60,20 @@ pub(super) enum Rest {
         /// Whether requests were left.
         stopped: bool,
     },
+}
+
+/// Whether a session computes a reply, slice by slice, for a client that is gone. It ends then, as when sending fails.
+///
+/// Its socket is not read to find that out: an end that is read there may be that of a client that has only stopped
+/// sending and is owed replies to all it has sent before, as it gets them from Redis, which is not interrupted by it. So
+/// only what the kernel tells of both directions counts: that a unix socket is closed, or a TCP connection reset. A TCP
+/// peer that has closed without a reset cannot be told from one that listens; the first reply to it shows. What a command
+/// stores is stored though its client is gone: some do not wait for the reply.
+fn works_in_vain(session: &Session, stream: &Stream) -> bool {
+    // Who wants no replies may be gone with requests under way.
+    let is_heard = session.reply_mode == ReplyMode::On;
+    let slices = session.slices.as_ref();
+    stream.is_gone() && is_heard && slices.is_some_and(|slices| slices.only_answers())
 }
 
 impl Worker {
@@ -133,6 +147,9 @@ impl Worker {
         if session.is_killed() || session.close == Close::Now {
             return Ok(Some(Turn::Ended));
         }
+        if works_in_vain(session, stream) {
+            return Ok(Some(Turn::Ended));
+        }
         if !session.pending.is_empty() {
             self.send_pending(session, stream)?;
         }
@@ -167,7 +184,7 @@ impl Worker {
         };
         // Out of the way of the next session's.
         let session = &mut connection.session;
-        if session.pending.is_empty() && self.outbox.splices.is_empty() {
+        if session.pending.is_empty() && !self.outbox.has_splices() {
             std::mem::swap(&mut self.outbox, &mut stage.outbox);
         } else {
             session.pending.take(&mut self.outbox, 0);
@@ -445,7 +462,7 @@ impl Worker {
         if self.outbox.is_empty() {
             return Ok(());
         }
-        if !session.pending.is_empty() || !self.outbox.splices.is_empty() {
+        if !session.pending.is_empty() || self.outbox.has_splices() {
             session.pending.take(&mut self.outbox, 0);
             self.send_pending(session, stream)?;
             self.note_pending(session);

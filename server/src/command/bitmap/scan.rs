@@ -117,6 +117,10 @@ impl Slices for LongScan {
             None => SliceProgress::More,
         }
     }
+
+    fn only_answers(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

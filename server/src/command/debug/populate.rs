@@ -128,6 +128,10 @@ impl Slices for Populate {
         }
         SliceProgress::More
     }
+
+    fn only_answers(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

@@ -77,6 +77,10 @@ impl Slices for GeoSlices {
         }
         SliceProgress::Done
     }
+
+    fn only_answers(&self) -> bool {
+        true
+    }
 }
 
 /// A search whose result is to be stored.
@@ -192,5 +196,9 @@ impl ReplySource for PinnedHits {
             }
         }
         self.hits.len() > 0
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.set.pin.memory_bytes() + self.hits.memory_bytes()
     }
 }

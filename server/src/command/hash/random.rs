@@ -186,4 +186,12 @@ impl ReplySource for Picks {
         }
         true
     }
+
+    fn held_bytes(&self) -> usize {
+        let fields = match &self.fields {
+            Fields::Packed(bytes) => bytes.len(),
+            Fields::Pinned(pin) => pin.memory_bytes(),
+        };
+        fields + self.numbers.memory_bytes()
+    }
 }

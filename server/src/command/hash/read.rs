@@ -153,4 +153,8 @@ impl ReplySource for AllFields {
         self.mark = next.unwrap_or_default();
         next.is_some()
     }
+
+    fn held_bytes(&self) -> usize {
+        self.pin.memory_bytes()
+    }
 }

@@ -36,6 +36,10 @@ impl Slices for Running {
         }
         SliceProgress::Done
     }
+
+    fn only_answers(&self) -> bool {
+        true
+    }
 }
 
 fn failed(what: &str) -> CommandError {

@@ -151,6 +151,10 @@ impl Slices for KeysWalk {
         self.reply_to(&mut ctx.reply);
         SliceProgress::Done
     }
+
+    fn only_answers(&self) -> bool {
+        true
+    }
 }
 
 /// `RANDOMKEY`.

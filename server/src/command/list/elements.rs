@@ -92,6 +92,10 @@ impl ReplySource for Rest {
         self.elements.skip(written);
         self.elements.count > 0
     }
+
+    fn held_bytes(&self) -> usize {
+        self.list.memory_bytes()
+    }
 }
 
 #[cfg(test)]

@@ -187,6 +187,10 @@ impl ReplySource for FoundPositions {
         }
         self.next < self.search.len()
     }
+
+    fn held_bytes(&self) -> usize {
+        self.search.memory_bytes()
+    }
 }
 
 /// `LINSERT key BEFORE|AFTER pivot element`: adds an element beside the first one that equals `pivot`.

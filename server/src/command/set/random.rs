@@ -163,4 +163,11 @@ impl ReplySource for Picks {
         }
         self.turn < self.end
     }
+
+    fn held_bytes(&self) -> usize {
+        match &self.members {
+            Members::Small(small) => small.byte_len(),
+            Members::Pinned(pin) => pin.memory_bytes(),
+        }
+    }
 }

@@ -118,6 +118,9 @@ struct PickedMembers {
     with_scores: bool,
 }
 
+/// What a member of a small set takes beside its bytes.
+const SMALL_MEMBER_BYTES: usize = size_of::<(Box<[u8]>, f64)>();
+
 #[derive(Debug)]
 enum Members {
     Small(Vec<(Box<[u8]>, f64)>),
@@ -138,6 +141,13 @@ impl Picks {
         match self {
             Picks::Distinct(distinct) => distinct.left(),
             Picks::Any { left } => *left,
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        match self {
+            Picks::Distinct(distinct) => distinct.memory_bytes(),
+            Picks::Any { .. } => 0,
         }
     }
 
@@ -180,6 +190,17 @@ impl Members {
         }
     }
 
+    /// Memory that they take; what is small is counted anew.
+    fn memory_bytes(&self) -> usize {
+        match self {
+            Members::Small(members) => members
+                .iter()
+                .map(|(member, _)| member.len() + SMALL_MEMBER_BYTES)
+                .sum(),
+            Members::Big(pin, _) => pin.memory_bytes(),
+        }
+    }
+
     fn at(&self, rank: u64) -> Option<Pair<'_>> {
         match self {
             Members::Small(members) => {
@@ -205,6 +226,10 @@ impl ReplySource for PickedMembers {
             write_pair(reply, pair, self.with_scores);
         }
         self.picks.left() > 0
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.members.memory_bytes() + self.picks.memory_bytes()
     }
 }
 

@@ -135,6 +135,10 @@ impl ReplySource for PinnedPairs {
         }
         ranks.start < ranks.end
     }
+
+    fn held_bytes(&self) -> usize {
+        self.pin.memory_bytes()
+    }
 }
 
 /// Answers members that do not lie in a set, as an array.

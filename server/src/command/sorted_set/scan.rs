@@ -168,4 +168,8 @@ impl ReplySource for RankedWalk {
             },
         )
     }
+
+    fn held_bytes(&self) -> usize {
+        self.pin.memory_bytes() + self.found.memory_bytes()
+    }
 }

@@ -167,6 +167,10 @@ impl ReplySource for Rest {
         self.wanted.skip(count, last);
         self.wanted.most > 0
     }
+
+    fn held_bytes(&self) -> usize {
+        self.stream.memory_bytes()
+    }
 }
 
 /// Begins a reply of `count` streams with their entries: a map in RESP3, pairs in RESP2.

@@ -159,4 +159,8 @@ impl Slices for LcsSlices {
         self.answer.write(&self.lcs, &mut ctx.reply);
         SliceProgress::Done
     }
+
+    fn only_answers(&self) -> bool {
+        true
+    }
 }

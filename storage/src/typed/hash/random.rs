@@ -29,6 +29,14 @@ impl Numbers {
         self.len() == 0
     }
 
+    /// Memory that they take.
+    pub fn memory_bytes(&self) -> usize {
+        match self {
+            Numbers::Below(_) => 0,
+            Numbers::These(numbers) => size_of_val::<[u64]>(numbers),
+        }
+    }
+
     fn get(&self, at: u64) -> Option<u64> {
         match self {
             Numbers::Below(end) => (at < *end).then_some(at),

@@ -90,6 +90,11 @@ impl ListSearch {
         self.found.len().saturating_sub(1) * BLOCK_LEN + last
     }
 
+    /// Memory that those take that have been found.
+    pub fn memory_bytes(&self) -> usize {
+        self.len() * size_of::<u64>()
+    }
+
     /// Whether none has been found.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()

@@ -38,6 +38,15 @@ impl OwnedSet {
         }
     }
 
+    /// Bytes that the members take.
+    pub fn byte_len(&self) -> usize {
+        match self {
+            OwnedSet::Integers(intset) => intset.as_bytes().len(),
+            OwnedSet::Packed(listpack) => listpack.as_bytes().len(),
+            OwnedSet::Big(tree) => tree.memory_bytes(),
+        }
+    }
+
     /// The members.
     pub fn as_set(&self) -> SetRef<'_> {
         match self {

@@ -42,6 +42,14 @@ impl Distinct {
         }
     }
 
+    /// Memory that those take that have been drawn.
+    pub fn memory_bytes(&self) -> usize {
+        match &self.0 {
+            Method::Drawn(numbers) => size_of_val(numbers.as_slice()),
+            Method::OneByOne { .. } => 0,
+        }
+    }
+
     /// The next one.
     pub fn next(&mut self, random: &mut dyn FnMut() -> u64) -> Option<u64> {
         match &mut self.0 {

@@ -97,6 +97,11 @@ impl Sorting {
     pub(super) fn next(&mut self) -> Option<&[u8]> {
         self.runs.next()
     }
+
+    /// Memory of the elements that have not all been taken.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.runs.memory_bytes()
+    }
 }
 
 fn number(text: &[u8]) -> Result<f64, CommandError> {

@@ -31,6 +31,8 @@ pub(super) struct Runs {
     heap: Vec<usize>,
     /// Whether the element on top has been shown, and is to go.
     is_shown: bool,
+    /// Memory of the runs in `sorted`.
+    sorted_bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +80,10 @@ impl Run {
     fn next(&self) -> Option<&Entry> {
         self.entries.get(self.taken)
     }
+
+    fn memory_bytes(&self) -> usize {
+        self.bytes.capacity() + self.entries.capacity() * size_of::<Entry>()
+    }
 }
 
 fn compare(
@@ -105,6 +111,7 @@ impl Runs {
             sorted: Vec::new(),
             heap: Vec::new(),
             is_shown: false,
+            sorted_bytes: 0,
         }
     }
 
@@ -145,10 +152,16 @@ impl Runs {
         run.next().map(|entry| run.element(entry))
     }
 
+    /// Memory of the runs that have something left.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.sorted_bytes + self.filling.memory_bytes()
+    }
+
     fn drop_first(&mut self) {
         let run = &mut self.sorted[self.heap[0]];
         run.taken += 1;
         if run.next().is_none() {
+            self.sorted_bytes -= run.memory_bytes();
             *run = Run::default();
             self.heap.swap_remove(0);
         }
@@ -158,6 +171,7 @@ impl Runs {
     fn close(&mut self) {
         let mut run = std::mem::take(&mut self.filling);
         run.sort(self.descending);
+        self.sorted_bytes += run.memory_bytes();
         self.heap.push(self.sorted.len());
         self.sorted.push(run);
         self.rise();
@@ -220,9 +234,12 @@ mod tests {
 
     fn all(mut runs: Runs) -> Vec<Vec<u8>> {
         let mut elements = Vec::new();
+        let bytes: usize = runs.sorted.iter().map(Run::memory_bytes).sum();
+        assert_eq!(runs.memory_bytes(), bytes + runs.filling.memory_bytes());
         while let Some(element) = runs.next() {
             elements.push(element.to_vec());
         }
+        assert_eq!(runs.memory_bytes(), 0, "each run goes once it is empty");
         elements
     }
 

@@ -60,7 +60,7 @@ enum Made {
     /// The sorted elements themselves, written as the client takes them: so many.
     Sorted(usize),
     /// An answer of so many values, as it is written.
-    Reply(usize, Version, VecDeque<Vec<u8>>),
+    Reply(usize, Version, Chunks),
     /// What is to be stored.
     List(ListBuilder),
 }
@@ -82,7 +82,7 @@ impl SortSlices {
             Made::Sorted(count)
         } else {
             let values = count * options.gets.len();
-            Made::Reply(values, ctx.reply.version(), VecDeque::new())
+            Made::Reply(values, ctx.reply.version(), Chunks::default())
         };
         let mut families = options.families().peekable();
         let db = ctx.db();
@@ -168,7 +168,7 @@ impl SortSlices {
                 Made::Reply(values, _, chunks) => {
                     ctx.reply.array(values);
                     if values > 0 {
-                        ctx.reply.rest_from(Box::new(Chunks(chunks)));
+                        ctx.reply.rest_from(Box::new(chunks));
                     }
                 }
                 Made::List(list) => {
@@ -258,12 +258,7 @@ impl SortSlices {
                     // What is missing is stored as an empty string.
                     Made::List(list) => list.push(value.as_deref().unwrap_or_default()),
                     Made::Reply(_, version, chunks) => {
-                        if chunks.back().is_none_or(|last| last.len() >= CHUNK_BYTES) {
-                            chunks.push_back(Vec::new());
-                        }
-                        if let Some(last) = chunks.back_mut() {
-                            Reply::new(last, *version).bulk_or_null(value.as_deref());
-                        }
+                        chunks.push(*version, value.as_deref());
                     }
                     Made::Sorted(_) => {}
                 }
@@ -284,6 +279,10 @@ impl Slices for SortSlices {
                 return SliceProgress::More;
             }
         }
+    }
+
+    fn only_answers(&self) -> bool {
+        self.options.destination.is_none()
     }
 }
 
@@ -410,21 +409,50 @@ impl ReplySource for Sorted {
         }
         self.left > 0
     }
+
+    fn held_bytes(&self) -> usize {
+        self.sorting.memory_bytes()
+    }
 }
 
 /// Values as they are written, some of them together.
-#[derive(Debug)]
-struct Chunks(VecDeque<Vec<u8>>);
+#[derive(Debug, Default)]
+struct Chunks {
+    chunks: VecDeque<Vec<u8>>,
+    /// Bytes of all.
+    bytes: usize,
+}
+
+impl Chunks {
+    fn push(&mut self, version: Version, value: Option<&[u8]>) {
+        let is_full = |last: &Vec<u8>| last.len() >= CHUNK_BYTES;
+        if self.chunks.back().is_none_or(is_full) {
+            self.chunks.push_back(Vec::new());
+        }
+        if let Some(last) = self.chunks.back_mut() {
+            let before = last.len();
+            Reply::new(last, version).bulk_or_null(value);
+            self.bytes += last.len() - before;
+        }
+    }
+}
 
 impl ReplySource for Chunks {
     fn write_some(&mut self, reply: &mut Reply<'_>, bytes: usize) -> bool {
         let end = reply.position().saturating_add(bytes);
         while reply.position() < end {
-            match self.0.pop_front() {
-                Some(chunk) => reply.raw(&chunk),
+            match self.chunks.pop_front() {
+                Some(chunk) => {
+                    self.bytes -= chunk.len();
+                    reply.raw(&chunk);
+                }
                 None => return false,
             }
         }
-        !self.0.is_empty()
+        !self.chunks.is_empty()
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.bytes
     }
 }

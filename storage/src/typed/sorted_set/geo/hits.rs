@@ -194,6 +194,13 @@ pub struct SortedHits<M> {
     left: usize,
 }
 
+impl<M> SortedHits<M> {
+    /// Memory that those take that are still here, the ones beyond the count included.
+    pub fn memory_bytes(&self) -> usize {
+        self.runs.len() * size_of::<Ordered<M>>()
+    }
+}
+
 impl<M> fmt::Debug for SortedHits<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SortedHits({})", self.left)
