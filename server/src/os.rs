@@ -23,6 +23,8 @@ pub(crate) fn release_freed_memory() {
 
 /// How often freed memory is given back.
 const PURGE_INTERVAL: Duration = Duration::from_millis(500);
+/// The nice value of who gives way to all others.
+const LEAST_PRIORITY: i32 = 19;
 /// `mi_option_purge_delay`, which the bindings do not name: a delay in milliseconds.
 const PURGE_DELAY_OPTION: libmimalloc_sys::mi_option_t = 15;
 /// A day: the allocator itself never comes to give anything back.
@@ -41,6 +43,8 @@ pub(crate) fn purge_in_background() -> io::Result<()> {
         std::thread::Builder::new()
             .name("nuthatch-purge".into())
             .spawn(|| {
+                // Of this thread alone. A worker on the same processor goes first; where it cannot be had, it has to wait.
+                let _ = rustix::process::setpriority_process(None, LEAST_PRIORITY);
                 loop {
                     std::thread::sleep(PURGE_INTERVAL);
                     // Hardly anything is this thread's own, so this is about what all threads together have freed.
