@@ -101,7 +101,7 @@ impl Rest {
     /// Bytes written at a time.
     const PIECE_BYTES: usize = 32 * 1024;
     /// After so long a piece ends with fewer bytes: some elements take long to find.
-    const PIECE_TIME: Duration = Duration::from_micros(100);
+    const PIECE_TIME: Duration = Duration::from_micros(50);
     /// Bytes after which it is first seen how long they took.
     const STEP_BYTES: usize = 512;
 

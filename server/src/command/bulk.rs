@@ -13,7 +13,7 @@ pub(crate) const WORK_AT_ONCE_MAX: u64 = 4096;
 /// Elements that one step of it goes through.
 const STEP_WORK: usize = 256;
 /// How long other sessions wait for their turn.
-pub(crate) const SLICE: Duration = Duration::from_micros(80);
+pub(crate) const SLICE: Duration = Duration::from_micros(50);
 
 /// What a command prepares after the locks are gone is of no use if its keys change meanwhile. After so many attempts the
 /// command does its work under the locks.
