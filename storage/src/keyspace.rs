@@ -189,6 +189,10 @@ impl Keyspace {
         if used != 0 || dataset != 0 {
             self.memory.add_shard(used, dataset);
         }
+        let freed = shard.take_freed();
+        if freed > 0 {
+            self.memory.add_freed_in_background(freed);
+        }
         let cell = &self.shards[usize::from(shard.index)];
         let due = shard.next_due().map_or(i64::MAX, |at| at.0);
         // Relaxed: hints; see `due_shards`.

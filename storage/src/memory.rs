@@ -11,6 +11,7 @@ pub struct Memory {
     limit: CachePadded<AtomicU64>,
     dataset: AtomicI64,
     peak: AtomicI64,
+    freed_in_background: AtomicU64,
 }
 
 impl Memory {
@@ -36,6 +37,20 @@ impl Memory {
     /// Forgets the peak.
     pub fn reset_peak(&self) {
         self.peak.store(0, Ordering::Relaxed);
+    }
+
+    /// How many dead values, and keys of dead databases, have been freed in the background since this was last reset.
+    pub fn freed_in_background(&self) -> u64 {
+        self.freed_in_background.load(Ordering::Relaxed)
+    }
+
+    /// Counts them from 0 on again.
+    pub fn reset_freed_in_background(&self) {
+        self.freed_in_background.store(0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_freed_in_background(&self, count: u64) {
+        self.freed_in_background.fetch_add(count, Ordering::Relaxed);
     }
 
     /// `maxmemory` in bytes; 0 means no limit.

@@ -175,4 +175,5 @@ pub(super) fn write(text: &mut Text, server: &Server, unit: &mut Unit<'_>) {
         "lazyfree_pending_objects",
         shards.filter(|&shard| keyspace.has_chores(shard)).count(),
     );
+    text.field("lazyfreed_objects", keyspace.memory().freed_in_background());
 }

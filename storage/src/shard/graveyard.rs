@@ -23,7 +23,10 @@ pub(super) struct Graveyard {
     dbs: Vec<(Box<Db>, u64)>,
     /// What those databases' tables take.
     dbs_bytes: usize,
-    values: Vec<DeadValue>,
+    /// Each with how many keys' values end with it, 1 or 0.
+    values: Vec<(DeadValue, u64)>,
+    /// Values, and keys of databases, that have been freed and not yet been told of.
+    freed: u64,
 }
 
 /// A value that is being torn down.
@@ -87,7 +90,7 @@ impl Graveyard {
     /// What dead values take.
     #[cfg(test)]
     pub(super) fn value_bytes(&self) -> usize {
-        self.values.iter().map(DeadValue::bytes).sum()
+        self.values.iter().map(|(value, _)| value.bytes()).sum()
     }
 }
 
@@ -121,12 +124,12 @@ impl Shard {
 
     /// Has what was cut out of a collection of this shard freed in steps; a little of it at once.
     pub(crate) fn bury_remains(&mut self, remains: CollectionRemains) {
-        self.bury_value(DeadValue::Collection(remains));
+        self.bury_value(DeadValue::Collection(remains), 0);
     }
 
-    fn bury_value(&mut self, value: DeadValue) {
+    fn bury_value(&mut self, value: DeadValue, objects: u64) {
         self.outside_bytes += value.bytes();
-        self.graveyard.values.push(value);
+        self.graveyard.values.push((value, objects));
         self.published.stale = true;
     }
 
@@ -134,7 +137,7 @@ impl Shard {
     pub(crate) fn dig(&mut self) -> bool {
         let mut pieces = PIECES_PER_STEP;
         while pieces > 0
-            && let Some(value) = self.graveyard.values.last_mut()
+            && let Some((value, objects)) = self.graveyard.values.last_mut()
         {
             let before = value.bytes();
             let (freed, done) = value.free_some(pieces);
@@ -142,6 +145,7 @@ impl Shard {
             self.outside_bytes = self.outside_bytes + after - before;
             pieces -= freed.min(pieces);
             if done {
+                self.graveyard.freed += *objects;
                 self.graveyard.values.pop();
             }
         }
@@ -157,9 +161,15 @@ impl Shard {
                 self.graveyard.dbs_bytes += database.bytes();
                 self.graveyard.dbs.push((database, next));
             }
+            self.graveyard.freed += words.len() as u64;
             words.into_iter().for_each(|word| self.free_later(word));
         }
         !self.graveyard.is_empty()
+    }
+
+    /// How many values, and keys of dead databases, [`Shard::dig`] has freed since this was last asked.
+    pub(crate) fn take_freed(&mut self) -> u64 {
+        std::mem::take(&mut self.graveyard.freed)
     }
 
     /// Frees the entry and what it owns.
@@ -173,7 +183,8 @@ impl Shard {
     /// of big values is too much for one.
     fn free_later(&mut self, word: Word) {
         if let Some(value) = self.take_outside(word) {
-            self.bury_value(value);
+            // Its key has been counted.
+            self.bury_value(value, 0);
         }
         // SAFETY: the word has left the table and every queue, so this is the block's only owner.
         unsafe { self.slab.free(word.entry().block()) };
@@ -183,12 +194,12 @@ impl Shard {
     pub(super) fn release_outside(&mut self, word: Word) {
         match self.take_outside(word) {
             Some(DeadValue::String(string)) if string.len() >= STRING_BYTES_MIN => {
-                self.bury_value(DeadValue::String(string));
+                self.bury_value(DeadValue::String(string), 1);
             }
             Some(DeadValue::Collection(remains))
                 if remains.memory_bytes() >= COLLECTION_BYTES_MIN =>
             {
-                self.bury_value(DeadValue::Collection(remains));
+                self.bury_value(DeadValue::Collection(remains), 1);
             }
             _ => {}
         }

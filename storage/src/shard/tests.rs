@@ -659,3 +659,35 @@ fn what_is_prefetched_of_an_entry_follows_the_mean_entry() {
     assert!((713..=768).contains(&fill(700)));
     assert_eq!(fill(5_000), PREFETCHED_BYTES_MAX);
 }
+
+#[test]
+fn values_freed_in_the_background_are_counted_once() {
+    let keyspace = keyspace(1);
+    let (key, limits) = (keyspace.key(b"set"), Limits::default());
+    let fill = |count: u32| {
+        let mut unit = Unit::begin(&keyspace, LockPlan::Write(0), UnixMillis(NOW));
+        let edited = unit.edit_set(0, &key, &limits, |set| {
+            for number in 0..count {
+                set.add(format!("member:{number}").as_bytes());
+            }
+        });
+        edited.unwrap();
+    };
+    let counted = || keyspace.memory().freed_in_background();
+    fill(10_000);
+    Unit::begin(&keyspace, LockPlan::Write(0), UnixMillis(NOW)).delete(0, &key);
+    settle(&keyspace, UnixMillis(NOW));
+    assert_eq!(counted(), 1);
+    // What is small is freed at once.
+    fill(10);
+    Unit::begin(&keyspace, LockPlan::Write(0), UnixMillis(NOW)).delete(0, &key);
+    settle(&keyspace, UnixMillis(NOW));
+    assert_eq!(counted(), 1);
+    keyspace.memory().reset_freed_in_background();
+    // Of a database, each key counts, its value does not again.
+    fill(10_000);
+    set(&keyspace, 0, b"string", b"v", NewExpiry::None);
+    Unit::begin(&keyspace, LockPlan::Exclusive, UnixMillis(NOW)).flush(Some(0));
+    settle(&keyspace, UnixMillis(NOW));
+    assert_eq!(counted(), 2);
+}
