@@ -302,6 +302,20 @@ fn slow_commands_get_into_the_slow_log_and_fast_ones_do_not() {
 }
 
 #[test]
+fn a_command_that_waits_is_logged_as_slow_when_it_is_served() {
+    let server = TestServer::start();
+    let mut client = server.raw();
+    client.check("CONFIG SET slowlog-log-slower-than 0", "+OK");
+    let mut waiting = server.block("BLPOP l 0", 1);
+    let log = client.run("SLOWLOG GET -1").to_string();
+    assert!(!log.contains("BLPOP"), "{log}");
+    client.check("LPUSH l v", ":1");
+    waiting.read();
+    let log = client.run("SLOWLOG GET -1").to_string();
+    assert_eq!(log.matches("BLPOP").count(), 1, "{log}");
+}
+
+#[test]
 fn a_password_is_shown_by_no_log() {
     let server = TestServer::start();
     let mut client = server.raw();

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use parking_lot::Mutex;
 
 use crate::command::Args;
+use crate::server::Server;
+use crate::session::ClientEntry;
 
 /// Most arguments kept of a request; the last one then tells how many more there were.
 const ARGS_MAX: usize = 32;
@@ -73,6 +75,27 @@ impl SlowLog {
     /// Forgets all entries; numbers go on.
     pub(crate) fn reset(&self) {
         self.entries.lock().0.clear();
+    }
+}
+
+/// Logs a command that took so long, if the configuration wants it; `args` is asked for its arguments then, shortened.
+pub(crate) fn note(
+    server: &Server,
+    client: &ClientEntry,
+    at_seconds: i64,
+    nanos: u64,
+    args: impl FnOnce() -> Vec<Box<[u8]>>,
+) {
+    // The store's, not the turn's: the command may have been the CONFIG SET that changed it.
+    let config = server.config.get();
+    let micros = nanos / 1_000;
+    let threshold_us = config.slowlog_log_slower_than_us;
+    let is_logged = threshold_us >= 0 && micros >= threshold_us as u64;
+    if is_logged && config.slowlog_max_len > 0 {
+        let (name, max) = (client.names().name, config.slowlog_max_len);
+        server
+            .slowlog
+            .add(args(), at_seconds, micros, &client.addr, name, max);
     }
 }
 

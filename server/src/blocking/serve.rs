@@ -8,6 +8,7 @@ use storage::blocking::Blocked;
 use storage::waiters::{ReadyList, Serve, ServingUnit, WaitTable, Waiter};
 use storage::{DbIndex, Key, LockPlan, Unit, UnixMillis};
 
+use crate::clock::Stopwatch;
 use crate::command::context::After;
 use crate::command::{CommandError, Context};
 use crate::config::Config;
@@ -202,6 +203,7 @@ impl ServingUnit<Blocked> for Serving<'_, '_, '_> {
 
     fn serve(&mut self, database: DbIndex, key: &[u8], waiter: &Arc<Waiter<Blocked>>) {
         let client = client_of(waiter);
+        let mut stopwatch = Stopwatch::start();
         let first = self.first_key(database, key, waiter);
         (self.session.db, self.session.version) = (database, client.version);
         let mut outbox = Outbox::default();
@@ -259,6 +261,7 @@ impl ServingUnit<Blocked> for Serving<'_, '_, '_> {
             session: client.session,
             client: client.client,
             reply: Box::new(outbox),
+            nanos: stopwatch.lap(),
         };
         self.server.inboxes[worker].push(event);
         self.worker.woken.insert(worker);

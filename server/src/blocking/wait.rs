@@ -7,9 +7,11 @@ use storage::blocking::Blocked;
 use storage::waiters::Waiter;
 
 use super::{BlockedClient, Unblock, Wait, client_of};
+use crate::clock::unix_now;
 use crate::output::Outbox;
 use crate::server::Server;
 use crate::session::Session;
+use crate::slowlog;
 use crate::worker::{Worker, WorkerState};
 
 /// What a blocked session waits for.
@@ -17,6 +19,8 @@ use crate::worker::{Worker, WorkerState};
 pub(crate) struct SessionWait {
     wait: Wait,
     alarms: Alarms,
+    /// The request's arguments as the slow log shows them.
+    request: Vec<Box<[u8]>>,
 }
 
 /// When a wait needs its worker, in Unix milliseconds.
@@ -54,14 +58,24 @@ impl BlockedClient {
     }
 }
 
-/// Has the session wait, now that its command has registered.
-pub(crate) fn begin(worker: &mut WorkerState, session: &mut Session, wait: Wait, alarms: Alarms) {
+/// Has the session wait, now that its command has registered. `request` is what the slow log will show of it.
+pub(crate) fn begin(
+    worker: &mut WorkerState,
+    session: &mut Session,
+    wait: Wait,
+    alarms: Alarms,
+    request: Vec<Box<[u8]>>,
+) {
     session.client.set_wait(Some(wait.clone()));
     for at_ms in alarms.iter() {
         let place = (at_ms, session.client.session, session.id());
         worker.deadlines.insert(place);
     }
-    session.wait = Some(Box::new(SessionWait { wait, alarms }));
+    session.wait = Some(Box::new(SessionWait {
+        wait,
+        alarms,
+        request,
+    }));
 }
 
 /// Forgets a wait that has ended: what is left of its registrations goes, one shard lock at a time.
@@ -134,12 +148,34 @@ impl Worker {
         session.wait.as_deref_mut().filter(|_| is_it)
     }
 
-    /// A session's wait has been served.
-    pub(crate) fn served(&mut self, session: u32, client: u64, reply: Outbox) {
+    /// A session's wait has been served, which took so long.
+    pub(crate) fn served(&mut self, session: u32, client: u64, reply: Outbox, nanos: u64) {
+        if nanos >= self.state().slow_nanos {
+            self.note_slow_serving(session, client, nanos);
+        }
         self.end_wait(session, client, |_, outbox| {
             *outbox = reply;
             true
         });
+    }
+
+    #[cold]
+    fn note_slow_serving(&mut self, session: u32, client: u64, nanos: u64) {
+        let Some(waiting) = self.wait_of(session, client) else {
+            return;
+        };
+        let request = std::mem::take(&mut waiting.request);
+        let server = Rc::clone(self.server());
+        let (_, sessions) = self.state_and_sessions();
+        let at_seconds = unix_now().0 / 1_000;
+        if let Some(session) = sessions.get_mut(session) {
+            slowlog::note(&server, &session.client, at_seconds, nanos, || request);
+        }
+        let threshold_ms = server.config.get().latency_monitor_threshold_ms;
+        let millis = nanos / 1_000_000;
+        if threshold_ms > 0 && millis >= threshold_ms as u64 {
+            server.latency.add("command-unblocking", at_seconds, millis);
+        }
     }
 
     /// `CLIENT UNBLOCK` has ended a session's wait.

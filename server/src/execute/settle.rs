@@ -85,18 +85,18 @@ impl<'e> Executor<'_, 'e> {
         }
     }
 
-    /// What commands put off until the locks are gone.
+    /// What the command of these arguments put off until the locks are gone.
     #[inline]
-    pub(super) fn follow_up(&mut self, hold: &mut Hold<'e>) -> Flow {
+    pub(super) fn follow_up(&mut self, hold: &mut Hold<'e>, args: Args<'_>) -> Flow {
         let after = &self.tools.after;
         if after.actions.is_empty() && after.slices.is_none() && after.wait.is_none() {
             return Flow::Next;
         }
-        self.follow_up_now(hold)
+        self.follow_up_now(hold, args)
     }
 
     #[cold]
-    fn follow_up_now(&mut self, hold: &mut Hold<'e>) -> Flow {
+    fn follow_up_now(&mut self, hold: &mut Hold<'e>, args: Args<'_>) -> Flow {
         self.release(hold);
         self.server.faults.step();
         // One after the other: those behind one that panics are still to be found, and done.
@@ -105,7 +105,8 @@ impl<'e> Executor<'_, 'e> {
             self.server.faults.step();
         }
         if let Some((wait, alarms)) = self.tools.after.wait.take() {
-            wait::begin(self.worker, self.session, wait, alarms);
+            let request = slowlog::shorten(args);
+            wait::begin(self.worker, self.session, wait, alarms, request);
             return Flow::Blocked;
         }
         match self.tools.after.slices.take() {
@@ -160,31 +161,22 @@ impl<'e> Executor<'_, 'e> {
 
     #[cold]
     fn note_slow(&mut self, command: &'static Registered, args: Args<'_>, nanos: u64) {
-        // The store's, not the turn's: the command may have been the CONFIG SET that changed it.
-        let config = self.server.config.get();
-        let micros = nanos / 1_000;
         let at_seconds = self.now.0 / 1_000;
-        let threshold_us = config.slowlog_log_slower_than_us;
-        let is_logged = threshold_us >= 0 && micros >= threshold_us as u64;
-        if is_logged && !command.row.flags.has(Flags::SKIP_SLOWLOG) && config.slowlog_max_len > 0 {
+        // One that waits is logged when it is served.
+        let waits = self.tools.after.wait.is_some();
+        if !waits && !command.row.flags.has(Flags::SKIP_SLOWLOG) {
             let client = &self.session.client;
-            let mut short = slowlog::shorten(args);
-            for at in redacted_arguments(command, args) {
-                if let Some(arg) = short.get_mut(at) {
-                    *arg = b"(redacted)"[..].into();
+            slowlog::note(self.server, client, at_seconds, nanos, || {
+                let mut short = slowlog::shorten(args);
+                for at in redacted_arguments(command, args) {
+                    if let Some(arg) = short.get_mut(at) {
+                        *arg = b"(redacted)"[..].into();
+                    }
                 }
-            }
-            let max = config.slowlog_max_len;
-            self.server.slowlog.add(
-                short,
-                at_seconds,
-                micros,
-                &client.addr,
-                client.names().name,
-                max,
-            );
+                short
+            });
         }
-        let threshold_ms = config.latency_monitor_threshold_ms;
+        let threshold_ms = self.server.config.get().latency_monitor_threshold_ms;
         let millis = nanos / 1_000_000;
         if threshold_ms > 0 && millis >= threshold_ms as u64 {
             let fast = command.row.flags.has(Flags::FAST);

@@ -210,7 +210,7 @@ impl<'e> Executor<'_, 'e> {
         if !stale.is_empty() {
             self.expire_stale(hold, stale);
         }
-        self.follow_up(hold)
+        self.follow_up(hold, args)
     }
 
     /// A new unit with the plan's locks.

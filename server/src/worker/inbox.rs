@@ -51,6 +51,8 @@ pub(crate) enum Event {
         client: u64,
         /// What it is to hear.
         reply: Box<Outbox>,
+        /// How long it took to serve it.
+        nanos: u64,
     },
     /// `CLIENT UNBLOCK` has ended this session's wait; the second number is the client's id.
     Unblocked(u32, u64),
