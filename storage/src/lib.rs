@@ -8,6 +8,7 @@ pub mod big_string;
 pub mod bitfield;
 pub mod bits;
 pub mod blocking;
+pub mod blocks;
 pub mod collection;
 mod digest;
 mod entry;

@@ -27,7 +27,7 @@ pub use limits::{Limits, PackedLimit};
 pub use list::{
     End, ListBuilder, ListEdit, ListRef, ListRemoval, ListSearch, ListSpan, MoveMany, Moved,
 };
-pub use stream::StreamEdit;
+pub use stream::{GroupsAhead, StreamEdit};
 
 /// How a small collection is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

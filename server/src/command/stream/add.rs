@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 use storage::collection::stream::{AddError, Field, NewId, StreamId};
 
+use super::forget_ahead::forget_ahead;
 use super::ids::{IdText, new_id, write_id};
 use super::trim::{Trim, TrimOptions};
 use crate::command::{Args, CommandError, CommandResult, Context};
@@ -86,14 +87,16 @@ pub(super) fn xadd(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let (db, key, now) = (ctx.db(), ctx.key(args, 1), ctx.now());
     let limits = ctx.config.limits.stream_node();
     let fields = fields_of(args, request.id_at + 1);
+    let ahead = forget_ahead(ctx, db, &key, request.trim.as_ref());
+    if ahead.is_begun() {
+        return Ok(());
+    }
     let edited = ctx.unit.edit_stream(db, &key, |edit| {
         if edit.is_new() && !request.makes_stream {
             return Ok(None);
         }
         let id = edit.add(request.id, &fields, now, limits)?;
-        let trimmed = request.trim.map_or(0, |trim| {
-            edit.trim(trim.keep, trim.precision, trim.references)
-        });
+        let trimmed = request.trim.map_or(0, |trim| ahead.trim(edit, &trim));
         Ok::<_, AddError>(Some((id, trimmed, request.options.kept(edit.stream()))))
     })?;
     let Some((id, trimmed, kept)) = edited.result? else {

@@ -1,4 +1,4 @@
-//! `XCLAIM` and `XAUTOCLAIM`: pending entries change hands.
+//! `XCLAIM`: pending entries change hands.
 
 use smallvec::SmallVec;
 use storage::Key;
@@ -6,24 +6,17 @@ use storage::collection::stream::{Claim, Claimed, Entries, StreamId};
 
 use super::entries::write_entry;
 use super::group::announce_consumer;
-use super::ids::{exact_id, first_id, write_id};
+use super::ids::{exact_id, write_id};
 use super::log::GroupLog;
 use super::nogroup::no_key_or_group;
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::output::Output;
 
-/// Entries that `XAUTOCLAIM` claims, if it is not said.
-const USUAL_COUNT: usize = 100;
-/// The most that Redis takes; it keeps 16 bytes for each.
-const COUNT_MAX: i64 = i64::MAX / 16;
-/// From here on there is no address space for as many.
-const COUNT_ADDRESSABLE: usize = (1 << 46) / 16;
-
 /// Who claims.
 #[derive(Clone, Copy, Debug)]
-struct Claimant<'a> {
-    group: &'a [u8],
-    consumer: &'a [u8],
+pub(super) struct Claimant<'a> {
+    pub(super) group: &'a [u8],
+    pub(super) consumer: &'a [u8],
 }
 
 /// The options of `XCLAIM`.
@@ -98,7 +91,7 @@ fn number(text: &[u8], error: &'static str) -> Result<i64, CommandError> {
 
 /// The argument that says how long entries must have been pending; of 0, what is pending since a later time than now is
 /// claimed, too.
-fn min_idle_ms(text: &[u8], error: &'static str) -> Result<i64, CommandError> {
+pub(super) fn min_idle_ms(text: &[u8], error: &'static str) -> Result<i64, CommandError> {
     Ok(match number(text, error)? {
         ..=0 => i64::MIN,
         min_idle_ms => min_idle_ms,
@@ -162,7 +155,7 @@ pub(super) fn xclaim(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
 }
 
 /// The key, and who claims; the group is there.
-fn find_group<'a>(
+pub(super) fn find_group<'a>(
     ctx: &mut Context<'_, '_>,
     args: Args<'a>,
 ) -> Result<(Key<'a>, Claimant<'a>), CommandError> {
@@ -180,91 +173,4 @@ fn write_claimed(reply: &mut Output<'_>, entries: &Entries, id: StreamId, just_i
         Some(entry) if !just_id => write_entry(reply, entry),
         _ => write_id(reply, id),
     }
-}
-
-const TOO_HIGH: CommandError = CommandError::Line(
-    "ERR Insufficient memory, failed allocating transient memory, COUNT too high.",
-);
-
-/// `XAUTOCLAIM key group consumer min-idle-time start [COUNT count] [JUSTID]`: makes pending entries from `start` on those
-/// of a consumer.
-pub(super) fn xautoclaim(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    // What is wrong with the arguments comes first all the same.
-    let found = find_group(ctx, args);
-    let min_idle_ms = min_idle_ms(
-        args.at(4),
-        "ERR Invalid min-idle-time argument for XAUTOCLAIM",
-    )?;
-    let first = first_id(args.at(5))?;
-    let (count, just_ids) = auto_options(args)?;
-    let (key, claimant) = found?;
-    if count > COUNT_ADDRESSABLE {
-        return Err(TOO_HIGH);
-    }
-    let now = ctx.now();
-    let claim = Claim {
-        min_idle_ms,
-        delivered_at_ms: now.0,
-        deliveries: None,
-        counts: !just_ids,
-        force: false,
-    };
-    let (db, mut log) = (ctx.db(), GroupLog::new(ctx));
-    let reply = &mut ctx.reply;
-    let edited = ctx.unit.edit_stream(db, &key, |edit| {
-        let Some(mut group) = edit.group(claimant.group) else {
-            unreachable!("the group has just been seen")
-        };
-        let (consumer, is_new) = group.visit(claimant.consumer, now);
-        if is_new {
-            log.made(claimant.consumer);
-        }
-        let done = group.claim_from(consumer, first, count, &claim, now);
-        reply.array(3);
-        write_id(reply, done.next);
-        reply.array(done.claimed.len());
-        for &id in &done.claimed {
-            write_claimed(reply, group.entries(), id, just_ids);
-        }
-        reply.array(done.gone.len());
-        done.gone.iter().for_each(|(id, _)| write_id(reply, *id));
-        let mut gone = done.gone.iter().peekable();
-        for &id in &done.claimed {
-            while let Some((id, before)) = gone.next_if(|(gone, _)| *gone < id) {
-                log.claimed(group.as_group(), *id, *before);
-            }
-            log.claimed_now(group.as_group(), id);
-        }
-        gone.for_each(|(id, before)| log.claimed(group.as_group(), *id, *before));
-        drop(group);
-        let changes = done.claimed.len() + done.gone.len() + usize::from(is_new);
-        edit.changed_aside(changes as u64);
-        is_new
-    })?;
-    if edited.result {
-        announce_consumer(ctx, db, &key);
-    }
-    log.write(ctx, db, &key, claimant.group);
-    Ok(())
-}
-
-/// How many entries to claim at most, and whether only their IDs are wanted.
-fn auto_options(args: Args<'_>) -> Result<(usize, bool), CommandError> {
-    const BAD_COUNT: CommandError = CommandError::Line("ERR COUNT must be > 0");
-    let (mut count, mut just_ids) = (USUAL_COUNT, false);
-    let mut at = 6;
-    while at < args.len() {
-        if args.is(at, "COUNT") && at + 1 < args.len() {
-            let number = protocol::parse_i64(args.at(at + 1));
-            let number = number.filter(|number| (1..=COUNT_MAX).contains(number));
-            count = usize::try_from(number.ok_or(BAD_COUNT)?).map_err(|_| BAD_COUNT)?;
-            at += 2;
-        } else if args.is(at, "JUSTID") {
-            just_ids = true;
-            at += 1;
-        } else {
-            return Err(CommandError::Syntax);
-        }
-    }
-    Ok((count, just_ids))
 }

@@ -1,240 +1,360 @@
 //! What `XREADGROUP` delivers of a stream.
+//!
+//! It is found out and noted in the group first, step by step, and written afterwards: much of it is done in a group that
+//! is made ahead, see [`read_ahead`](super::read_ahead).
 
 use protocol::Reply;
+use storage::blocks::Blocks;
 use storage::collection::stream::{
-    Claim, Claimed, ConsumerNumber, Entries, Entry, Group, StreamId,
+    Claim, Claimed, ConsumerNumber, Entries, Entry, Group, GroupMut, IdleScan, Stream, StreamId,
 };
-use storage::typed::StreamEdit;
 use storage::{Keyspace, UnixMillis};
 
 use super::budget::Budget;
 use super::entries::{Wanted, begin_stream, write_entry, write_entry_with};
 use super::group_read::Reading;
 use super::ids::write_id;
+use super::listed::write_listed;
 use super::log::GroupLog;
-use crate::long_reply::ELEMENTS_MIN;
-use crate::output::{DeferredHeader, Output};
+use crate::output::Output;
 
-/// Entries on their way to a consumer.
-pub(super) struct Delivery<'d, 'c, 'e, 'o> {
-    pub(super) edit: &'d mut StreamEdit<'c, 'e>,
-    pub(super) reply: &'d mut Output<'o>,
-    pub(super) reading: &'d Reading<'d>,
-    pub(super) budget: &'d mut Budget,
+/// What delivering a new entry costs, in looks at an entry; likewise the next ones.
+const NEW_COST: u64 = 1;
+const AGAIN_COST: u64 = 3;
+const CLAIM_COST: u64 = 6;
+/// Entries that are put in the order of time cost one look each.
+const ORDER_COST: u64 = 1;
+
+/// What a consumer wants of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// `>`: what was delivered to nobody yet.
+    New,
+    /// What it has pending behind this ID.
+    History(StreamId),
+}
+
+/// Who reads which stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Visit<'a> {
+    pub(super) key: &'a [u8],
+    pub(super) reading: &'a Reading<'a>,
     pub(super) consumer: ConsumerNumber,
     pub(super) now: UnixMillis,
-    pub(super) log: &'d mut GroupLog,
 }
 
-impl Delivery<'_, '_, '_, '_> {
-    /// Delivers what is new, if anything is, and before that what others have had pending for too long, if that is wanted;
-    /// whether the stream is in the reply.
-    pub(super) fn deliver_new(&mut self, key: &[u8], keyspace: &Keyspace) -> bool {
-        if self.reading.min_idle_ms.is_some() || self.budget.counts_bytes() {
-            return self.deliver_one_by_one(key);
+/// An entry that has been claimed.
+#[derive(Clone, Copy, Debug)]
+struct ClaimedEntry {
+    id: StreamId,
+    /// For how long it had been pending, in milliseconds; -1 if it was nobody's.
+    idle_ms: i64,
+    /// How often it had been delivered.
+    deliveries: i64,
+}
+
+/// Entries on their way to a consumer.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    phase: Phase,
+    /// What others have had pending for too long.
+    claimed: Blocks<ClaimedEntry>,
+    /// What the consumer has had pending.
+    again: Blocks<StreamId>,
+    /// What is new.
+    new: Wanted,
+    /// Whether the reply says of each entry how it was pending.
+    has_counters: bool,
+    /// Whether the stream is in the reply even if it has nothing.
+    is_always_in: bool,
+    changes: u64,
+}
+
+/// What is being looked for.
+#[derive(Debug)]
+enum Phase {
+    /// What has been pending for too long.
+    Claim(IdleScan),
+    /// What is new, from this ID on.
+    New(StreamId),
+    /// What the consumer has pending from this ID on.
+    History(StreamId),
+    Over,
+}
+
+impl Delivery {
+    /// What a consumer of `group` will get. Claims come before what is new.
+    pub(super) fn begin(
+        group: &mut GroupMut<'_>,
+        reading: &Reading<'_>,
+        start: Start,
+        budget: &Budget,
+        now: UnixMillis,
+    ) -> Self {
+        let phase = match (start, reading.min_idle_ms) {
+            (Start::History(id), _) => id.next().map_or(Phase::Over, Phase::History),
+            (Start::New, None) => Phase::new(group),
+            (Start::New, Some(min_idle_ms)) => {
+                let most = budget.entries(reading.most);
+                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                Phase::Claim(group.scan_idle(min_idle_ms, most, now))
+            }
+        };
+        Self {
+            phase,
+            claimed: Blocks::new(),
+            again: Blocks::new(),
+            new: Wanted::from(StreamId::MIN, 0),
+            has_counters: start == Start::New && reading.min_idle_ms.is_some(),
+            is_always_in: start != Start::New,
+            changes: 0,
         }
-        let stream = self.edit.stream();
-        let group = stream.groups().get(self.reading.reader.group);
-        let Some(first) = group.and_then(|group| first_new(stream.entries(), group)) else {
-            return false;
-        };
-        begin_stream(self.reply, key);
-        let most = self.budget.entries(self.reading.most);
-        let may_be_many = most.min(stream.len()) > ELEMENTS_MIN;
-        let wanted = if may_be_many {
-            let wanted = self.deliver_from(first, most, |_, _| {});
-            wanted.reply(self.reply, self.edit.stream(), keyspace);
-            wanted
-        } else {
-            let header = self.reply.begin_deferred();
-            let wanted = self.deliver_from(first, most, write_entry);
-            self.reply.end_deferred_array(header, wanted.most as usize);
-            wanted
-        };
-        self.budget.spend(wanted.most);
-        self.edit.changed_aside(1);
-        true
     }
 
-    /// Delivers up to `most` entries, from the one with the ID `first` on, each once `write` has seen it; which ones it
-    /// was.
-    fn deliver_from(
+    /// About how much work it will be, in looks at an entry.
+    pub(super) fn cost(
+        stream: &Stream,
+        group: &Group,
+        reading: &Reading<'_>,
+        start: Start,
+        budget: &Budget,
+        now: UnixMillis,
+    ) -> u64 {
+        let most = budget.entries(reading.most);
+        let pending = group.pending();
+        match start {
+            Start::History(id) => {
+                let consumer = group.consumers().find(reading.reader.consumer);
+                let owned = consumer.zip(id.next());
+                let owned = owned.map_or(0, |(consumer, from)| pending.len_of_from(consumer, from));
+                most.min(owned).saturating_mul(AGAIN_COST)
+            }
+            Start::New => {
+                let from = group.last_id().next();
+                let new = from.map_or(0, |from| stream.entries().count(from, StreamId::MAX));
+                let new = most.min(new).saturating_mul(NEW_COST);
+                let claims = reading.min_idle_ms.map_or(0, |min_idle_ms| {
+                    let until_ms = now.0.saturating_sub(min_idle_ms);
+                    match pending.len_until(until_ms) {
+                        Some(idle) => most.min(idle).saturating_mul(CLAIM_COST),
+                        None => pending.len().saturating_mul(ORDER_COST + CLAIM_COST),
+                    }
+                });
+                new.saturating_add(claims)
+            }
+        }
+    }
+
+    /// Goes on through about `work` entries; whether that is not the end of it.
+    pub(super) fn step(
         &mut self,
-        first: StreamId,
-        most: u64,
-        mut write: impl FnMut(&mut Reply<'_>, Entry<'_>),
-    ) -> Wanted {
-        let mut delivered = Wanted {
-            last: first,
-            ..Wanted::from(first, 0)
-        };
-        let Some(mut group) = self.edit.group(self.reading.reader.group) else {
-            return delivered;
-        };
-        let needs_ack = self.reading.needs_ack;
-        for entry in group.entries().range(first, StreamId::MAX) {
-            (delivered.last, delivered.most) = (entry.id, delivered.most + 1);
-            write(self.reply, entry);
-            group.deliver(self.consumer, delivered.last, needs_ack, self.now);
-            if needs_ack {
-                self.log.claimed_now(group.as_group(), delivered.last);
-            }
-            if delivered.most == most {
-                break;
-            }
+        group: &mut GroupMut<'_>,
+        visit: &Visit<'_>,
+        budget: &mut Budget,
+        log: &mut GroupLog,
+        work: usize,
+    ) -> bool {
+        match &self.phase {
+            Phase::Claim(_) => self.claim_some(group, visit, budget, log, work),
+            Phase::New(from) => self.deliver_some(*from, group, visit, budget, log, work),
+            Phase::History(from) => self.redeliver_some(*from, group, visit, budget, work),
+            Phase::Over => {}
         }
-        self.log.progressed(group.as_group());
-        delivered
+        !matches!(self.phase, Phase::Over)
     }
 
-    /// As [`Delivery::deliver_new`], where each entry has to be looked at before it is delivered.
-    fn deliver_one_by_one(&mut self, key: &[u8]) -> bool {
-        let Some(mut group) = self.edit.group(self.reading.reader.group) else {
-            return false;
-        };
-        let (reply, budget, now) = (&mut *self.reply, &mut *self.budget, self.now);
-        let mut list = List {
-            key,
-            header: None,
-            count: 0,
-            has_more: true,
-        };
-        let mut changes = 0;
-        if let Some(min_idle_ms) = self.reading.min_idle_ms {
-            let claim = Claim {
-                min_idle_ms,
-                delivered_at_ms: now.0,
-                deliveries: None,
-                counts: true,
-                force: false,
-            };
-            let most = budget.entries(self.reading.most);
-            let most = usize::try_from(most).unwrap_or(usize::MAX);
-            // Where all that were found are gone from the stream there may be others behind them.
-            loop {
-                let idle = group.idle_longest(min_idle_ms, most, now);
-                let are_gone =
-                    !idle.is_empty() && !idle.iter().any(|(id, _)| group.entries().contains(*id));
-                for (id, before) in idle {
-                    let idle_ms = before.consumer().map_or(-1, |_| before.idle_ms(now.0));
-                    let counters = Some((idle_ms, before.deliveries.cast_signed()));
-                    if let Some(entry) = group.entries().range(id, id).next()
-                        && !list.push(reply, budget, entry, counters)
-                    {
-                        break;
-                    }
-                    match group.claim(self.consumer, id, &claim, now) {
-                        Claimed::Yes => self.log.claimed_now(group.as_group(), id),
-                        Claimed::Gone(before) => self.log.claimed(group.as_group(), id, before),
-                        Claimed::No => continue,
-                    }
-                    changes += 1;
-                }
-                if !are_gone {
-                    break;
-                }
-            }
-        }
-        let first = first_new(group.entries(), group.as_group());
-        let new = first.map(|first| group.entries().range(first, StreamId::MAX));
-        let counters = self.reading.min_idle_ms.map(|_| (0, 0));
-        let mut is_ahead = false;
-        for entry in new.into_iter().flatten() {
-            let id = entry.id;
-            if list.count == self.reading.most || !list.push(reply, budget, entry, counters) {
-                break;
-            }
-            group.deliver(self.consumer, id, self.reading.needs_ack, now);
-            if self.reading.needs_ack {
-                self.log.claimed_now(group.as_group(), id);
-            }
-            (is_ahead, changes) = (true, changes + 1);
-        }
-        if is_ahead {
-            self.log.progressed(group.as_group());
-        }
-        drop(group);
-        self.edit.changed_aside(changes);
-        list.end(reply)
-    }
-
-    /// Delivers what the consumer has pending behind `id` once more. Entries that are gone are shown without fields.
-    pub(super) fn redeliver(&mut self, key: &[u8], id: StreamId) {
-        let (reply, budget) = (&mut *self.reply, &mut *self.budget);
-        begin_stream(reply, key);
-        let group = self.edit.group(self.reading.reader.group);
-        let (Some(mut group), Some(first)) = (group, id.next()) else {
-            reply.array(0);
+    /// Claims what has been pending for too long. Whatever is pending may be gone from the stream, and is not pending any
+    /// more then.
+    fn claim_some(
+        &mut self,
+        group: &mut GroupMut<'_>,
+        visit: &Visit<'_>,
+        budget: &mut Budget,
+        log: &mut GroupLog,
+        work: usize,
+    ) {
+        let (Phase::Claim(scan), Some(min_idle_ms)) = (&mut self.phase, visit.reading.min_idle_ms)
+        else {
             return;
         };
-        let most = usize::try_from(budget.entries(self.reading.most)).unwrap_or(usize::MAX);
-        let ids = group.as_group().pending().ids_of(self.consumer, first);
-        let ids: Vec<StreamId> = ids.take(most).collect();
-        let (header, mut count) = (reply.begin_deferred(), 0);
-        for id in ids {
-            let entry = group.entries().range(id, id).next();
-            let is_there = entry.is_some();
-            let write = |reply: &mut Reply<'_>| match entry.clone() {
-                Some(entry) => write_entry(reply, entry),
-                None => {
-                    reply.array(2);
-                    write_id(reply, id);
-                    reply.null_array();
-                }
+        if group.order_some(scan, work) {
+            return;
+        }
+        let now = visit.now;
+        let claim = Claim {
+            min_idle_ms,
+            delivered_at_ms: now.0,
+            deliveries: None,
+            counts: true,
+            force: false,
+        };
+        for _ in 0..work {
+            let Some((id, before)) = group.next_idle(scan) else {
+                self.phase = Phase::new(group);
+                return;
             };
-            if !budget.admits(None, write) {
+            let idle_ms = before.consumer().map_or(-1, |_| before.idle_ms(now.0));
+            let deliveries = before.deliveries.cast_signed();
+            if let Some(entry) = group.entries().range(id, id).next() {
+                let key = self.claimed.is_empty().then_some(visit.key);
+                let counters = Some((idle_ms, deliveries));
+                if !budget.admits(key, |reply| write_entry_with(reply, entry, counters)) {
+                    self.phase = Phase::Over;
+                    return;
+                }
+            }
+            match group.claim(visit.consumer, id, &claim, now) {
+                Claimed::Yes => {
+                    self.claimed.push(ClaimedEntry {
+                        id,
+                        idle_ms,
+                        deliveries,
+                    });
+                    log.claimed_now(group.as_group(), id);
+                }
+                Claimed::Gone(before) => log.claimed(group.as_group(), id, before),
+                Claimed::No => continue,
+            }
+            self.changes += 1;
+        }
+    }
+
+    /// Delivers what is new.
+    fn deliver_some(
+        &mut self,
+        from: StreamId,
+        group: &mut GroupMut<'_>,
+        visit: &Visit<'_>,
+        budget: &mut Budget,
+        log: &mut GroupLog,
+        work: usize,
+    ) {
+        let reading = visit.reading;
+        let counters = self.has_counters.then_some((0, 0));
+        let mut next = None;
+        for (number, entry) in group.entries().range(from, StreamId::MAX).enumerate() {
+            let id = entry.id;
+            if number == work {
+                next = Some(id);
                 break;
             }
-            write(reply);
-            count += 1;
+            let count = self.claimed.len() as u64 + self.new.most;
+            let key = (count == 0).then_some(visit.key);
+            if count == reading.most
+                || !budget.admits(key, |reply| write_entry_with(reply, entry, counters))
+            {
+                break;
+            }
+            group.deliver(visit.consumer, id, reading.needs_ack, visit.now);
+            if reading.needs_ack {
+                log.claimed_now(group.as_group(), id);
+            }
+            if self.new.most == 0 {
+                self.new.first = id;
+            }
+            (self.new.last, self.new.most) = (id, self.new.most + 1);
+        }
+        self.phase = next.map_or(Phase::Over, Phase::New);
+        if next.is_none() && self.new.most > 0 {
+            log.progressed(group.as_group());
+            // To Redis one reading is one change.
+            self.changes += if self.has_counters || budget.counts_bytes() {
+                self.new.most
+            } else {
+                1
+            };
+        }
+    }
+
+    /// Delivers what the consumer has pending once more, but for entries that are gone: these are only shown.
+    fn redeliver_some(
+        &mut self,
+        from: StreamId,
+        group: &mut GroupMut<'_>,
+        visit: &Visit<'_>,
+        budget: &mut Budget,
+        work: usize,
+    ) {
+        let left = visit.reading.most - self.again.len() as u64;
+        let left = usize::try_from(budget.entries(left)).unwrap_or(usize::MAX);
+        let count = work.min(left);
+        let ids = group.as_group().pending().ids_of(visit.consumer, from);
+        let ids: Vec<StreamId> = ids.take(count).collect();
+        let next = ids.last().and_then(|last| last.next());
+        let is_over = ids.len() < count || count == left;
+        self.phase = next
+            .filter(|_| !is_over)
+            .map_or(Phase::Over, Phase::History);
+        for id in ids {
+            let entries = group.entries();
+            let is_there = entries.contains(id);
+            if !budget.admits(None, |reply| write_again(reply, entries, id)) {
+                self.phase = Phase::Over;
+                return;
+            }
+            self.again.push(id);
             if is_there {
-                group.redeliver(id, self.now);
+                group.redeliver(id, visit.now);
             }
         }
-        reply.end_deferred_array(header, count);
     }
-}
 
-/// The entries of a stream, which is in the reply if there is one.
-struct List<'k> {
-    key: &'k [u8],
-    header: Option<DeferredHeader>,
-    count: u64,
-    /// Whether the reply may go on.
-    has_more: bool,
-}
+    /// How many changes it was.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
 
-impl List<'_> {
-    /// Writes an entry, with how long it has been pending and how often it was delivered if that is wanted; whether there
-    /// was room for it. Without room for one there is none for a later one either.
-    fn push(
-        &mut self,
+    /// Writes the stream at `key` with what it delivers, once nothing is left to do; whether it is in the reply.
+    pub(super) fn reply(
+        self,
+        key: &[u8],
         reply: &mut Output<'_>,
-        budget: &mut Budget,
-        entry: Entry<'_>,
-        counters: Option<(i64, i64)>,
+        stream: &Stream,
+        keyspace: &Keyspace,
     ) -> bool {
-        let key = self.header.is_none().then_some(self.key);
-        let write = |reply: &mut Reply<'_>| write_entry_with(reply, entry.clone(), counters);
-        self.has_more = self.has_more && budget.admits(key, write);
-        if !self.has_more {
+        let count = self.claimed.len() + self.again.len() + self.new.most as usize;
+        if count == 0 && !self.is_always_in {
             return false;
         }
-        if let Some(key) = key {
-            begin_stream(reply, key);
-            self.header = Some(reply.begin_deferred());
-        }
-        write(reply);
-        self.count += 1;
+        begin_stream(reply, key);
+        reply.array(count);
+        let counters = self.has_counters.then_some((0, 0));
+        write_listed(
+            reply,
+            stream,
+            keyspace,
+            self.claimed,
+            |reply, stream, claimed| {
+                let counters = Some((claimed.idle_ms, claimed.deliveries));
+                let mut entries = stream.entries().range(claimed.id, claimed.id);
+                if let Some(entry) = entries.next() {
+                    write_entry_with(reply, entry, counters);
+                }
+            },
+        );
+        write_listed(reply, stream, keyspace, self.again, |reply, stream, id| {
+            write_again(reply, stream.entries(), id);
+        });
+        self.new.write(counters, reply, stream, keyspace);
         true
     }
+}
 
-    /// Whether there is any.
-    fn end(self, reply: &mut Output<'_>) -> bool {
-        if let Some(header) = self.header {
-            reply.end_deferred_array(header, self.count as usize);
+impl Phase {
+    fn new(group: &GroupMut<'_>) -> Self {
+        first_new(group.entries(), group.as_group()).map_or(Phase::Over, Phase::New)
+    }
+}
+
+/// Writes an entry that was delivered before. One that is gone is shown without fields.
+fn write_again(reply: &mut Reply<'_>, entries: &Entries, id: StreamId) {
+    match entries.range(id, id).next() {
+        Some(entry) => write_entry(reply, entry),
+        None => {
+            reply.array(2);
+            write_id(reply, id);
+            reply.null_array();
         }
-        self.count > 0
     }
 }
 
@@ -244,6 +364,6 @@ pub(super) fn first_new(entries: &Entries, group: &Group) -> Option<StreamId> {
         .last_id()
         .next()
         .filter(|&first| first <= entries.last_id())?;
-    let entry = entries.range(first, StreamId::MAX).next()?;
+    let entry: Entry<'_> = entries.range(first, StreamId::MAX).next()?;
     Some(entry.id)
 }

@@ -55,17 +55,30 @@ impl Wanted {
         let count = stream.entries().count(self.first, self.last);
         self.most = self.most.min(count);
         reply.array(self.most as usize);
+        self.write(None, reply, stream, keyspace);
+    }
+
+    /// Writes as many entries as are wanted, which must be there, with these counters behind each of them; see
+    /// [`write_entry_with`].
+    pub(super) fn write(
+        self,
+        counters: Option<(i64, i64)>,
+        reply: &mut Output<'_>,
+        stream: &Stream,
+        keyspace: &Keyspace,
+    ) {
         if self.most > ELEMENTS_MIN {
             let stream = Collection::Stream(Box::new(stream.clone()));
             reply.rest_from(Box::new(Rest {
                 stream: keyspace.pin_clone(stream),
                 wanted: self,
+                counters,
             }));
             return;
         }
         let mut left = self.most;
         self.each_while(stream, |entry| {
-            write_entry(reply, entry);
+            write_entry_with(reply, entry, counters);
             left -= 1;
             left > 0
         });
@@ -146,6 +159,7 @@ impl Wanted {
 struct Rest {
     stream: PinnedCollection,
     wanted: Wanted,
+    counters: Option<(i64, i64)>,
 }
 
 impl ReplySource for Rest {
@@ -157,7 +171,7 @@ impl ReplySource for Rest {
         let (mut count, mut last) = (0, None);
         self.wanted.each_while(stream, |entry| {
             last = Some(entry.id);
-            write_entry(reply, entry);
+            write_entry_with(reply, entry, self.counters);
             count += 1;
             count < self.wanted.most && reply.position() < end
         });
@@ -283,6 +297,7 @@ mod tests {
             let mut rest = Rest {
                 stream: keyspace.pin_clone(Collection::Stream(Box::new(stream.clone()))),
                 wanted,
+                counters: None,
             };
             let (mut bytes, mut pieces) = (Vec::new(), 1);
             while rest.write_some(&mut Reply::new(&mut bytes, Version::Resp2), 1_000) {

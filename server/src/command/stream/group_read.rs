@@ -6,12 +6,13 @@ use storage::waiters::Serve;
 use storage::{DbIndex, Key, Unit};
 
 use super::budget::{Budget, Caps};
-use super::delivery::{Delivery, first_new};
+use super::delivery::{Delivery, Start, Visit, first_new};
 use super::entries::end_streams;
 use super::group::announce_consumer;
 use super::ids::exact_id;
 use super::log::GroupLog;
 use super::nogroup::no_key_or_group_to_read;
+use super::read_ahead::{Ahead, ToRead, read_ahead, take_place};
 use super::read_options::{ReadOptions, Reader};
 use crate::blocking::Operation;
 use crate::command::{Args, CommandError, CommandResult, Context};
@@ -19,15 +20,6 @@ use crate::command::{Args, CommandError, CommandResult, Context};
 const LAST_ID_IN_GROUP: CommandError = CommandError::Line(
     "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.",
 );
-
-/// What a consumer wants of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Start {
-    /// `>`: what was delivered to nobody yet.
-    New,
-    /// What it has pending behind this ID.
-    History(StreamId),
-}
 
 impl Start {
     fn parse(text: &[u8]) -> Result<Self, CommandError> {
@@ -66,19 +58,30 @@ pub(super) fn xreadgroup(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandRe
         min_idle_ms: options.min_idle_ms,
         needs_ack: options.needs_ack,
     };
-    let db = ctx.db();
-    let mut streams: SmallVec<[(Key<'_>, Start); 4]> = SmallVec::new();
+    let (db, is_again) = (ctx.db(), ctx.is_prepared());
+    let mut streams: SmallVec<[ToRead<'_>; 4]> = SmallVec::new();
     for number in 0..options.streams {
         let key = options.key(ctx, args, number);
-        let stream = ctx.unit.stream(db, &key)?;
+        // What has been found out ahead was looked up then.
+        let stream = match is_again {
+            false => ctx.unit.stream(db, &key)?,
+            true => ctx.unit.stream_to_change(db, &key)?,
+        };
         if stream.is_none_or(|stream| stream.groups().get(reader.group).is_none()) {
             return Err(no_key_or_group_to_read(key.bytes, reader.group));
         }
         streams.push((key, Start::parse(options.id(args, number))?));
     }
-    // The second time that Redis looks the keys up.
-    ctx.unit.tally.hits += streams.len() as u64;
-    if read_all(ctx, db, &streams, &reading, options.caps)? {
+    if !is_again {
+        // The second time that Redis looks the keys up.
+        ctx.unit.tally.hits += streams.len() as u64;
+    }
+    let is_replied = match read_ahead(ctx, db, &streams, &reading, options.caps) {
+        Ahead::Done(done) => take_place(ctx, db, &reading, *done)?,
+        Ahead::Begun => return Ok(()),
+        Ahead::Not => read_all(ctx, db, &streams, &reading, options.caps)?,
+    };
+    if is_replied {
         return Ok(());
     }
     let Some(deadline_ms) = options.wait.filter(|_| !ctx.in_exec) else {
@@ -95,7 +98,7 @@ pub(super) fn xreadgroup(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandRe
 fn read_all(
     ctx: &mut Context<'_, '_>,
     db: DbIndex,
-    streams: &[(Key<'_>, Start)],
+    streams: &[ToRead<'_>],
     reading: &Reading<'_>,
     caps: Caps,
 ) -> Result<bool, CommandError> {
@@ -127,30 +130,22 @@ fn read(
     let (now, mut log) = (ctx.now(), GroupLog::new(ctx));
     let (reply, keyspace) = (&mut ctx.reply, &ctx.server.keyspace);
     let edited = ctx.unit.edit_stream(db, key, |edit| {
-        let visited = edit
-            .group(group)
-            .map(|mut group| group.visit(consumer, now));
-        let (number, is_new) = visited.expect("the group has been seen");
+        let mut group = edit.group(group).expect("the group has been seen");
+        let (number, is_new) = group.visit(consumer, now);
         if is_new {
             log.made(consumer);
-            edit.changed_aside(1);
         }
-        let mut delivery = Delivery {
-            edit,
-            reply,
+        let visit = Visit {
+            key: key.bytes,
             reading,
-            budget,
             consumer: number,
             now,
-            log: &mut log,
         };
-        let is_replied = match start {
-            Start::New => delivery.deliver_new(key.bytes, keyspace),
-            Start::History(id) => {
-                delivery.redeliver(key.bytes, id);
-                true
-            }
-        };
+        let mut delivery = Delivery::begin(&mut group, reading, start, budget, now);
+        while delivery.step(&mut group, &visit, budget, &mut log, usize::MAX) {}
+        drop(group);
+        edit.changed_aside(delivery.changes() + u64::from(is_new));
+        let is_replied = delivery.reply(key.bytes, reply, edit.stream(), keyspace);
         (is_new, is_replied)
     })?;
     let (is_new, is_replied) = edited.result;
@@ -161,35 +156,28 @@ fn read(
     Ok(is_replied)
 }
 
-/// An `XREADGROUP` that waits.
+/// A [`Reading`] that outlives the request.
 #[derive(Debug)]
-struct ReadNew {
-    keys: Box<[Box<[u8]>]>,
+pub(super) struct OwnedReading {
     group: Box<[u8]>,
     consumer: Box<[u8]>,
     most: u64,
-    caps: Caps,
     min_idle_ms: Option<i64>,
     needs_ack: bool,
 }
 
-/// How often a client that claims is asked for at most: what others get meanwhile can be claimed at once if it says so.
-const LOOK_AGAIN_MS: i64 = 50;
-
-impl ReadNew {
-    fn of(keys: &[Key<'_>], reading: &Reading<'_>, caps: Caps) -> Self {
+impl OwnedReading {
+    pub(super) fn of(reading: &Reading<'_>) -> Self {
         Self {
-            keys: keys.iter().map(|key| key.bytes.into()).collect(),
             group: reading.reader.group.into(),
             consumer: reading.reader.consumer.into(),
             most: reading.most,
-            caps,
             min_idle_ms: reading.min_idle_ms,
             needs_ack: reading.needs_ack,
         }
     }
 
-    fn reading(&self) -> Reading<'_> {
+    pub(super) fn reading(&self) -> Reading<'_> {
         Reading {
             reader: Reader {
                 group: &self.group,
@@ -200,10 +188,31 @@ impl ReadNew {
             needs_ack: self.needs_ack,
         }
     }
+}
+
+/// An `XREADGROUP` that waits.
+#[derive(Debug)]
+struct ReadNew {
+    keys: Box<[Box<[u8]>]>,
+    reading: OwnedReading,
+    caps: Caps,
+}
+
+/// How often a client that claims is asked for at most: what others get meanwhile can be claimed at once if it says so.
+const LOOK_AGAIN_MS: i64 = 50;
+
+impl ReadNew {
+    fn of(keys: &[Key<'_>], reading: &Reading<'_>, caps: Caps) -> Self {
+        Self {
+            keys: keys.iter().map(|key| key.bytes.into()).collect(),
+            reading: OwnedReading::of(reading),
+            caps,
+        }
+    }
 
     /// Whether something has been pending for long enough.
     fn can_claim(&self, stream: &Stream, group: &Group, now_ms: i64) -> bool {
-        self.min_idle_ms.is_some_and(|min_idle_ms| {
+        self.reading.min_idle_ms.is_some_and(|min_idle_ms| {
             let until_ms = now_ms.saturating_sub(min_idle_ms);
             let is_there = |id| stream.entries().contains(id);
             group.pending().any_until(until_ms, is_there)
@@ -218,7 +227,7 @@ impl Operation for ReadNew {
         let Some(stream) = unit.peek_stream(db, key) else {
             return Serve::Now;
         };
-        match stream.groups().get(&self.group) {
+        match stream.groups().get(&self.reading.group) {
             Some(group)
                 if first_new(stream.entries(), group).is_none()
                     && !self.can_claim(stream, group, now.0) =>
@@ -232,16 +241,16 @@ impl Operation for ReadNew {
     /// As in Redis 7.2 it reads all of its streams again, from the first one on.
     fn serve(&self, ctx: &mut Context<'_, '_>, _key: &Key<'_>) -> CommandResult {
         let db = ctx.db();
-        let mut streams: SmallVec<[(Key<'_>, Start); 4]> = SmallVec::new();
+        let mut streams: SmallVec<[ToRead<'_>; 4]> = SmallVec::new();
         for name in &self.keys {
             let key = ctx.server.keyspace.key(name);
             let stream = ctx.unit.stream(db, &key)?;
-            if stream.is_none_or(|stream| stream.groups().get(&self.group).is_none()) {
-                return Err(no_key_or_group_to_read(key.bytes, &self.group));
+            if stream.is_none_or(|stream| stream.groups().get(&self.reading.group).is_none()) {
+                return Err(no_key_or_group_to_read(key.bytes, &self.reading.group));
             }
             streams.push((key, Start::New));
         }
-        if !read_all(ctx, db, &streams, &self.reading(), self.caps)? {
+        if !read_all(ctx, db, &streams, &self.reading.reading(), self.caps)? {
             ctx.reply.null_array();
         }
         Ok(())
@@ -253,11 +262,11 @@ impl Operation for ReadNew {
 
     /// When what is pending by now has been so for long enough; what others get from now on takes as long again.
     fn look_again_at_ms(&self, unit: &mut Unit<'_>, db: DbIndex, keys: &[Key<'_>]) -> Option<i64> {
-        let (min_idle_ms, now_ms) = (self.min_idle_ms?, unit.now().0);
+        let (min_idle_ms, now_ms) = (self.reading.min_idle_ms?, unit.now().0);
         let mut since_ms = now_ms;
         for key in keys {
             let stream = unit.peek_stream(db, key);
-            let group = stream.and_then(|stream| stream.groups().get(&self.group));
+            let group = stream.and_then(|stream| stream.groups().get(&self.reading.group));
             let oldest = group.and_then(|group| group.pending().oldest_since());
             since_ms = since_ms.min(oldest.unwrap_or(now_ms));
         }

@@ -32,12 +32,27 @@ pub(super) struct GroupLog {
 impl GroupLog {
     /// An empty one.
     pub(super) fn new(ctx: &Context<'_, '_>) -> Self {
+        Self::of(ctx.unit.state().log_on())
+    }
+
+    /// An empty one, which is read or not.
+    pub(super) fn of(is_on: bool) -> Self {
         Self {
-            is_on: ctx.unit.state().log_on(),
+            is_on,
             new_consumer: None,
             claimed: Vec::new(),
             progress: None,
         }
+    }
+
+    /// Whether it notes anything.
+    pub(super) fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// Whether it notes all that it has to while the log is read as it is now.
+    pub(super) fn fits(&self, ctx: &Context<'_, '_>) -> bool {
+        self.is_on == ctx.unit.state().log_on()
     }
 
     /// Notes that a consumer has been made.

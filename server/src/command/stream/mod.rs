@@ -1,21 +1,25 @@
 //! Stream commands.
 
 mod add;
+mod auto_claim;
 mod budget;
 mod claim;
 mod delete;
 mod delivery;
 mod entries;
 mod extended_delete;
+mod forget_ahead;
 mod group;
 mod group_read;
 mod ids;
 mod info;
+mod listed;
 mod log;
 mod nogroup;
 mod pending;
 mod range;
 mod read;
+mod read_ahead;
 mod read_options;
 mod references;
 mod release;
@@ -86,7 +90,7 @@ pub(crate) const COMMANDS: &[Command] = &[
         AtLeast(6),
         One(1),
         FAST_WRITE,
-        claim::xautoclaim,
+        auto_claim::xautoclaim,
     )
     .with_access(&[DELETE]),
     Command::new("XCLAIM", AtLeast(6), One(1), FAST_WRITE, claim::xclaim)

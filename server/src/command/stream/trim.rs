@@ -2,6 +2,7 @@
 
 use storage::collection::stream::{Keep, Precision, References, Stream, StreamId};
 
+use super::forget_ahead::forget_ahead;
 use super::ids::{IdText, exact_id};
 use super::references;
 use crate::command::{Args, CommandError, CommandResult, Context};
@@ -210,8 +211,12 @@ pub(super) fn xtrim(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
     }
     let trim = options.finish(true, ctx)?.ok_or(NO_STRATEGY)?;
     let (db, key) = (ctx.db(), ctx.key(args, 1));
+    let ahead = forget_ahead(ctx, db, &key, Some(&trim));
+    if ahead.is_begun() {
+        return Ok(());
+    }
     let edited = ctx.unit.edit_stream(db, &key, |edit| {
-        let entries = edit.trim(trim.keep, trim.precision, trim.references);
+        let entries = ahead.trim(edit, &trim);
         (entries, options.kept(edit.stream()))
     })?;
     let (entries, kept) = edited.result;

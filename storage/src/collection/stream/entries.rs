@@ -58,6 +58,8 @@ pub struct Entries {
     max_deleted_id: StreamId,
     /// How many were ever added.
     added: u64,
+    /// How often something was done but adding entries.
+    epoch: u64,
 }
 
 impl Entries {
@@ -104,6 +106,11 @@ impl Entries {
     /// How many entries were ever added.
     pub fn added(&self) -> u64 {
         self.added
+    }
+
+    /// Whether nothing else has been done to them than to `before`, a clone, but that entries were added.
+    pub(super) fn has_only_grown_from(&self, before: &Self) -> bool {
+        self.epoch == before.epoch
     }
 
     /// All entries.
@@ -217,6 +224,7 @@ impl Entries {
         };
         self.tree.update(&path, |node| node.delete(entry));
         self.max_deleted_id = self.max_deleted_id.max(id);
+        self.epoch += 1;
         if id == self.first_id {
             self.find_first_id();
         }
@@ -256,6 +264,7 @@ impl Entries {
         }
         self.last_id = last_id;
         self.added = added.unwrap_or(self.added);
+        self.epoch += 1;
         // To Redis `0-0` is none given.
         if let Some(id) = max_deleted_id.filter(|&id| id > StreamId::MIN) {
             self.max_deleted_id = id;

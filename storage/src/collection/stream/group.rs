@@ -8,9 +8,6 @@ use super::id::StreamId;
 use super::pending::{ConsumerNumber, Pending, PendingEntry};
 use super::remains::StreamRemains;
 
-/// `XAUTOCLAIM` looks at so many pending entries for each that it may claim.
-const ATTEMPTS_EACH: usize = 10;
-
 /// As often as an entry can count as delivered: clients read signed numbers.
 const DELIVERIES_MAX: u64 = i64::MAX.cast_unsigned();
 
@@ -19,7 +16,7 @@ const DELIVERIES_MAX: u64 = i64::MAX.cast_unsigned();
 pub struct Group {
     last_id: StreamId,
     entries_read: Option<i64>,
-    pending: Pending,
+    pub(super) pending: Pending,
     consumers: Consumers,
     /// How many entries were released so far, one after the other.
     released: u64,
@@ -95,17 +92,6 @@ pub enum Claimed {
     No,
     /// The stream has it no more, and now it is not pending either. This is how it was.
     Gone(PendingEntry),
-}
-
-/// What `XAUTOCLAIM` did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AutoClaimed {
-    /// These are the consumer's now.
-    pub claimed: Vec<StreamId>,
-    /// These were pending, but the stream has them no more; they are not pending either now.
-    pub gone: Vec<(StreamId, PendingEntry)>,
-    /// Where to go on; `0-0` at the end.
-    pub next: StreamId,
 }
 
 /// How the deliveries of a released entry are counted.
@@ -190,8 +176,8 @@ impl<'s> GroupMut<'s> {
     pub fn delete_consumer(&mut self, name: &[u8]) -> Option<(u64, StreamRemains)> {
         let number = self.group.consumers.find(name)?;
         self.group.consumers.remove(number);
-        let (count, owned) = self.group.pending.remove_all_of(number);
-        Some((count, StreamRemains::of_owned(owned)))
+        let (count, owned, timed) = self.group.pending.remove_all_of(number);
+        Some((count, StreamRemains::of_consumer(owned, timed)))
     }
 
     fn active(&mut self, consumer: ConsumerNumber, now: UnixMillis) {
@@ -266,67 +252,6 @@ impl<'s> GroupMut<'s> {
         self.group.pending.set(id, pending);
         self.active(consumer, now);
         Claimed::Yes
-    }
-
-    /// Claims up to `count` pending entries from `first` on. Those that are gone from the stream count, too; and no more
-    /// than ten times as many are looked at.
-    pub fn claim_from(
-        &mut self,
-        consumer: ConsumerNumber,
-        first: StreamId,
-        count: usize,
-        claim: &Claim,
-        now: UnixMillis,
-    ) -> AutoClaimed {
-        let mut done = AutoClaimed::default();
-        let mut next = self.first_pending(Some(first));
-        for _ in 0..count.saturating_mul(ATTEMPTS_EACH) {
-            if done.claimed.len() + done.gone.len() == count {
-                break;
-            }
-            let Some(id) = next else {
-                break;
-            };
-            match self.claim(consumer, id, claim, now) {
-                Claimed::Yes => done.claimed.push(id),
-                Claimed::Gone(pending) => done.gone.push((id, pending)),
-                Claimed::No => {}
-            }
-            next = self.first_pending(id.next());
-        }
-        done.next = next.unwrap_or(StreamId::MIN);
-        done
-    }
-
-    fn first_pending(&self, from: Option<StreamId>) -> Option<StreamId> {
-        let (id, _) = self.group.pending.iter_from(from?).next()?;
-        Some(id)
-    }
-
-    /// The entries that have been pending for `min_idle_ms` or longer, those that have waited longest first: up to `count`
-    /// that the stream has, and between them such as it has no more, but no more than ten times as many.
-    pub fn idle_longest(
-        &mut self,
-        min_idle_ms: i64,
-        count: usize,
-        now: UnixMillis,
-    ) -> Vec<(StreamId, PendingEntry)> {
-        let until_ms = now.0.saturating_sub(min_idle_ms);
-        let oldest = self.group.pending.oldest(until_ms);
-        let mut seen = 0;
-        oldest
-            .take(count.saturating_mul(ATTEMPTS_EACH))
-            .take_while(|(id, _)| {
-                seen += usize::from(self.entries.contains(*id));
-                seen <= count
-            })
-            .collect()
-    }
-
-    /// For how long the entry has been pending that has been so for longest.
-    pub fn longest_idle_ms(&mut self, now: UnixMillis) -> Option<i64> {
-        let (_, oldest) = self.group.pending.oldest(i64::MAX).next()?;
-        Some(oldest.idle_ms(now.0))
     }
 
     /// Makes a pending entry nobody's, so that whoever claims gets it at once, behind what was released before; whether it

@@ -1,6 +1,7 @@
 //! The consumer groups of a stream.
 
 use std::collections::{BTreeMap, btree_map};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::entries::Entries;
@@ -89,6 +90,28 @@ impl Groups {
             group,
             bytes: &mut self.bytes,
         })
+    }
+
+    /// The first of the names in `range`.
+    pub(super) fn first_name(
+        &self,
+        range: (Bound<&Arc<[u8]>>, Bound<&Arc<[u8]>>),
+    ) -> Option<Arc<[u8]>> {
+        let (name, _) = self.map.range::<Arc<[u8]>, _>(range).next()?;
+        Some(Arc::clone(name))
+    }
+
+    /// Whether nothing has been done to them since `before`, a clone, was made.
+    pub(super) fn is_same(&self, before: &Self) -> bool {
+        Arc::ptr_eq(&self.map, &before.map)
+    }
+
+    /// Pending entries of all groups with IDs from `from` on and below `until`.
+    pub(super) fn pending_between(&self, from: StreamId, until: StreamId) -> u64 {
+        let groups = self.map.values().map(|group| group.pending());
+        groups
+            .map(|pending| pending.count_below(until) - pending.count_below(from.min(until)))
+            .sum()
     }
 
     /// Whether a group did not get an entry yet, or did not acknowledge it.

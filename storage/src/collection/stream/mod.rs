@@ -8,8 +8,10 @@
 //! What a command does to a group it does through a [`GroupMut`], which can be had of one group at a time and reads the
 //! entries meanwhile.
 
+mod claims;
 mod consumers;
 mod entries;
+mod forget;
 mod group;
 mod groups;
 mod id;
@@ -28,9 +30,11 @@ use crate::tree::Tree;
 
 use groups::GroupsRemains;
 
+pub use claims::{AutoClaim, IdleScan};
 pub use consumers::{Consumer, Consumers};
 pub use entries::{AddError, Entries, Keep, Precision, SetIdError};
-pub use group::{AutoClaimed, Claim, Claimed, Group, GroupMut, Release};
+pub use forget::Forgetting;
+pub use group::{Claim, Claimed, Group, GroupMut, Release};
 pub use groups::Groups;
 pub use id::{NewId, StreamId};
 pub use node::{CorruptNode, Field, Fields, NodeLimits, StreamNode};
@@ -169,9 +173,20 @@ impl Stream {
 
     /// Trims entries from the first on.
     pub fn trim(&mut self, keep: Keep, precision: Precision, references: References) -> Trimmed {
+        self.trim_forgotten(keep, precision, references, StreamId::MIN)
+    }
+
+    /// As [`Stream::trim`], where the entries below `forgotten` are not pending any more.
+    pub fn trim_forgotten(
+        &mut self,
+        keep: Keep,
+        precision: Precision,
+        references: References,
+        forgotten: StreamId,
+    ) -> Trimmed {
         let Self { entries, groups } = self;
         if groups.is_empty() || references == References::Keep {
-            return entries.trim(keep, precision, None).into();
+            return entries.trim(keep, precision).into();
         }
         if references == References::Acked {
             let last = groups.delivered_to_all();
@@ -181,10 +196,39 @@ impl Stream {
                 remains: StreamRemains::default(),
             };
         }
-        let mut gone = Vec::new();
-        let trimmed = entries.trim(keep, precision, Some(&mut |id| gone.push(id)));
-        gone.into_iter().for_each(|id| groups.forget(id, entries));
+        let before = entries.clone();
+        let trimmed = entries.trim(keep, precision);
+        let mut forgetting = Forgetting::new(forgotten, entries);
+        while groups.forget_some(&mut forgetting, &before, usize::MAX) {}
         trimmed.into()
+    }
+
+    /// What trimming would have to make pending no more with [`References::Delete`], to be done ahead with
+    /// [`Stream::forget_some`]; and how many pending entries it has to look at.
+    pub fn forgetting(&self, keep: Keep, precision: Precision) -> (Forgetting, u64) {
+        let mut kept = self.entries.clone();
+        drop(kept.trim(keep, precision));
+        let forgetting = Forgetting::new(StreamId::MIN, &kept);
+        let until = forgetting.until(&self.entries);
+        let count = self.groups.pending_between(StreamId::MIN, until);
+        (forgetting, count)
+    }
+
+    /// Goes on with what trimming will take away, through up to about `work` pending entries; whether that is not the end
+    /// of it.
+    pub fn forget_some(&mut self, forgetting: &mut Forgetting, work: usize) -> bool {
+        self.groups.forget_some(forgetting, &self.entries, work)
+    }
+
+    /// Whether no group has changed since `before`, a clone, was made, and nothing has been done to the entries but that
+    /// some were added.
+    pub fn has_only_grown_from(&self, before: &Self) -> bool {
+        self.groups.is_same(&before.groups) && self.entries.has_only_grown_from(&before.entries)
+    }
+
+    /// Takes the groups of `made` in place of its own.
+    pub fn take_groups_of(&mut self, made: &Self) {
+        self.groups = made.groups.clone();
     }
 
     /// Sets the last ID and, if they are given, how many entries were added and the largest deleted ID, which is not above

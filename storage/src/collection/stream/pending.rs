@@ -16,6 +16,9 @@ pub type ConsumerNumber = u32;
 /// No consumer has this number.
 const NOBODY: ConsumerNumber = ConsumerNumber::MAX;
 
+/// Entries that are taken out of the order of time one by one, at most.
+const TIMES_REMOVED_MAX: u64 = 256;
+
 /// A pending entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PendingEntry {
@@ -96,12 +99,15 @@ pub(super) type OwnedItems = Items<Owned, ()>;
 /// Their IDs by the time of delivery.
 pub(super) type TimedItems = Items<(i64, StreamId), ()>;
 
+/// The order of time.
+pub(super) type TimeOrder = SortedTree<(i64, StreamId), ()>;
+
 /// The pending entries. See the module documentation.
 #[derive(Clone, Default)]
 pub struct Pending {
     by_id: SortedTree<StreamId, PendingEntry>,
     by_consumer: SortedTree<Owned, ()>,
-    by_time: Option<SortedTree<(i64, StreamId), ()>>,
+    by_time: Option<TimeOrder>,
 }
 
 impl Pending {
@@ -146,6 +152,11 @@ impl Pending {
         Some((first, last))
     }
 
+    /// How many have an ID below `id`.
+    pub fn count_below(&self, id: StreamId) -> u64 {
+        self.by_id.count_before(&id)
+    }
+
     /// All from `first` on.
     pub fn iter_from(&self, first: StreamId) -> impl Iterator<Item = (StreamId, PendingEntry)> {
         self.by_id
@@ -165,14 +176,16 @@ impl Pending {
             .map(|(owned, ())| owned.id())
     }
 
+    /// How many a consumer has from `first` on.
+    pub fn len_of_from(&self, consumer: ConsumerNumber, first: StreamId) -> u64 {
+        let count = |consumer, id| self.by_consumer.count_before(&Owned::new(consumer, id));
+        // No consumer has the largest number.
+        count(consumer + 1, StreamId::MIN) - count(consumer, first)
+    }
+
     /// How many a consumer has.
     pub fn len_of(&self, consumer: ConsumerNumber) -> u64 {
-        let below = |consumer| {
-            let first = Owned::new(consumer, StreamId::MIN);
-            self.by_consumer.count_before(&first)
-        };
-        // No consumer has the largest number.
-        below(consumer + 1) - below(consumer)
+        self.len_of_from(consumer, StreamId::MIN)
     }
 
     /// How many were released, and are nobody's.
@@ -216,19 +229,26 @@ impl Pending {
     }
 
     /// Makes all entries of a consumer pending no more; how many, and what is left of them to be taken down in steps.
-    pub(super) fn remove_all_of(&mut self, consumer: ConsumerNumber) -> (u64, Tree<OwnedItems>) {
+    ///
+    /// If they are many the order of time goes, too, to be made again when it is asked for.
+    pub(super) fn remove_all_of(
+        &mut self,
+        consumer: ConsumerNumber,
+    ) -> (u64, Tree<OwnedItems>, Tree<TimedItems>) {
         let count = self.len_of(consumer);
-        if self.by_time.is_some() {
+        let mut by_time = Tree::new();
+        if count <= TIMES_REMOVED_MAX && self.by_time.is_some() {
             let ids: Vec<_> = self.ids_of(consumer, StreamId::MIN).collect();
             for id in ids {
                 self.remove(id);
             }
         } else {
+            by_time = self.by_time.take().unwrap_or_default().into_tree();
             self.remove_neighbours_of(consumer);
         }
         let first = Owned::new(consumer, StreamId::MIN);
         let behind = Owned::new(consumer + 1, StreamId::MIN);
-        (count, self.by_consumer.cut_out(&first, &behind))
+        (count, self.by_consumer.cut_out(&first, &behind), by_time)
     }
 
     /// Takes a consumer's entries out of those by ID; what lies in one leaf goes at once.
@@ -267,17 +287,25 @@ impl Pending {
         }
     }
 
-    /// The entries that were delivered at `until_ms` or before, those that have waited longest first.
-    pub(super) fn oldest(
-        &mut self,
-        until_ms: i64,
-    ) -> impl Iterator<Item = (StreamId, PendingEntry)> {
-        let Self { by_id, by_time, .. } = self;
-        let by_time = by_time.get_or_insert_with(|| ordered_by_time(by_id));
-        by_time
-            .iter()
-            .take_while(move |&((at, _), ())| at <= until_ms)
-            .filter_map(|((_, id), ())| Some((id, *by_id.get(&id)?)))
+    /// How many were delivered at `until_ms` or before, or released; `None` if they were not asked for in the order of time
+    /// before.
+    pub fn len_until(&self, until_ms: i64) -> Option<u64> {
+        let by_time = self.by_time.as_ref()?;
+        Some(match until_ms.checked_add(1) {
+            Some(behind_ms) => by_time.count_before(&(behind_ms, StreamId::MIN)),
+            None => by_time.len(),
+        })
+    }
+
+    /// The order of time, if it was asked for before.
+    pub(super) fn by_time(&self) -> Option<&TimeOrder> {
+        self.by_time.as_ref()
+    }
+
+    /// Keeps the order of time from now on, which has been made of all entries.
+    pub(super) fn set_by_time(&mut self, by_time: TimeOrder) {
+        debug_assert_eq!(by_time.len(), self.len());
+        self.by_time = Some(by_time);
     }
 }
 
@@ -306,15 +334,4 @@ impl Pending {
             assert!(by_time.iter().map(|(time, ())| time).eq(expected));
         }
     }
-}
-
-fn ordered_by_time(by_id: &SortedTree<StreamId, PendingEntry>) -> SortedTree<(i64, StreamId), ()> {
-    let times = by_id.iter().map(|(id, pending)| (pending.since, id));
-    let mut times: Vec<_> = times.collect();
-    times.sort_unstable();
-    let mut by_time = SortedTree::default();
-    for time in times {
-        by_time.insert(time, ());
-    }
-    by_time
 }

@@ -67,9 +67,11 @@ impl StreamRemains {
         Self::of_part(Part::Nodes(Remains::of(nodes)))
     }
 
-    /// Those of what a consumer had pending.
-    pub(super) fn of_owned(owned: Tree<OwnedItems>) -> Self {
-        Self::of_part(Part::Owned(Remains::of(owned)))
+    /// Those of what a consumer had pending, and of an order of time that is given up with it.
+    pub(super) fn of_consumer(owned: Tree<OwnedItems>, timed: Tree<TimedItems>) -> Self {
+        let mut remains = Self::of_part(Part::Owned(Remains::of(owned)));
+        remains.add(Part::Timed(Remains::of(timed)));
+        remains
     }
 
     /// Those of a group that was destroyed, unless a pin has it.

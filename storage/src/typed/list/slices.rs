@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::blocks::Blocks;
 use crate::collection::Collection;
 use crate::collection::list::{ListTree, MatchRemoval, Needle, NodeLimit};
 use crate::keyspace::Keyspace;
@@ -11,9 +12,6 @@ use crate::pins::{EndedPins, PinnedCollection};
 
 use super::super::{Content, Limits, Packed};
 use super::{End, ListRef};
-
-/// Positions are kept in blocks of so many, so that none of them is moved when there are more.
-const BLOCK_LEN: usize = 1024;
 
 /// Looks for elements that equal one, in a list that stays as it is meanwhile.
 #[derive(Clone, Debug)]
@@ -27,7 +25,7 @@ pub struct ListSearch {
     /// Most elements to look at.
     compared: u64,
     looked: u64,
-    found: Vec<Vec<u64>>,
+    found: Blocks<u64>,
 }
 
 impl ListSearch {
@@ -41,7 +39,7 @@ impl ListSearch {
             wanted,
             compared,
             looked: 0,
-            found: Vec::new(),
+            found: Blocks::new(),
         }
     }
 
@@ -69,14 +67,7 @@ impl ListSearch {
                 *skipped -= 1;
                 return true;
             }
-            match found.last_mut() {
-                Some(block) if block.len() < BLOCK_LEN => block.push(index),
-                _ => {
-                    let mut block = Vec::with_capacity(BLOCK_LEN.min(*wanted as usize));
-                    block.push(index);
-                    found.push(block);
-                }
-            }
+            found.push(index);
             *wanted -= 1;
             *wanted > 0
         });
@@ -86,13 +77,12 @@ impl ListSearch {
 
     /// How many have been found.
     pub fn len(&self) -> usize {
-        let last = self.found.last().map_or(0, Vec::len);
-        self.found.len().saturating_sub(1) * BLOCK_LEN + last
+        self.found.len()
     }
 
     /// Memory that those take that have been found.
     pub fn memory_bytes(&self) -> usize {
-        self.len() * size_of::<u64>()
+        self.found.memory_bytes()
     }
 
     /// Whether none has been found.
@@ -102,8 +92,7 @@ impl ListSearch {
 
     /// The index of number `at` of those that have been found.
     pub fn get(&self, at: usize) -> Option<u64> {
-        let block = self.found.get(at / BLOCK_LEN)?;
-        block.get(at % BLOCK_LEN).copied()
+        self.found.get(at)
     }
 }
 

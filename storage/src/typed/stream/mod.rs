@@ -1,5 +1,6 @@
 //! Streams: they are big from the first entry on, and values without any.
 
+mod ahead;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,8 @@ use crate::value::ValueType;
 use crate::{DbIndex, StoreError, UnixMillis};
 
 use super::{CollectionEdit, CollectionRef, Limits};
+
+pub use ahead::GroupsAhead;
 
 impl Limits {
     /// When a stream's node takes no more entries.
@@ -112,7 +115,19 @@ impl<'c, 'e> StreamEdit<'c, 'e> {
 
     /// Trims entries from the first on; how many. See [`Stream::trim`].
     pub fn trim(&mut self, keep: Keep, precision: Precision, references: References) -> u64 {
-        let trimmed = self.stream_mut().trim(keep, precision, references);
+        self.trim_forgotten(keep, precision, references, StreamId::MIN)
+    }
+
+    /// See [`Stream::trim_forgotten`].
+    pub fn trim_forgotten(
+        &mut self,
+        keep: Keep,
+        precision: Precision,
+        references: References,
+        forgotten: StreamId,
+    ) -> u64 {
+        let stream = self.stream_mut();
+        let trimmed = stream.trim_forgotten(keep, precision, references, forgotten);
         let entries = trimmed.entries;
         if !trimmed.remains.is_empty() {
             self.edit.leave(CollectionRemains::Stream(trimmed.remains));
@@ -172,6 +187,11 @@ impl<'c, 'e> StreamEdit<'c, 'e> {
     /// A group to change. What changes in it is noted by [`StreamEdit::changed_aside`].
     pub fn group(&mut self, name: &[u8]) -> Option<GroupMut<'_>> {
         self.stream_mut().group_mut(name)
+    }
+
+    /// Puts groups in place that were made ahead of this stream; see [`GroupsAhead::is_of`].
+    pub fn take_groups_of(&mut self, ahead: &GroupsAhead) {
+        self.stream_mut().take_groups_of(ahead.stream());
     }
 
     /// Notes `count` changes in groups.

@@ -47,13 +47,8 @@ pub(in super::super) struct Trimmed {
 }
 
 impl Entries {
-    /// Trims entries from the first on, and shows `gone` each entry that goes.
-    pub(in super::super) fn trim(
-        &mut self,
-        keep: Keep,
-        precision: Precision,
-        mut gone: Option<&mut dyn FnMut(StreamId)>,
-    ) -> Trimmed {
+    /// Trims entries from the first on.
+    pub(in super::super) fn trim(&mut self, keep: Keep, precision: Precision) -> Trimmed {
         let before = self.len();
         if !self.has_surplus(keep) {
             return Trimmed {
@@ -62,17 +57,12 @@ impl Entries {
             };
         }
         let nodes = self.cut_nodes(keep, precision);
-        if let Some(gone) = &mut gone {
-            for node in nodes.leaves() {
-                node.entries_from(StreamId::MIN)
-                    .for_each(|entry| gone(entry.id));
-            }
-        }
         if precision == Precision::Exact {
-            self.trim_first_node(keep, gone);
+            self.trim_first_node(keep);
         }
         let entries = before - self.len();
         if entries > 0 {
+            self.epoch += 1;
             self.find_first_id();
         }
         Trimmed { entries, nodes }
@@ -114,7 +104,7 @@ impl Entries {
     ///
     /// If only deleted ones are left the node goes, too. Redis keeps it then, which shows in the number of nodes and in
     /// whether the next entry begins a new one.
-    fn trim_first_node(&mut self, keep: Keep, mut gone: Option<&mut dyn FnMut(StreamId)>) {
+    fn trim_first_node(&mut self, keep: Keep) {
         let Some(path) = self.tree.first_leaf() else {
             return;
         };
@@ -131,7 +121,6 @@ impl Entries {
                 let goes = surplus > 0 && !is_kept(keep, entry);
                 if goes {
                     surplus -= 1;
-                    gone.iter_mut().for_each(|gone| gone(entry));
                 }
                 goes
             });
@@ -185,6 +174,7 @@ impl Entries {
         }
         let gone = before - self.len();
         if gone > 0 {
+            self.epoch += 1;
             self.find_first_id();
         }
         gone

@@ -266,7 +266,27 @@ impl Both {
     }
 
     fn trim(&mut self, keep: Keep, precision: Precision, references: References) {
-        let trimmed = self.stream.trim(keep, precision, references);
+        // What is pending may have been forgotten ahead, before entries were added.
+        let stream = &mut self.stream;
+        let is_ahead = references == References::Delete && self.model.added % 2 == 1;
+        let trimmed = if is_ahead {
+            let before = stream.clone();
+            let (mut forgetting, count) = stream.forgetting(keep, precision);
+            while stream.forget_some(&mut forgetting, 2) {}
+            let forgotten = forgetting.until(before.entries());
+            let pending = |stream: &Stream| -> usize {
+                let groups = stream.groups().iter();
+                let below = |group: &Group| {
+                    let all = group.pending().iter_from(StreamId::MIN);
+                    all.take_while(|(id, _)| *id < forgotten).count()
+                };
+                groups.map(|(_, group)| below(group)).sum()
+            };
+            assert_eq!(count, pending(&before) as u64);
+            stream.trim_forgotten(keep, precision, references, forgotten)
+        } else {
+            stream.trim(keep, precision, references)
+        };
         let model = &mut self.model;
         let surplus = match keep {
             Keep::Last(count) => model.entries.len().saturating_sub(count as usize),
@@ -477,7 +497,11 @@ impl Both {
                 counts: true,
                 force: false,
             };
-            let done = group.claim_from(number, first, count, &claim, UnixMillis(view.now));
+            let mut auto = AutoClaim::new(first, count);
+            let now = UnixMillis(view.now);
+            while group.claim_some(&mut auto, number, &claim, now, 3) {}
+            let next = group.next_of(&auto);
+            let (done, missing) = auto.into_parts();
             let ids: Vec<_> = model.pending.range(first..).map(|(id, _)| *id).collect();
             let (mut claimed, mut gone, mut seen) = (Vec::new(), Vec::new(), 0);
             for &id in ids.iter().take(count * 10) {
@@ -492,21 +516,19 @@ impl Both {
                     claimed.push(id);
                 }
             }
-            let gone_ids: Vec<_> = done.gone.iter().map(|(id, _)| *id).collect();
-            assert_eq!((done.claimed, gone_ids), (claimed, gone));
-            assert_eq!(done.next, ids.get(seen).copied().unwrap_or_default());
+            let missing: Vec<_> = missing.iter().map(|(id, _)| id).collect();
+            assert_eq!((done.iter().collect::<Vec<_>>(), missing), (claimed, gone));
+            assert_eq!(next, ids.get(seen).copied().unwrap_or_default());
         });
     }
 
     fn claim_oldest(&mut self, name: Name, consumer: Name, count: usize, min_idle_ms: i64) {
         self.visit(name, consumer, |group, number, model, view| {
             let now = UnixMillis(view.now);
-            let idle = |pending: &ModelPending| view.now.saturating_sub(pending.1);
-            let longest = model.pending.values().map(idle).max();
             let since = group.as_group().pending().oldest_since();
             assert_eq!(since, model.pending.values().map(|pending| pending.1).min());
-            assert_eq!(group.longest_idle_ms(now), longest);
-            let oldest = group.idle_longest(min_idle_ms, count, now);
+            let mut idle = group.scan_idle(min_idle_ms, count, now);
+            while group.order_some(&mut idle, 3) {}
             let has_one = group
                 .as_group()
                 .pending()
@@ -519,7 +541,7 @@ impl Both {
                 force: false,
             };
             let (mut taken, mut missing) = (Vec::new(), Vec::new());
-            for (id, before) in oldest {
+            while let Some((id, before)) = group.next_idle(&mut idle) {
                 match group.claim(number, id, &claim, now) {
                     Claimed::Yes => taken.push((id, before.since, before.deliveries)),
                     Claimed::Gone(_) => missing.push(id),
@@ -534,7 +556,13 @@ impl Both {
             ids.sort_unstable();
             let mut claimed = Vec::new();
             let mut gone = Vec::new();
-            for (_, id) in ids.into_iter().take(count * 10) {
+            let mut looked = 0;
+            for (_, id) in ids {
+                // Ten times as many are looked at, and as many again if all of them are gone.
+                if looked > 0 && looked % (count * 10) == 0 && !claimed.is_empty() {
+                    break;
+                }
+                looked += 1;
                 if !view.entries.contains_key(&id) {
                     model.pending.remove(&id);
                     gone.push(id);

@@ -1,0 +1,98 @@
+//! Trimming that makes what it takes away pending no more (`DELREF`): where that is much it is done ahead, without any lock,
+//! in groups that are made beside the stream.
+
+use storage::collection::stream::{Forgetting, Keep, References, Stream, StreamId};
+use storage::typed::{GroupsAhead, StreamEdit};
+use storage::{DbIndex, Key};
+
+use super::trim::Trim;
+use crate::command::Context;
+use crate::command::bulk::{ATTEMPTS_MAX, Preparation, Steps, prepare};
+
+/// Pending entries that are looked at under the lock.
+const LOOKS_AT_ONCE_MAX: u64 = 512;
+
+/// Trimmed entries that are being made pending no more.
+#[derive(Debug)]
+pub(super) struct ForgetAhead {
+    groups: GroupsAhead,
+    forgetting: Forgetting,
+}
+
+impl Steps for ForgetAhead {
+    fn step(&mut self, work: usize) -> bool {
+        self.groups.forget_some(&mut self.forgetting, work)
+    }
+}
+
+/// What there is for a command that trims.
+#[derive(Debug)]
+pub(super) enum Ahead {
+    /// The stream is still the same.
+    Done(ForgetAhead),
+    /// That is under way: the command will run again.
+    Begun,
+    /// The command has to do it itself.
+    Not,
+}
+
+impl Ahead {
+    /// Whether the command will run again.
+    pub(super) fn is_begun(&self) -> bool {
+        matches!(self, Ahead::Begun)
+    }
+
+    /// Trims a stream; how many entries are gone.
+    pub(super) fn trim(&self, edit: &mut StreamEdit<'_, '_>, trim: &Trim) -> u64 {
+        let mut forgotten = StreamId::MIN;
+        if let Ahead::Done(done) = self {
+            edit.take_groups_of(&done.groups);
+            forgotten = done.forgetting.until(done.groups.stream().entries());
+        }
+        edit.trim_forgotten(trim.keep, trim.precision, trim.references, forgotten)
+    }
+}
+
+/// Has it done for the stream at `key`, if it is much; or what was done, if that is why the command runs again.
+pub(super) fn forget_ahead(
+    ctx: &mut Context<'_, '_>,
+    db: DbIndex,
+    key: &Key<'_>,
+    trim: Option<&Trim>,
+) -> Ahead {
+    let Some(trim) = trim.filter(|trim| trim.references == References::Delete) else {
+        return Ahead::Not;
+    };
+    let prepared = ctx.take_prepared::<Preparation<ForgetAhead>>();
+    let attempts = prepared.as_ref().map_or(0, |prepared| prepared.attempts);
+    let may_prepare = !ctx.in_exec && attempts < ATTEMPTS_MAX;
+    let Some(stream) = ctx.unit.peek_stream(db, key) else {
+        return Ahead::Not;
+    };
+    if let Some(prepared) = prepared
+        && prepared.work.groups.is_of(stream)
+    {
+        return Ahead::Done(prepared.work);
+    }
+    if !may_prepare || stream.groups().is_empty() || surplus(stream, trim.keep) <= LOOKS_AT_ONCE_MAX
+    {
+        return Ahead::Not;
+    }
+    let (forgetting, looks) = stream.forgetting(trim.keep, trim.precision);
+    if looks <= LOOKS_AT_ONCE_MAX {
+        return Ahead::Not;
+    }
+    let groups = GroupsAhead::new(stream, &ctx.server.keyspace);
+    prepare(ctx, ForgetAhead { groups, forgetting }, attempts);
+    Ahead::Begun
+}
+
+/// How many entries there are more than shall be kept.
+fn surplus(stream: &Stream, keep: Keep) -> u64 {
+    match keep {
+        Keep::Last(count) => stream.len().saturating_sub(count),
+        Keep::From(id) => id
+            .previous()
+            .map_or(0, |last| stream.entries().count(StreamId::MIN, last)),
+    }
+}
