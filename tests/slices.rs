@@ -3,22 +3,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use harness::{Random, TestServer, in_parallel, long_or};
+use harness::{Random, TestServer, command, in_parallel, long_or, query};
 use redis::Connection;
-
-fn command(line: &str) -> redis::Cmd {
-    let mut words = line.split(' ');
-    let mut command = redis::cmd(words.next().unwrap());
-    words.for_each(|word| {
-        command.arg(word);
-    });
-    command
-}
-
-fn query<R: redis::FromRedisValue>(client: &mut Connection, line: &str) -> R {
-    let result = command(line).query(client);
-    result.unwrap_or_else(|error| panic!("{line}: {error}"))
-}
 
 fn push(client: &mut Connection, key: &str, elements: &[String]) {
     for some in elements.chunks(1_000) {
