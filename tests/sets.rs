@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use harness::{RawClient, TestServer, in_parallel, long_or, wait_until};
+use harness::{RawClient, TestServer, command, in_parallel, long_or, query, wait_until};
 use redis::{Commands, Connection};
 
 type Members = BTreeSet<String>;
@@ -20,15 +20,6 @@ fn fill(client: &mut Connection, key: &str, members: impl Iterator<Item = String
 
 fn numbered(range: std::ops::Range<u64>) -> impl Iterator<Item = String> {
     range.map(|number| format!("member:{number}"))
-}
-
-fn query<R: redis::FromRedisValue>(client: &mut Connection, line: &str) -> R {
-    let mut words = line.split(' ');
-    let mut command = redis::cmd(words.next().unwrap());
-    words.for_each(|word| {
-        command.arg(word);
-    });
-    command.query(client).unwrap()
 }
 
 /// The members of a reply, each of which comes once.
@@ -184,15 +175,6 @@ fn operations_on_big_sets_give_what_plain_sets_give() {
             }
         }
     }
-}
-
-fn command(line: &str) -> redis::Cmd {
-    let mut words = line.split(' ');
-    let mut command = redis::cmd(words.next().unwrap());
-    words.for_each(|word| {
-        command.arg(word);
-    });
-    command
 }
 
 /// One member is moved to and fro between two sets all the time, so it is in exactly one of them at any moment.

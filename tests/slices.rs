@@ -1,24 +1,12 @@
 //! Commands on big lists and sorts that are done in slices: what they give, and what they give when their keys change
 //! meanwhile.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, TryRecvError};
 
-use harness::{Random, TestServer, in_parallel, long_or};
+use harness::{Random, TestServer, command, in_parallel, long_or, query};
 use redis::Connection;
-
-fn command(line: &str) -> redis::Cmd {
-    let mut words = line.split(' ');
-    let mut command = redis::cmd(words.next().unwrap());
-    words.for_each(|word| {
-        command.arg(word);
-    });
-    command
-}
-
-fn query<R: redis::FromRedisValue>(client: &mut Connection, line: &str) -> R {
-    let result = command(line).query(client);
-    result.unwrap_or_else(|error| panic!("{line}: {error}"))
-}
 
 fn push(client: &mut Connection, key: &str, elements: &[String]) {
     for some in elements.chunks(1_000) {
@@ -41,6 +29,13 @@ fn set_all(client: &mut Connection, prefix: &str, values: &[i64]) {
         set.arg(format!("{prefix}{number}")).arg(*value);
     }
     let _: () = set.query(client).unwrap();
+}
+
+/// Lets so many round trips pass, which take longer where the server does.
+fn pause(client: &mut Connection, round_trips: usize) {
+    for _ in 0..round_trips {
+        let _: String = query(client, "PING");
+    }
 }
 
 /// More than are sorted under the lock.
@@ -184,15 +179,35 @@ fn what_a_sort_stores_was_so_at_one_moment() {
     push(&mut client, "list", &numbers);
     set_all(&mut client, "w", &rising);
     let is_over = AtomicBool::new(false);
+    let (begins, begun) = mpsc::channel();
+    let (begins, begun) = (Mutex::new(Some(begins)), Mutex::new(begun));
     in_parallel(3, |thread| {
         let mut client = server.client();
         match thread {
             0 => {
+                let mut writer = server.client();
+                let begun = begun.lock().unwrap();
+                let next_begins = || {
+                    while begun.try_recv().is_ok() {}
+                    begun.recv().expect("the others go on");
+                };
+                // So many round trips, unless the next one begins before; how many it was.
+                let mut pause_until_next = |most: usize| {
+                    let mut count = 0;
+                    while count < most && begun.try_recv() == Err(TryRecvError::Empty) {
+                        pause(&mut client, 1);
+                        count += 1;
+                    }
+                    count
+                };
+                next_begins();
+                let between = pause_until_next(usize::MAX);
+                // At another point of a sort, or behind it, each time.
                 for round in 0..long_or(200, 20) {
-                    let pause = 1 + round % 40;
-                    std::thread::sleep(std::time::Duration::from_millis(pause));
+                    next_begins();
+                    pause_until_next(between * (round * 7 % 40) / 40);
                     let weights = if round % 2 == 0 { &falling } else { &rising };
-                    set_all(&mut client, "w", weights);
+                    set_all(&mut writer, "w", weights);
                 }
                 is_over.store(true, Ordering::Relaxed);
             }
@@ -206,7 +221,10 @@ fn what_a_sort_stores_was_so_at_one_moment() {
                 }
             }
             _ => {
+                // Nobody waits for the next one any more if this one fails.
+                let begins = begins.lock().unwrap().take().unwrap();
                 while !is_over.load(Ordering::Relaxed) {
+                    begins.send(()).unwrap();
                     let line = "SORT list BY w* GET # GET w* STORE d";
                     assert_eq!(query::<usize>(&mut client, line), 2 * SORTED);
                     let pairs: Vec<(usize, i64)> = query(&mut client, "LRANGE d 0 -1");
@@ -379,7 +397,7 @@ fn lists_that_change_meanwhile_lose_nothing() {
                 let _: usize = query(&mut client, &format!("{end} list other{number}"));
                 number += 1;
                 if number % 8 == 0 {
-                    std::thread::sleep(std::time::Duration::from_millis(number as u64 % 5));
+                    pause(&mut client, number % 5 * 25);
                 }
             }
         }

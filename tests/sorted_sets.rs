@@ -3,25 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use harness::{TestServer, in_parallel, long_or};
+use harness::{TestServer, command, in_parallel, long_or, query};
 use redis::Connection;
 
 /// Members with their scores.
 type Members = BTreeMap<String, f64>;
-
-fn command(line: &str) -> redis::Cmd {
-    let mut words = line.split(' ');
-    let mut command = redis::cmd(words.next().unwrap());
-    words.for_each(|word| {
-        command.arg(word);
-    });
-    command
-}
-
-fn query<R: redis::FromRedisValue>(client: &mut Connection, line: &str) -> R {
-    let result = command(line).query(client);
-    result.unwrap_or_else(|error| panic!("{line}: {error}"))
-}
 
 /// Scores of many members, several of which have the same.
 fn numbered(range: std::ops::Range<u64>) -> Members {

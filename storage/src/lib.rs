@@ -13,6 +13,8 @@ pub mod collection;
 mod digest;
 mod entry;
 mod error;
+#[cfg(test)]
+mod fixture;
 pub mod geo;
 pub mod glob;
 mod hash;

@@ -128,7 +128,7 @@ impl Keyspace {
 mod tests {
     use crate::collection::Collection;
     use crate::collection::list::ListTree;
-    use crate::{Keyspace, KeyspaceOptions};
+    use crate::fixture::keyspace;
 
     fn list_of(elements: u32) -> Collection {
         let mut list = ListTree::default();
@@ -140,12 +140,7 @@ mod tests {
 
     #[test]
     fn a_pin_of_what_is_still_there_ends_at_once() {
-        let keyspace = Keyspace::new(KeyspaceOptions {
-            shards: 1,
-            databases: 1,
-            seed: 1,
-            maxmemory_bytes: 0,
-        });
+        let keyspace = keyspace();
         let collection = list_of(100_000);
         drop(keyspace.pin(&collection));
         assert!(!keyspace.ended_pins().any());
@@ -154,12 +149,7 @@ mod tests {
 
     #[test]
     fn a_pin_that_ends_is_freed_in_steps() {
-        let keyspace = Keyspace::new(KeyspaceOptions {
-            shards: 1,
-            databases: 1,
-            seed: 1,
-            maxmemory_bytes: 0,
-        });
+        let keyspace = keyspace();
         let collection = list_of(100_000);
         let pin = keyspace.pin(&collection);
         drop(collection);

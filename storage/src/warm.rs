@@ -80,22 +80,13 @@ impl Keyspace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keyspace::KeyspaceOptions;
+    use crate::fixture::keyspace;
     use crate::typed::sorted_set::Adding;
     use crate::typed::{Limits, PackedLimit};
     use crate::unit::{LockPlan, NewExpiry};
     use crate::{Unit, UnixMillis};
 
     const COUNT: usize = 1000;
-
-    fn keyspace() -> Keyspace {
-        Keyspace::new(KeyspaceOptions {
-            shards: 1,
-            databases: 1,
-            seed: 7,
-            maxmemory_bytes: 0,
-        })
-    }
 
     fn write(keyspace: &Keyspace) -> Unit<'_> {
         Unit::begin(keyspace, LockPlan::Write(0), UnixMillis(1))

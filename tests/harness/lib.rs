@@ -6,6 +6,7 @@
 //! about an extension or a newer version (see [`ServerKind`]).
 
 mod binary;
+mod client;
 mod pattern;
 mod random;
 mod raw;
@@ -15,6 +16,7 @@ mod value;
 mod wait;
 
 pub use binary::{command_line, server_binary};
+pub use client::{command, query};
 pub use pattern::Pattern;
 pub use random::Random;
 pub use raw::{End, RawClient, encode_command, split_line};

@@ -5,21 +5,13 @@ use proptest::prelude::*;
 use sha1::{Digest, Sha1};
 
 use super::*;
+use crate::fixture::keyspace;
 use crate::hexadecimal::bytes;
-use crate::{Key, Keyspace, KeyspaceOptions, LockPlan, NewExpiry, NewValue, Unit, UnixMillis};
+use crate::{Key, Keyspace, LockPlan, NewExpiry, NewValue, Unit, UnixMillis};
 
 /// The default of `hll-sparse-max-bytes`.
 const SPARSE_MAX: u64 = 3000;
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
-
-fn keyspace() -> Keyspace {
-    Keyspace::new(KeyspaceOptions {
-        shards: 1,
-        databases: 1,
-        seed: 5,
-        maxmemory_bytes: 0,
-    })
-}
 
 fn unit(keyspace: &Keyspace) -> Unit<'_> {
     Unit::begin(keyspace, LockPlan::Write(0), NOW)

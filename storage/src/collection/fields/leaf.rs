@@ -80,6 +80,7 @@ pub struct Fields {
 
 impl Fields {
     /// The element with `at` others before it.
+    #[inline]
     pub fn element(&self, at: usize) -> Element<'_> {
         let (name, rest) = length::take(self.records.read(self.slots[at].place));
         let (value, _) = length::take(rest);
@@ -91,7 +92,7 @@ impl Fields {
     }
 
     /// The record of an element.
-    #[inline]
+    #[inline(always)]
     fn record(&self, at: usize) -> &[u8] {
         let record = self.records.read(self.slots[at].place);
         let (_, rest) = length::take(record);
@@ -99,11 +100,13 @@ impl Fields {
         &record[..record.len() - rest.len()]
     }
 
+    #[inline]
     fn name(&self, at: usize) -> &[u8] {
         length::take(self.records.read(self.slots[at].place)).0
     }
 
     /// The hash of the element with `at` others before it.
+    #[inline]
     pub fn hash(&self, at: usize) -> ElementHash {
         self.slots[at].hash
     }
@@ -189,6 +192,7 @@ impl Fields {
     }
 
     /// Adds an element at its place in the order.
+    #[inline]
     pub(super) fn insert(&mut self, at: usize, hash: ElementHash, element: &Element<'_>) {
         let place = self.records.put(element);
         make_room(&mut self.slots, 1);
@@ -230,6 +234,7 @@ impl Fields {
     }
 
     /// The expire time of an element.
+    #[inline]
     pub(super) fn expiry(&self, at: usize) -> Option<UnixMillis> {
         let expire_at = self.expire_at.get(at);
         expire_at.copied().filter(|&at| at != NEVER)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::keyspace::KeyspaceOptions;
+use crate::fixture::keyspace;
 use crate::typed::PackedLimit;
 use crate::unit::{LockPlan, NewExpiry, NoteKind};
 use crate::{Keyspace, UnixMillis, WatchFlag};
@@ -22,15 +22,6 @@ fn limits(entries: usize, value_bytes: u64) -> Limits {
         },
         ..Limits::default()
     }
-}
-
-fn keyspace() -> Keyspace {
-    Keyspace::new(KeyspaceOptions {
-        shards: 1,
-        databases: 1,
-        seed: 7,
-        maxmemory_bytes: 0,
-    })
 }
 
 fn text(value: Value<'_>) -> Vec<u8> {

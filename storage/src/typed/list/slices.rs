@@ -240,17 +240,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::fixture::keyspace;
     use crate::typed::CollectionRef;
-    use crate::{KeyspaceOptions, LockPlan, Unit, UnixMillis};
-
-    fn keyspace() -> Keyspace {
-        Keyspace::new(KeyspaceOptions {
-            shards: 1,
-            databases: 1,
-            seed: 1,
-            maxmemory_bytes: 0,
-        })
-    }
+    use crate::{LockPlan, Unit, UnixMillis};
 
     /// Elements are few different ones, in nodes of a few.
     fn list_of(model: &[u8], node: i64) -> Collection {

@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::fixture::keyspace;
 use crate::typed::Limits;
-use crate::{Keyspace, KeyspaceOptions, LockPlan, NewExpiry, NewValue, StoreError, Unit};
+use crate::{Keyspace, LockPlan, NewExpiry, NewValue, StoreError, Unit};
 use crate::{UnixMillis, ValueRef};
 
 const DB: u32 = 0;
@@ -33,12 +34,7 @@ const KEYS: [&[u8]; 2] = [b"one", b"two"];
 
 impl Test {
     fn new(list_node: i64) -> Self {
-        let keyspace = Keyspace::new(KeyspaceOptions {
-            shards: 1,
-            databases: 1,
-            seed: 7,
-            maxmemory_bytes: 0,
-        });
+        let keyspace = keyspace();
         Self {
             keyspace,
             limits: Limits {

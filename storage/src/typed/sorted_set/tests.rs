@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::keyspace::{Keyspace, KeyspaceOptions};
+use crate::fixture::keyspace;
+use crate::keyspace::Keyspace;
 use crate::time::UnixMillis;
 use crate::typed::Content;
 use crate::unit::LockPlan;
@@ -14,15 +15,6 @@ const LIMIT: PackedLimit = PackedLimit {
     entries: 6,
     value_bytes: 10,
 };
-
-fn keyspace() -> Keyspace {
-    Keyspace::new(KeyspaceOptions {
-        shards: 1,
-        databases: 1,
-        seed: 7,
-        maxmemory_bytes: 0,
-    })
-}
 
 /// Runs `test` in a unit that holds everything.
 fn in_unit<R>(keyspace: &Keyspace, test: impl FnOnce(&mut Unit<'_>) -> R) -> R {

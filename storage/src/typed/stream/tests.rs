@@ -7,22 +7,13 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::keyspace::KeyspaceOptions;
+use crate::fixture::keyspace;
 use crate::unit::LockPlan;
 use crate::watch::WatchFlag;
 use crate::{Keyspace, NewExpiry, NewValue, UnixMillis};
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 const GROUPS: [&[u8]; 2] = [b"g", b"h"];
-
-fn keyspace() -> Keyspace {
-    Keyspace::new(KeyspaceOptions {
-        shards: 1,
-        databases: 1,
-        seed: 7,
-        maxmemory_bytes: 0,
-    })
-}
 
 fn write(keyspace: &Keyspace) -> Unit<'_> {
     Unit::begin(keyspace, LockPlan::Write(0), NOW)

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::keyspace::KeyspaceOptions;
+use crate::fixture::keyspace;
 use crate::typed::PackedLimit;
 use crate::unit::LockPlan;
 use crate::{Keyspace, UnixMillis};
@@ -25,15 +25,6 @@ pub(super) fn limits(integers: usize, entries: usize, value_bytes: u64) -> Limit
         intset_entries: integers,
         ..Limits::default()
     }
-}
-
-pub(super) fn keyspace() -> Keyspace {
-    Keyspace::new(KeyspaceOptions {
-        shards: 1,
-        databases: 1,
-        seed: 7,
-        maxmemory_bytes: 0,
-    })
 }
 
 pub(super) fn text(member: Value<'_>) -> Vec<u8> {

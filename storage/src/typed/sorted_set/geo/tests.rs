@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::fixture::keyspace;
 use crate::geo::Point;
 use crate::hash::ElementHasher;
-use crate::keyspace::{Keyspace, KeyspaceOptions};
 use crate::typed::sorted_set::{sort, sorted_set_of};
 use crate::typed::{CollectionRef, Content, PackedLimit};
 
@@ -17,12 +17,7 @@ fn limit(entries: usize) -> PackedLimit {
 }
 
 fn hasher() -> ElementHasher {
-    let keyspace = Keyspace::new(KeyspaceOptions {
-        shards: 1,
-        databases: 1,
-        seed: 7,
-        maxmemory_bytes: 0,
-    });
+    let keyspace = keyspace();
     keyspace.hasher().elements()
 }
 
