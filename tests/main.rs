@@ -6,6 +6,7 @@ mod chaos;
 mod client;
 mod commands;
 mod connection;
+mod group_slices;
 mod hashes;
 mod hyperloglogs;
 mod keys;

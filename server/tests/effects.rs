@@ -870,3 +870,49 @@ fn a_command_that_fails_logs_the_expired_key_it_has_removed() {
     drop(cursor);
     server.running().stop_log();
 }
+
+#[test]
+fn much_of_a_group_is_logged_as_little_is() {
+    let server = TestServer::start();
+    let mut cursor = server.running().start_log().unwrap();
+    let mut client = server.client();
+    for key in ["{s}a", "{s}b"] {
+        let add = |number| format!("XADD {key} {number}-0 f v");
+        let entries: Vec<String> = (1..=2_000).map(add).collect();
+        run(&mut client, &[&format!("XGROUP CREATE {key} g 0 MKSTREAM")]);
+        read_to_marker(&mut cursor);
+        let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
+        run(&mut client, &entries);
+        read_to_marker(&mut cursor);
+    }
+    for (line, claims) in [
+        ("XREADGROUP GROUP g c STREAMS KEY >", 2_000),
+        ("XDEL KEY 5-0 700-0", 0),
+        ("XREADGROUP GROUP g d CLAIM 0 STREAMS KEY >", 2_000),
+        ("XAUTOCLAIM KEY g e 0 0 COUNT 2000", 1_998),
+        ("XREADGROUP GROUP g e STREAMS KEY 0", 0),
+        ("XTRIM KEY MAXLEN 100 DELREF", 0),
+    ] {
+        let mut logged = |lines: &[&str]| {
+            run(&mut client, lines);
+            let mut shown = Vec::new();
+            for mut words in read_to_marker(&mut cursor) {
+                if let Some(at) = words.iter().position(|word| word == "TIME") {
+                    "#".clone_into(&mut words[at + 1]);
+                }
+                let is_frame = ["MULTI", "EXEC", "SELECT"].contains(&words[0].as_str());
+                if !is_frame {
+                    shown.push(words.join(" ").replace("{s}b", "{s}a"));
+                }
+            }
+            shown
+        };
+        let in_slices = logged(&[&line.replace("KEY", "{s}a")]);
+        let at_once = logged(&["MULTI", &line.replace("KEY", "{s}b"), "EXEC"]);
+        assert!(in_slices == at_once, "{line}");
+        let is_claim = |effect: &&String| effect.starts_with("XCLAIM");
+        assert_eq!(in_slices.iter().filter(is_claim).count(), claims, "{line}");
+    }
+    drop(cursor);
+    server.running().stop_log();
+}

@@ -55,7 +55,9 @@ impl Groups {
         mut work: usize,
     ) -> bool {
         loop {
-            let Some(name) = self.name_from(forgetting.group.as_ref()) else {
+            let group = forgetting.group.as_ref();
+            let Some(name) = self.first_name(group.map_or(Bound::Unbounded, Bound::Included))
+            else {
                 return false;
             };
             if forgetting.group.as_ref() != Some(&name) {
@@ -90,20 +92,11 @@ impl Groups {
                     None => break,
                 }
             }
-            let Some(next) = self.name_behind(&name) else {
+            let Some(next) = self.first_name(Bound::Excluded(&name)) else {
                 return false;
             };
             (forgetting.group, forgetting.next) = (Some(next), forgetting.from);
             work = work.saturating_sub(1);
         }
-    }
-
-    fn name_from(&self, name: Option<&Arc<[u8]>>) -> Option<Arc<[u8]>> {
-        let from = name.map_or(Bound::Unbounded, Bound::Included);
-        self.first_name((from, Bound::Unbounded))
-    }
-
-    fn name_behind(&self, name: &Arc<[u8]>) -> Option<Arc<[u8]>> {
-        self.first_name((Bound::Excluded(name), Bound::Unbounded))
     }
 }

@@ -92,12 +92,10 @@ impl Groups {
         })
     }
 
-    /// The first of the names in `range`.
-    pub(super) fn first_name(
-        &self,
-        range: (Bound<&Arc<[u8]>>, Bound<&Arc<[u8]>>),
-    ) -> Option<Arc<[u8]>> {
-        let (name, _) = self.map.range::<Arc<[u8]>, _>(range).next()?;
+    /// The first of the names from `from` on.
+    pub(super) fn first_name(&self, from: Bound<&Arc<[u8]>>) -> Option<Arc<[u8]>> {
+        let mut names = self.map.range::<Arc<[u8]>, _>((from, Bound::Unbounded));
+        let (name, _) = names.next()?;
         Some(Arc::clone(name))
     }
 
@@ -117,6 +115,21 @@ impl Groups {
     /// Whether a group did not get an entry yet, or did not acknowledge it.
     pub(super) fn need(&self, id: StreamId) -> bool {
         self.map.values().any(|group| group.needs(id))
+    }
+
+    /// Takes those out of `ids`, which ascend, that are pending in a group.
+    pub(super) fn leave_pending(&self, ids: &mut Vec<StreamId>) {
+        for group in self.map.values() {
+            let Some(&first) = ids.first() else {
+                return;
+            };
+            let pending = group.pending().iter_from(first).map(|(id, _)| id);
+            let mut pending = pending.peekable();
+            ids.retain(|&id| {
+                while pending.next_if(|&pending| pending < id).is_some() {}
+                pending.next_if_eq(&id).is_none()
+            });
+        }
     }
 
     /// The last entry that was delivered to all groups.

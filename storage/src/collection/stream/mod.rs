@@ -190,7 +190,7 @@ impl Stream {
         }
         if references == References::Acked {
             let last = groups.delivered_to_all();
-            let gone = entries.trim_where(keep, precision, last, |id| !groups.need(id));
+            let gone = entries.trim_where(keep, precision, last, |ids| groups.leave_pending(ids));
             return Trimmed {
                 entries: gone,
                 remains: StreamRemains::default(),

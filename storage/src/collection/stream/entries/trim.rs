@@ -135,14 +135,14 @@ impl Entries {
         }
     }
 
-    /// Trims entries from the first on, but only those that `may_go` says, none of which is above `last`: the others are
-    /// passed over. With [`Precision::Nodes`] it ends at a node that cannot go as a whole. How many entries are gone.
+    /// Trims entries from the first on, but only those that `keep_some` leaves of each node's, none of which is above
+    /// `last`: the others are passed over. With [`Precision::Nodes`] it ends at a node that cannot go as a whole. How many entries are gone.
     pub(in super::super) fn trim_where(
         &mut self,
         keep: Keep,
         precision: Precision,
         last: StreamId,
-        mut may_go: impl FnMut(StreamId) -> bool,
+        mut keep_some: impl FnMut(&mut Vec<StreamId>),
     ) -> u64 {
         let before = self.len();
         let mut surplus = self.surplus(keep).min(precision.limit());
@@ -155,10 +155,11 @@ impl Entries {
                 break;
             }
             let live = node.entries_from(StreamId::MIN).map(|entry| entry.id);
-            let going: Vec<_> = live
-                .filter(|&id| id <= last && !is_kept(keep, id) && may_go(id))
-                .take(usize::try_from(surplus).unwrap_or(usize::MAX))
+            let mut going: Vec<_> = live
+                .filter(|&id| id <= last && !is_kept(keep, id))
                 .collect();
+            keep_some(&mut going);
+            going.truncate(usize::try_from(surplus).unwrap_or(usize::MAX));
             if precision != Precision::Exact && (going.len() as u64) < node.live() {
                 break;
             }

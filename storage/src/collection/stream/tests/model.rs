@@ -556,13 +556,11 @@ impl Both {
             ids.sort_unstable();
             let mut claimed = Vec::new();
             let mut gone = Vec::new();
-            let mut looked = 0;
-            for (_, id) in ids {
+            for (looked, (_, id)) in ids.into_iter().enumerate() {
                 // Ten times as many are looked at, and as many again if all of them are gone.
                 if looked > 0 && looked % (count * 10) == 0 && !claimed.is_empty() {
                     break;
                 }
-                looked += 1;
                 if !view.entries.contains_key(&id) {
                     model.pending.remove(&id);
                     gone.push(id);
