@@ -38,6 +38,15 @@ fn pause(client: &mut Connection, round_trips: usize) {
     }
 }
 
+/// Tells the others when it goes that they need not go on, be it that its thread has failed.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// More than are sorted under the lock.
 const SORTED: usize = 6_000;
 /// More than are looked at under the lock.
@@ -185,6 +194,7 @@ fn what_a_sort_stores_was_so_at_one_moment() {
         let mut client = server.client();
         match thread {
             0 => {
+                let _ends = Ends(&is_over);
                 let mut writer = server.client();
                 let begun = begun.lock().unwrap();
                 let next_begins = || {
@@ -209,7 +219,6 @@ fn what_a_sort_stores_was_so_at_one_moment() {
                     let weights = if round % 2 == 0 { &falling } else { &rising };
                     set_all(&mut writer, "w", weights);
                 }
-                is_over.store(true, Ordering::Relaxed);
             }
             1 => {
                 // What is of no concern.
@@ -222,6 +231,7 @@ fn what_a_sort_stores_was_so_at_one_moment() {
             }
             _ => {
                 // Nobody waits for the next one any more if this one fails.
+                let _ends = Ends(&is_over);
                 let begins = begins.lock().unwrap().take().unwrap();
                 while !is_over.load(Ordering::Relaxed) {
                     begins.send(()).unwrap();
@@ -255,6 +265,7 @@ fn a_sort_stores_what_is_in_the_list_by_then() {
     in_parallel(2, |thread| {
         let mut client = server.client();
         if thread == 0 {
+            let _ends = Ends(&is_over);
             for round in 0..long_or(300, 30) {
                 let line = ["SORT list STORE d", "SORT list BY w* STORE d"][round % 2];
                 let stored: usize = query(&mut client, line);
@@ -263,7 +274,6 @@ fn a_sort_stores_what_is_in_the_list_by_then() {
                 let sevens = found.iter().filter(|element| *element == "7").count();
                 assert_eq!(stored, SORTED - 1 + sevens, "nothing else comes or goes");
             }
-            is_over.store(true, Ordering::Relaxed);
         } else {
             while !is_over.load(Ordering::Relaxed) {
                 let _: usize = query(&mut client, "RPUSH list 7");
@@ -375,6 +385,7 @@ fn lists_that_change_meanwhile_lose_nothing() {
     in_parallel(2, |thread| {
         let mut client = server.client();
         if thread == 0 {
+            let _ends = Ends(&is_over);
             let mut len = 0;
             for round in 0..long_or(300, 40) {
                 let pivot = LISTED - 1 - round;
@@ -389,7 +400,6 @@ fn lists_that_change_meanwhile_lose_nothing() {
                 }
                 len -= 1;
             }
-            is_over.store(true, Ordering::Relaxed);
         } else {
             let mut number = 0;
             while !is_over.load(Ordering::Relaxed) {
