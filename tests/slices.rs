@@ -5,7 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, TryRecvError};
 
-use harness::{Random, TestServer, command, in_parallel, long_or, query};
+use harness::{
+    Random, TestServer, command, encode_command, in_parallel, long_or, query, wait_until,
+};
 use redis::Connection;
 
 fn push(client: &mut Connection, key: &str, elements: &[String]) {
@@ -134,6 +136,54 @@ fn big_sorts_give_what_plain_ones_give() {
     let found: Vec<String> = query(&mut client, "SORT list BY nosort DESC LIMIT 1 5000");
     let expected: Vec<String> = numbers.iter().rev().skip(1).take(5_000).cloned().collect();
     assert!(found == expected);
+}
+
+/// The number behind `name` in a text.
+fn number_behind(text: &str, name: &str) -> usize {
+    let rest = text.split_once(name).map_or("0", |(_, rest)| rest);
+    let end = rest.find(|char: char| !char.is_ascii_digit());
+    rest[..end.unwrap_or(rest.len())].parse().unwrap()
+}
+
+#[test]
+fn a_sort_of_one_element_that_looks_up_much_lets_others_in() {
+    const PATTERNS: usize = 100_000;
+    let server = TestServer::start_with(&[("threads", "1")]);
+    let mut client = server.client();
+    let _: () = query(&mut client, "RPUSH list 7 5");
+    let _: () = query(&mut client, "MSET w5 five w7 seven");
+    let mut sort = command("SORT list LIMIT 0 1 BY nosort");
+    for _ in 0..PATTERNS / 2 {
+        sort.arg("GET").arg("w*").arg("GET").arg("#");
+    }
+    let is_right = |found: &[String]| {
+        found.len() == PATTERNS && found.chunks(2).all(|pair| pair == ["seven", "7"])
+    };
+    assert!(is_right(&sort.query::<Vec<String>>(&mut client).unwrap()));
+    let (request, mut sorter, mut other) = (sort.get_packed_command(), server.raw(), server.raw());
+    let ask = ["INFO", "stats", "commandstats"];
+    let ask_bytes = encode_command(&ask).len();
+    wait_until("several are answered during a sort", || {
+        let info = other.call(&ask);
+        let calls = number_behind(info.text(), "cmdstat_sort:calls=");
+        let mut read = number_behind(info.text(), "total_net_input_bytes:") + request.len();
+        sorter.send_bytes(&request);
+        let mut answered = 0;
+        loop {
+            let info = other.call(&ask);
+            read += ask_bytes;
+            if number_behind(info.text(), "cmdstat_sort:calls=") > calls {
+                break;
+            }
+            answered += usize::from(number_behind(info.text(), "total_net_input_bytes:") >= read);
+        }
+        sorter.read();
+        // One may have come with the request, and one when it was begun.
+        answered > 3
+    });
+    sort.arg("STORE").arg("d");
+    assert_eq!(sort.query::<usize>(&mut client).unwrap(), PATTERNS);
+    assert!(is_right(&elements(&mut client, "d")));
 }
 
 #[test]
