@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use harness::{RawClient, TestServer, Value, wait_until};
+use harness::{RawClient, TestServer, Value, encode_command, wait_until};
 use redis::Commands;
 
 /// A number from INFO.
@@ -53,7 +53,11 @@ fn info_has_every_field_that_tools_poll() {
         total_error_replies \
         role connected_slaves master_failover_state master_replid master_repl_offset \
         repl_backlog_active repl_backlog_size repl_backlog_histlen \
-        used_cpu_sys used_cpu_user cluster_enabled"
+        expire_cycle_cpu_milliseconds eventloop_cycles eventloop_duration_sum \
+        eventloop_duration_cmd_sum instantaneous_eventloop_cycles_per_sec \
+        instantaneous_eventloop_duration_usec \
+        used_cpu_sys used_cpu_user used_cpu_sys_main_thread used_cpu_user_main_thread \
+        cluster_enabled"
             .split_whitespace()
     {
         assert!(info.contains(&format!("\n{field}:")), "INFO has no {field}");
@@ -95,6 +99,71 @@ fn hits_misses_and_commands_are_counted() {
     client.check("CONFIG RESETSTAT", "+OK");
     assert_eq!(number(&mut client, "keyspace_hits"), 0);
     assert_eq!(figure(&mut client, "cmdstat_get", "calls"), None);
+}
+
+/// A number of seconds from INFO.
+fn seconds(client: &mut RawClient, field: &str) -> f64 {
+    let info = client.run("INFO cpu").text().to_owned();
+    let value = info
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    value.unwrap().parse().unwrap()
+}
+
+#[test]
+fn info_tells_how_the_loops_spend_their_time() {
+    let server = TestServer::start();
+    let mut client = server.raw();
+    let before = number(&mut client, "eventloop_cycles");
+    (0..50).for_each(|_| client.check("PING", "+PONG"));
+    assert!(number(&mut client, "eventloop_cycles") >= before + 50);
+    // What an EXEC runs is part of it.
+    client.check("CONFIG RESETSTAT", "+OK");
+    assert!(number(&mut client, "eventloop_duration_cmd_sum") < 200_000);
+    client.run("MULTI");
+    client.run("DEBUG SLEEP 0.2");
+    client.check("EXEC", "[+OK]");
+    let commands = number(&mut client, "eventloop_duration_cmd_sum");
+    let exec = figure(&mut client, "cmdstat_exec", "usec").unwrap();
+    let debug = figure(&mut client, "cmdstat_debug", "usec").unwrap();
+    assert!(exec >= 200_000 && debug >= 200_000, "{exec} {debug}");
+    assert!(commands >= exec, "{commands} {exec}");
+    assert!(commands < exec + debug, "{commands} {exec} {debug}");
+    // A loop's time is counted at its end.
+    wait_until("the loop's time is counted", || {
+        number(&mut client, "eventloop_duration_sum") >= exec
+    });
+    wait_until("rates are measured", || {
+        client.run("DEBUG SLEEP 0.01");
+        number(&mut client, "instantaneous_eventloop_cycles_per_sec") > 0
+            && number(&mut client, "instantaneous_eventloop_duration_usec") > 0
+    });
+    wait_until("processor time is measured", || {
+        (0..200).for_each(|_| client.check("PING", "+PONG"));
+        seconds(&mut client, "used_cpu_user_main_thread") > 0.0
+            && seconds(&mut client, "used_cpu_sys_main_thread") > 0.0
+    });
+    let workers = seconds(&mut client, "used_cpu_user_main_thread");
+    assert!(workers <= seconds(&mut client, "used_cpu_user") + 0.05);
+}
+
+#[test]
+fn info_tells_how_long_expiry_takes() {
+    let server = TestServer::start();
+    let mut client = server.raw();
+    assert_eq!(number(&mut client, "expire_cycle_cpu_milliseconds"), 0);
+    wait_until("a millisecond is counted", || {
+        let names = (0..2_000).map(|number| format!("k{number}"));
+        let keys = names.map(|name| encode_command(&["SET", &name, "v", "PX", "1"]));
+        client.send_bytes(keys.collect::<Vec<_>>().concat());
+        (0..2_000).for_each(|_| client.expect_reply("+OK"));
+        number(&mut client, "expire_cycle_cpu_milliseconds") > 0
+    });
+    wait_until("all keys are gone", || {
+        client.run("DBSIZE").to_string() == ":0"
+    });
+    client.check("CONFIG RESETSTAT", "+OK");
+    assert_eq!(number(&mut client, "expire_cycle_cpu_milliseconds"), 0);
 }
 
 #[test]

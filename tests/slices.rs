@@ -5,7 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, TryRecvError};
 
-use harness::{Random, TestServer, command, in_parallel, long_or, query};
+use harness::{
+    Random, TestServer, command, encode_command, in_parallel, long_or, query, wait_until,
+};
 use redis::Connection;
 
 fn push(client: &mut Connection, key: &str, elements: &[String]) {
@@ -35,6 +37,15 @@ fn set_all(client: &mut Connection, prefix: &str, values: &[i64]) {
 fn pause(client: &mut Connection, round_trips: usize) {
     for _ in 0..round_trips {
         let _: String = query(client, "PING");
+    }
+}
+
+/// Tells the others when it goes that they need not go on, be it that its thread has failed.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -127,6 +138,54 @@ fn big_sorts_give_what_plain_ones_give() {
     assert!(found == expected);
 }
 
+/// The number behind `name` in a text.
+fn number_behind(text: &str, name: &str) -> usize {
+    let rest = text.split_once(name).map_or("0", |(_, rest)| rest);
+    let end = rest.find(|char: char| !char.is_ascii_digit());
+    rest[..end.unwrap_or(rest.len())].parse().unwrap()
+}
+
+#[test]
+fn a_sort_of_one_element_that_looks_up_much_lets_others_in() {
+    const PATTERNS: usize = 100_000;
+    let server = TestServer::start_with(&[("threads", "1")]);
+    let mut client = server.client();
+    let _: () = query(&mut client, "RPUSH list 7 5");
+    let _: () = query(&mut client, "MSET w5 five w7 seven");
+    let mut sort = command("SORT list LIMIT 0 1 BY nosort");
+    for _ in 0..PATTERNS / 2 {
+        sort.arg("GET").arg("w*").arg("GET").arg("#");
+    }
+    let is_right = |found: &[String]| {
+        found.len() == PATTERNS && found.chunks(2).all(|pair| pair == ["seven", "7"])
+    };
+    assert!(is_right(&sort.query::<Vec<String>>(&mut client).unwrap()));
+    let (request, mut sorter, mut other) = (sort.get_packed_command(), server.raw(), server.raw());
+    let ask = ["INFO", "stats", "commandstats"];
+    let ask_bytes = encode_command(&ask).len();
+    wait_until("several are answered during a sort", || {
+        let info = other.call(&ask);
+        let calls = number_behind(info.text(), "cmdstat_sort:calls=");
+        let mut read = number_behind(info.text(), "total_net_input_bytes:") + request.len();
+        sorter.send_bytes(&request);
+        let mut answered = 0;
+        loop {
+            let info = other.call(&ask);
+            read += ask_bytes;
+            if number_behind(info.text(), "cmdstat_sort:calls=") > calls {
+                break;
+            }
+            answered += usize::from(number_behind(info.text(), "total_net_input_bytes:") >= read);
+        }
+        sorter.read();
+        // One may have come with the request, and one when it was begun.
+        answered > 3
+    });
+    sort.arg("STORE").arg("d");
+    assert_eq!(sort.query::<usize>(&mut client).unwrap(), PATTERNS);
+    assert!(is_right(&elements(&mut client, "d")));
+}
+
 #[test]
 fn big_sorts_fail_and_announce_as_small_ones_do() {
     let server = TestServer::start();
@@ -185,6 +244,7 @@ fn what_a_sort_stores_was_so_at_one_moment() {
         let mut client = server.client();
         match thread {
             0 => {
+                let _ends = Ends(&is_over);
                 let mut writer = server.client();
                 let begun = begun.lock().unwrap();
                 let next_begins = || {
@@ -209,7 +269,6 @@ fn what_a_sort_stores_was_so_at_one_moment() {
                     let weights = if round % 2 == 0 { &falling } else { &rising };
                     set_all(&mut writer, "w", weights);
                 }
-                is_over.store(true, Ordering::Relaxed);
             }
             1 => {
                 // What is of no concern.
@@ -222,6 +281,7 @@ fn what_a_sort_stores_was_so_at_one_moment() {
             }
             _ => {
                 // Nobody waits for the next one any more if this one fails.
+                let _ends = Ends(&is_over);
                 let begins = begins.lock().unwrap().take().unwrap();
                 while !is_over.load(Ordering::Relaxed) {
                     begins.send(()).unwrap();
@@ -255,6 +315,7 @@ fn a_sort_stores_what_is_in_the_list_by_then() {
     in_parallel(2, |thread| {
         let mut client = server.client();
         if thread == 0 {
+            let _ends = Ends(&is_over);
             for round in 0..long_or(300, 30) {
                 let line = ["SORT list STORE d", "SORT list BY w* STORE d"][round % 2];
                 let stored: usize = query(&mut client, line);
@@ -263,7 +324,6 @@ fn a_sort_stores_what_is_in_the_list_by_then() {
                 let sevens = found.iter().filter(|element| *element == "7").count();
                 assert_eq!(stored, SORTED - 1 + sevens, "nothing else comes or goes");
             }
-            is_over.store(true, Ordering::Relaxed);
         } else {
             while !is_over.load(Ordering::Relaxed) {
                 let _: usize = query(&mut client, "RPUSH list 7");
@@ -375,6 +435,7 @@ fn lists_that_change_meanwhile_lose_nothing() {
     in_parallel(2, |thread| {
         let mut client = server.client();
         if thread == 0 {
+            let _ends = Ends(&is_over);
             let mut len = 0;
             for round in 0..long_or(300, 40) {
                 let pivot = LISTED - 1 - round;
@@ -389,7 +450,6 @@ fn lists_that_change_meanwhile_lose_nothing() {
                 }
                 len -= 1;
             }
-            is_over.store(true, Ordering::Relaxed);
         } else {
             let mut number = 0;
             while !is_over.load(Ordering::Relaxed) {

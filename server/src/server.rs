@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -93,6 +93,8 @@ pub(crate) struct WorkerBoard {
     pub(crate) connections: AtomicUsize,
     /// When its cron ran last, in Unix milliseconds.
     pub(crate) alive_at_ms: AtomicI64,
+    /// The system's number of its thread; 0 before that runs.
+    pub(crate) thread: AtomicI32,
 }
 
 impl Server {

@@ -115,6 +115,8 @@ impl<'e> Executor<'_, 'e> {
                 .begin(queued.keys.first().map_or(0, |key| key.hash.shard));
             let result = self.call(unit, stripes, command, queued.args, queued.keys, true);
             let nanos = self.stopwatch.lap();
+            let stats = self.server.stats.worker(self.worker.index);
+            stats.queued_nanos.add(nanos);
             self.account(command, queued.args, nanos, result.is_err());
         }
     }

@@ -1,4 +1,6 @@
-//! `# CPU`: processor time of the process.
+//! `# CPU`: processor time of the process, and of the threads that run commands.
+
+use std::sync::atomic::Ordering;
 
 use storage::Unit;
 
@@ -17,6 +19,12 @@ fn ticks() -> Option<[u64; 4]> {
     parse(&stat)
 }
 
+/// The first two of the same for a thread.
+fn ticks_of_thread(thread: i32) -> Option<[u64; 2]> {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).ok()?;
+    parse(&stat).map(|[user, system, ..]| [user, system])
+}
+
 /// Fields 14 to 17 of `/proc/PID/stat`. The name of the process, which may hold anything, ends at the last bracket.
 fn parse(stat: &str) -> Option<[u64; 4]> {
     let (_, rest) = stat.rsplit_once(") ")?;
@@ -25,13 +33,24 @@ fn parse(stat: &str) -> Option<[u64; 4]> {
     Some([next()?, next()?, next()?, next()?])
 }
 
-pub(super) fn write(text: &mut Text, _server: &Server, _unit: &mut Unit<'_>) {
+pub(super) fn write(text: &mut Text, server: &Server, _unit: &mut Unit<'_>) {
     let [user, system, user_children, system_children] = ticks().unwrap_or_default();
     let seconds = |ticks: u64| format!("{:.6}", ticks as f64 / ticks_per_second());
     text.field("used_cpu_sys", seconds(system));
     text.field("used_cpu_user", seconds(user));
     text.field("used_cpu_sys_children", seconds(system_children));
     text.field("used_cpu_user_children", seconds(user_children));
+    // What Redis's main thread does, the workers do here, all of them.
+    let workers = server.boards.iter();
+    // Relaxed: a figure.
+    let threads = workers.map(|board| board.thread.load(Ordering::Relaxed));
+    let [user, system] = threads
+        .filter_map(ticks_of_thread)
+        .fold([0, 0], |[user, system], [more_user, more_system]| {
+            [user + more_user, system + more_system]
+        });
+    text.field("used_cpu_sys_main_thread", seconds(system));
+    text.field("used_cpu_user_main_thread", seconds(user));
 }
 
 #[cfg(test)]

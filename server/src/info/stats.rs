@@ -71,6 +71,8 @@ fn write_keys(text: &mut Text, server: &Server) {
     // Expiry is exact here: it looks at keys that are due and at no others.
     text.field("expired_stale_perc", "0.00");
     text.field("expired_time_cap_reached_count", 0);
+    let expiry_nanos = stats.sum(|worker| &worker.expiry_nanos);
+    text.field("expire_cycle_cpu_milliseconds", expiry_nanos / 1_000_000);
     text.field("evicted_keys", stats.sum(|worker| &worker.evicted));
     text.fields([
         ("evicted_clients", 0),
@@ -105,6 +107,28 @@ fn write_keys(text: &mut Text, server: &Server) {
     ]);
 }
 
+/// The loops of all workers together. Redis has reply buffers that grow and shrink, and counts that here too; replies of
+/// several sessions share ours.
+fn write_loops(text: &mut Text, server: &Server) {
+    let stats = &server.stats;
+    let steps_per_second = stats.sum(|worker| &worker.steps_per_second);
+    let nanos_per_second = stats.sum(|worker| &worker.step_nanos_per_second);
+    let nanos_per_step = nanos_per_second.checked_div(steps_per_second);
+    text.fields([
+        ("eventloop_cycles", stats.sum(|worker| &worker.steps)),
+        (
+            "eventloop_duration_sum",
+            stats.sum(|worker| &worker.step_nanos) / 1_000,
+        ),
+        ("eventloop_duration_cmd_sum", stats.command_nanos() / 1_000),
+        ("instantaneous_eventloop_cycles_per_sec", steps_per_second),
+        (
+            "instantaneous_eventloop_duration_usec",
+            nanos_per_step.unwrap_or(0) / 1_000,
+        ),
+    ]);
+}
+
 fn write_errors(text: &mut Text, server: &Server) {
     let stats = &server.stats;
     let errors = stats.errors();
@@ -121,6 +145,7 @@ fn write_errors(text: &mut Text, server: &Server) {
     text.field("client_query_buffer_limit_disconnections", queries);
     let outputs = stats.sum(|worker| &worker.output_limit_disconnections);
     text.field("client_output_buffer_limit_disconnections", outputs);
+    write_loops(text, server);
     let wrong_passwords = errors
         .iter()
         .find(|(prefix, _)| *prefix == "WRONGPASS")

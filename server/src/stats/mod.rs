@@ -74,12 +74,24 @@ pub(crate) struct WorkerStats {
     pub(crate) output_limit_disconnections: Counter,
     /// Clients closed for their query buffer.
     pub(crate) query_limit_disconnections: Counter,
+    /// Times round the worker's loop.
+    pub(crate) steps: Counter,
+    /// How long they took, in nanoseconds, without the waits for something to do.
+    pub(crate) step_nanos: Counter,
+    /// Nanoseconds of commands that are in their EXEC's figure too.
+    pub(crate) queued_nanos: Counter,
+    /// Nanoseconds spent on removing keys that were due.
+    pub(crate) expiry_nanos: Counter,
     /// Commands per second over the last interval of the worker's cron.
     pub(crate) commands_per_second: Counter,
     /// Bytes read per second, likewise.
     pub(crate) read_bytes_per_second: Counter,
     /// Bytes written per second, likewise.
     pub(crate) written_bytes_per_second: Counter,
+    /// Times round the loop per second, likewise.
+    pub(crate) steps_per_second: Counter,
+    /// Nanoseconds per second that they took, likewise.
+    pub(crate) step_nanos_per_second: Counter,
     /// Error replies by prefix.
     pub(crate) errors: Mutex<ErrorCounts>,
     commands_by_id: Box<[CommandStats]>,
@@ -164,9 +176,15 @@ impl WorkerStats {
             connections: Counter::default(),
             output_limit_disconnections: Counter::default(),
             query_limit_disconnections: Counter::default(),
+            steps: Counter::default(),
+            step_nanos: Counter::default(),
+            queued_nanos: Counter::default(),
+            expiry_nanos: Counter::default(),
             commands_per_second: Counter::default(),
             read_bytes_per_second: Counter::default(),
             written_bytes_per_second: Counter::default(),
+            steps_per_second: Counter::default(),
+            step_nanos_per_second: Counter::default(),
             errors: Mutex::default(),
             commands_by_id: (0..commands).map(|_| CommandStats::default()).collect(),
         }
@@ -194,6 +212,10 @@ impl WorkerStats {
             &self.connections,
             &self.output_limit_disconnections,
             &self.query_limit_disconnections,
+            &self.steps,
+            &self.step_nanos,
+            &self.queued_nanos,
+            &self.expiry_nanos,
         ];
         counters.into_iter().for_each(|counter| counter.set(0));
         self.errors.lock().clear();
@@ -263,6 +285,16 @@ impl Stats {
                     failed: sum.failed + one.failed.get(),
                 }
             })
+    }
+
+    /// Nanoseconds of all commands over all workers, those in an EXEC counted once.
+    pub(crate) fn command_nanos(&self) -> u64 {
+        let one = |worker: &WorkerStats| {
+            let commands = worker.commands_by_id.iter();
+            let sum: u64 = commands.map(|command| command.nanos.get()).sum();
+            sum.saturating_sub(worker.queued_nanos.get())
+        };
+        self.workers.iter().map(|worker| one(worker)).sum()
     }
 
     /// One command's latencies over all workers.

@@ -41,14 +41,24 @@ impl Worker {
             if (!is_due && !server.keyspace.has_chores(shard)) || !self.cares_for(shard, now) {
                 continue;
             }
-            if started.elapsed() > SLICE {
+            let before = started.elapsed();
+            if before > SLICE {
                 more = true;
                 break;
             }
             more |= self.maintain(&server, shard, now);
+            if is_due {
+                self.count_expiry(&server, started.elapsed() - before);
+            }
         }
         self.after_units();
         more
+    }
+
+    /// Counts the time that went to a shard with keys that were due. What is tidied up behind them is part of it.
+    fn count_expiry(&self, server: &Server, took: Duration) {
+        let stats = server.stats.worker(self.state.index);
+        stats.expiry_nanos.add(took.as_nanos() as u64);
     }
 
     /// Housekeeping of one shard; whether there is more.
@@ -217,6 +227,7 @@ pub(crate) fn expire_everything_due(
     tools: &mut Tools,
     now: UnixMillis,
 ) {
+    let (stats, started) = (server.stats.worker(worker.index), Instant::now());
     for shard in server.keyspace.due_shards(now) {
         let mut unit = Unit::begin(&server.keyspace, LockPlan::Write(shard), now);
         while unit.expire_due(shard) {}
@@ -229,12 +240,9 @@ pub(crate) fn expire_everything_due(
             &mut worker.woken,
         );
         tools.log_appended |= appended;
-        server
-            .stats
-            .worker(worker.index)
-            .expired
-            .add(std::mem::take(&mut unit.tally).expired);
+        stats.expired.add(std::mem::take(&mut unit.tally).expired);
     }
+    stats.expiry_nanos.add(started.elapsed().as_nanos() as u64);
 }
 
 /// Effects and events of keys that storage removed, under the unit's locks; whether the log got something.

@@ -20,14 +20,18 @@ pub(super) struct Cron {
     due_at: Instant,
     /// The cron has run, and background work goes on, slice by slice.
     is_slicing: bool,
+    /// When the worker's last step ended, and its wait began.
+    pub(super) ended_at: Instant,
 }
 
 impl Default for Cron {
     fn default() -> Self {
+        let now = Instant::now();
         Self {
             clock: CronClock::default(),
-            due_at: Instant::now() + PERIOD,
+            due_at: now + PERIOD,
             is_slicing: false,
+            ended_at: now,
         }
     }
 }
@@ -38,7 +42,7 @@ impl Cron {
         if self.is_slicing {
             Duration::ZERO
         } else {
-            self.due_at.saturating_duration_since(Instant::now())
+            self.due_at.saturating_duration_since(self.ended_at)
         }
     }
 }
@@ -55,13 +59,17 @@ struct CronClock {
     commands: u64,
     read_bytes: u64,
     written_bytes: u64,
+    steps: u64,
+    step_nanos: u64,
 }
 
 impl Worker {
-    /// Runs the cron when its time has come, and then one slice of background work in each step until that is done.
+    /// The end of a step: runs the cron when its time has come, and then one slice of background work in each step until
+    /// that is done.
     pub(super) fn housekeep(&mut self, cron: &mut Cron) {
+        cron.ended_at = Instant::now();
         if !cron.is_slicing {
-            if !self.cron_woken && Instant::now() < cron.due_at {
+            if !self.cron_woken && cron.ended_at < cron.due_at {
                 return;
             }
             self.cron_woken = false;
@@ -74,12 +82,14 @@ impl Worker {
             cron.is_slicing =
                 self.contained("Background work", Self::background_slice) == Some(true);
             if cron.is_slicing {
+                cron.ended_at = Instant::now();
                 return;
             }
             self.set_pace();
         }
+        cron.ended_at = Instant::now();
         let period = if self.ticking { TICK } else { PERIOD };
-        cron.due_at = Instant::now() + period;
+        cron.due_at = cron.ended_at + period;
     }
 
     /// What is due now; false while `DEBUG PAUSE-CRON` holds.
@@ -141,6 +151,12 @@ impl Worker {
                 &stats.written_bytes,
                 &stats.written_bytes_per_second,
                 &mut clock.written_bytes,
+            ),
+            (&stats.steps, &stats.steps_per_second, &mut clock.steps),
+            (
+                &stats.step_nanos,
+                &stats.step_nanos_per_second,
+                &mut clock.step_nanos,
             ),
         ];
         for (counter, rate, last) in pairs {

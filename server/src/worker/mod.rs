@@ -25,7 +25,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use protocol::Limits;
 use storage::UnixMillis;
@@ -130,6 +130,9 @@ pub(crate) fn spawn(server: Arc<Server>, index: usize) -> io::Result<JoinHandle<
     std::thread::Builder::new()
         .name(format!("nuthatch-{index}"))
         .spawn(move || {
+            // Relaxed: for figures.
+            let thread = rustix::thread::gettid().as_raw_pid();
+            server.boards[index].thread.store(thread, Ordering::Relaxed);
             let mut worker = Worker::new(server, index, sockets);
             let mut cron = Cron::default();
             while worker.step(&mut poller, &mut cron) {}
@@ -182,6 +185,7 @@ impl Worker {
         self.contained("Waiting for sockets", |worker| {
             worker.await_sockets(poller, patience);
         });
+        let began = Instant::now();
         let server = Rc::clone(&self.server);
         if server.inboxes[self.state.index].take_wake() && !self.handle_events() {
             return false;
@@ -191,6 +195,10 @@ impl Worker {
             self.contained("The end of a wait", Self::time_out_waits);
         }
         self.housekeep(cron);
+        let stats = server.stats.worker(self.state.index);
+        stats.steps.add(1);
+        let took = cron.ended_at.saturating_duration_since(began);
+        stats.step_nanos.add(took.as_nanos() as u64);
         true
     }
 

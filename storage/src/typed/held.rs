@@ -1,6 +1,7 @@
 //! What keys held when they were looked up, to work with after their shards are unlocked.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::keyspace::Keyspace;
 use crate::pins::PinnedCollection;
@@ -15,7 +16,7 @@ pub enum Held {
     /// The key was not there.
     Nothing,
     /// A small collection.
-    Packed(Packing, Box<[u8]>),
+    Packed(Packing, Arc<[u8]>),
     /// A big one.
     Big(PinnedCollection),
 }

@@ -10,17 +10,17 @@ use std::ops::Range;
 
 use crate::collection::Collection;
 use crate::collection::fields::{ElementHash, FieldTree, FieldTreeBuilder, Finger};
-use crate::hash::ElementHasher;
 use crate::keyspace::Keyspace;
 use crate::pins::PinnedCollection;
 use crate::typed::{Held, Limits};
 
-use super::algebra::{as_tree, packed, subtracts_from_copy};
+use super::algebra::{packed, subtracts_from_copy};
 use super::edit::element;
+use super::gather::Gathering;
 use super::{Operator, OwnedSet, SetRef};
 
 /// Looking a member up and changing a tree takes as long as going through so many.
-const EDIT_COST: u64 = 16;
+pub(super) const EDIT_COST: u64 = 16;
 /// With more sets each is gone through on its own: every step would have to look into all of them.
 const SIDE_BY_SIDE_MAX: usize = 128;
 /// With more sets members are looked up without fingers, which begin anew with each step.
@@ -28,6 +28,10 @@ const FINGERS_MAX: usize = 32;
 
 /// An operation on sets that are big together.
 pub struct BulkOperation {
+    operator: Operator,
+    count_to: Option<u64>,
+    /// Until all sets are trees.
+    gathering: Option<Gathering>,
     /// For an intersection the smallest is the first; for a union the largest.
     sets: Vec<PinnedCollection>,
     method: Method,
@@ -101,64 +105,69 @@ impl BulkOperation {
         keyspace: &Keyspace,
         limits: &Limits,
     ) -> Self {
-        let hasher = keyspace.hasher().elements();
-        let sets: Vec<_> = held
-            .iter()
-            .map(|held| held.content().map(SetRef::of))
-            .collect();
+        let sets = held.iter().map(|held| held.content().map(SetRef::of));
+        let sets: Vec<_> = sets.collect();
         let lens: Vec<u64> = sets.iter().map(|set| set.map_or(0, SetRef::len)).collect();
-        let pin = |tree| keyspace.pin_clone(Collection::Set(tree));
-        let mut trees = Vec::new();
-        if operator == Operator::Intersection {
-            trees.extend(sets.iter().flatten().map(|set| as_tree(*set, hasher)));
-            trees.sort_by_key(FieldTree::len);
-        } else {
-            let first = match operator {
-                Operator::Union => (0..sets.len()).max_by_key(|at| lens[*at]),
-                _ => Some(0),
-            };
-            let first = first.unwrap_or(0);
-            trees.push(
-                sets.get(first)
-                    .copied()
-                    .flatten()
-                    .map_or_else(FieldTree::default, |set| as_tree(set, hasher)),
-            );
-            let others = sets.iter().enumerate().filter(|(at, _)| *at != first);
-            trees.extend(together(others.filter_map(|(_, set)| *set), hasher));
-        }
-        let is_empty = match operator {
-            Operator::Union => false,
-            Operator::Intersection => sets.iter().any(Option::is_none),
-            Operator::Difference => trees[1..].iter().any(|other| other.is_same(&trees[0])),
+        let is_empty = operator == Operator::Intersection && sets.iter().any(Option::is_none);
+        let first = match operator {
+            Operator::Intersection => None,
+            Operator::Union => Some((0..sets.len()).max_by_key(|at| lens[*at]).unwrap_or(0)),
+            Operator::Difference => Some(0),
         };
-        let method = method_for(operator, &trees);
         let stays_tree = operator == Operator::Difference
             && subtracts_from_copy(&lens)
-            && packed(SetRef::Big(&trees[0]), limits).is_none();
-        let made = match (method, count_to) {
-            (Method::Add | Method::Remove, _) => Made::Edited(trees[0].clone()),
-            (_, Some(_)) => Made::Count(0),
-            (_, None) => Made::Tree(FieldTreeBuilder::default()),
-        };
-        let made = if is_empty { Made::Count(0) } else { made };
-        Self {
-            sets: trees.into_iter().map(pin).collect(),
-            method,
+            && sets[0].is_some_and(|set| packed(set, limits).is_none());
+        let mut operation = Self {
+            operator,
+            count_to,
+            gathering: None,
+            sets: Vec::new(),
+            method: Method::Merge,
             next: Next {
                 hash: if is_empty { HASH_END } else { 0 },
                 ..BEGINNING
             },
-            made,
+            made: Made::Count(0),
             limit: count_to.filter(|limit| *limit > 0).unwrap_or(u64::MAX),
             stays_tree,
+        };
+        if !is_empty {
+            operation.gathering = Some(Gathering::new(operator, held, first, keyspace));
+            operation.begin_if_gathered();
         }
+        operation
+    }
+
+    /// Begins with the operation itself once all sets are trees.
+    fn begin_if_gathered(&mut self) {
+        let Some(gathering) = self.gathering.take_if(|gathering| gathering.is_done()) else {
+            return;
+        };
+        let operator = self.operator;
+        self.sets = gathering.finish(operator);
+        self.method = method_for(operator, &self.sets);
+        let first = tree_in(&self.sets[0]);
+        let mut others = self.sets[1..].iter().map(tree_in);
+        if operator == Operator::Difference && others.any(|other| other.is_same(first)) {
+            self.next.hash = HASH_END;
+            return;
+        }
+        self.made = match (self.method, self.count_to) {
+            (Method::Add | Method::Remove, _) => Made::Edited(first.clone()),
+            (_, Some(_)) => Made::Count(0),
+            (_, None) => Made::Tree(FieldTreeBuilder::default()),
+        };
     }
 
     /// Goes through about `work` members, or looks up as many, however many sets there are; whether something is left to do.
     pub fn step(&mut self, work: usize) -> bool {
         if self.is_done() {
             return false;
+        }
+        if let Some(gathering) = &mut self.gathering {
+            gathering.step(work);
+            self.begin_if_gathered();
+            return !self.is_done();
         }
         // Side by side there are few sets, each of which is looked into at least once.
         let side_by_side = work.max(self.sets.len());
@@ -172,6 +181,9 @@ impl BulkOperation {
     }
 
     fn is_done(&self) -> bool {
+        if self.gathering.is_some() {
+            return false;
+        }
         let has_enough = match &self.made {
             Made::Count(count) => *count >= self.limit,
             // Members are only added.
@@ -352,9 +364,9 @@ impl Made {
     }
 }
 
-fn method_for(operator: Operator, trees: &[FieldTree]) -> Method {
-    let first = trees.first().map_or(0, FieldTree::len);
-    let others: u64 = trees.iter().skip(1).map(FieldTree::len).sum();
+fn method_for(operator: Operator, trees: &[PinnedCollection]) -> Method {
+    let first = trees.first().map_or(0, |tree| tree.len());
+    let others: u64 = trees.iter().skip(1).map(|tree| tree.len()).sum();
     let lookups = first.saturating_mul(trees.len().saturating_sub(1) as u64);
     let are_many = trees.len() > SIDE_BY_SIDE_MAX;
     match operator {
@@ -367,25 +379,6 @@ fn method_for(operator: Operator, trees: &[FieldTree]) -> Method {
         Operator::Difference if are_many => Method::Remove,
         Operator::Difference => Method::Sift,
     }
-}
-
-/// Trees of these sets, the members of all small ones in one.
-fn together<'a>(sets: impl Iterator<Item = SetRef<'a>>, hasher: ElementHasher) -> Vec<FieldTree> {
-    let (mut trees, mut small) = (Vec::new(), FieldTree::default());
-    for set in sets {
-        match set {
-            SetRef::Big(tree) => trees.push(tree.clone()),
-            set => set.each(|member| {
-                let mut text = super::Text::default();
-                let member = text.of(member);
-                small.add(hasher.hash(member), &element(member));
-            }),
-        }
-    }
-    if !small.is_empty() {
-        trees.push(small);
-    }
-    trees
 }
 
 fn tree_in(set: &PinnedCollection) -> &FieldTree {

@@ -6,6 +6,7 @@
 mod algebra;
 mod bulk;
 mod edit;
+mod gather;
 mod owned;
 mod pop;
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub(crate) use options::names_other_keys;
 
 /// More elements than these are not sorted under the lock, where that can be avoided.
 const ELEMENTS_MAX: u64 = 4096;
+/// Nor are more values than these looked up there.
+const VALUES_MAX: usize = 16 * 1024;
 
 /// Where the destination of `STORE` stands.
 pub(super) fn destination(args: Args<'_>, found: &mut KeyPositions) {
@@ -87,8 +89,14 @@ fn sort_with(
         let is_exact = attempts < ATTEMPTS_MAX;
         // What is stored has to be exact.
         let may_wait = !ctx.in_exec && (is_exact || options.destination.is_none());
-        let is_long = share.loaded.end - share.loaded.start > ELEMENTS_MAX;
-        if is_long && may_wait && matches!(collection, CollectionRef::Big(_)) {
+        let is_big = share.loaded.end - share.loaded.start > ELEMENTS_MAX;
+        let values = share.answered.len().saturating_mul(options.gets.len());
+        let is_long = match collection {
+            CollectionRef::Big(_) => is_big || values > VALUES_MAX,
+            // To go on in the middle takes going through what lies before.
+            CollectionRef::Packed(_) => !is_big && values > VALUES_MAX,
+        };
+        if is_long && may_wait {
             let source = Held::of(Some(collection), &ctx.server.keyspace);
             let slices = SortSlices::new(ctx, source, share, &options, attempts + 1, is_exact);
             ctx.prepare_in_slices(slices);

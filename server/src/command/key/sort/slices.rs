@@ -50,6 +50,10 @@ pub(super) struct SortSlices {
     left_to_skip: usize,
     /// Elements in order that are still to be put into `made`.
     left_to_make: usize,
+    /// The element of which some values have been made.
+    element: Vec<u8>,
+    /// How many of its values have.
+    values_made: usize,
     made: Made,
     lookups: LookUps,
 }
@@ -104,6 +108,8 @@ impl SortSlices {
             failure: None,
             left_to_skip: share.answered.start,
             left_to_make: count,
+            element: Vec::new(),
+            values_made: 0,
             made,
             lookups: LookUps {
                 watch,
@@ -202,7 +208,11 @@ impl SortSlices {
         if let Made::Sorted(_) = self.made {
             return false;
         }
-        self.make_some(ctx);
+        if self.options.gets.is_empty() {
+            self.make_elements();
+        } else {
+            self.make_values(ctx);
+        }
         self.left_to_make > 0
     }
 
@@ -232,36 +242,45 @@ impl SortSlices {
         Ok(())
     }
 
-    fn make_some(&mut self, ctx: &mut SliceContext<'_>) {
-        let gets = &self.options.gets;
-        let some = if gets.is_empty() {
-            STEP_ELEMENTS
-        } else {
-            STEP_LOOKUPS.div_ceil(gets.len())
-        };
-        for _ in 0..self.left_to_make.min(some) {
+    fn make_elements(&mut self) {
+        for _ in 0..self.left_to_make.min(STEP_ELEMENTS) {
             self.left_to_make -= 1;
-            let Some(element) = self.sorting.next() else {
-                return;
-            };
-            if let Made::List(list) = &mut self.made
-                && gets.is_empty()
-            {
+            let element = self.sorting.next();
+            if let (Made::List(list), Some(element)) = (&mut self.made, element) {
                 list.push(element);
             }
-            for pattern in gets {
-                let value = match pattern {
-                    OwnedPattern::Element => Some(element.to_vec()),
-                    _ => self.lookups.look_up(ctx, self.db, pattern, element),
+        }
+    }
+
+    /// There may be thousands of patterns for each element, so a step may end within one.
+    fn make_values(&mut self, ctx: &mut SliceContext<'_>) {
+        for _ in 0..STEP_LOOKUPS {
+            if self.left_to_make == 0 {
+                return;
+            }
+            if self.values_made == 0 {
+                let Some(element) = self.sorting.next() else {
+                    self.left_to_make = 0;
+                    return;
                 };
-                match &mut self.made {
-                    // What is missing is stored as an empty string.
-                    Made::List(list) => list.push(value.as_deref().unwrap_or_default()),
-                    Made::Reply(_, version, chunks) => {
-                        chunks.push(*version, value.as_deref());
-                    }
-                    Made::Sorted(_) => {}
-                }
+                self.element.clear();
+                self.element.extend_from_slice(element);
+            }
+            let pattern = &self.options.gets[self.values_made];
+            let value = match pattern {
+                OwnedPattern::Element => Some(self.element.clone()),
+                _ => self.lookups.look_up(ctx, self.db, pattern, &self.element),
+            };
+            match &mut self.made {
+                // What is missing is stored as an empty string.
+                Made::List(list) => list.push(value.as_deref().unwrap_or_default()),
+                Made::Reply(_, version, chunks) => chunks.push(*version, value.as_deref()),
+                Made::Sorted(_) => {}
+            }
+            self.values_made += 1;
+            if self.values_made == self.options.gets.len() {
+                self.values_made = 0;
+                self.left_to_make -= 1;
             }
         }
     }

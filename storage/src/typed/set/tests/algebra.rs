@@ -309,6 +309,32 @@ fn a_step_takes_no_longer_with_many_sets() {
 }
 
 #[test]
+fn small_sets_are_gathered_in_steps() {
+    const SETS: u64 = 300;
+    const WORK: usize = 1_000;
+    let (keyspace, limits) = (keyspace(), Limits::default());
+    let inputs = big_inputs(&[100, 3_000, 90]);
+    store(&keyspace, &inputs, &limits);
+    for operator in OPERATORS {
+        let mut held = hold_all(&keyspace, 3);
+        held.extend((3..SETS).filter_map(|_| hold_all(&keyspace, 3).pop()));
+        let mut bulk = BulkOperation::new(operator, &held, None, &keyspace, &limits);
+        // No more than two thousand members' work at a time: one set.
+        for _ in 0..SETS - 2 {
+            assert!(bulk.step(WORK), "{operator:?}");
+            assert_eq!(bulk.count(), 0, "{operator:?}: not before all are trees");
+        }
+        while bulk.step(WORK) {}
+        let tree = bulk.into_tree();
+        let expected = expected(operator, &inputs);
+        assert_eq!(members(SetRef::Big(&tree)), expected, "{operator:?}");
+        // Left off on the way.
+        let mut bulk = BulkOperation::new(operator, &held, None, &keyspace, &limits);
+        assert!(bulk.step(WORK) && bulk.step(WORK));
+    }
+}
+
+#[test]
 fn a_set_without_itself_is_empty() {
     let keyspace = keyspace();
     let limits = Limits::default();
