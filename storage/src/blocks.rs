@@ -30,7 +30,11 @@ impl<T: Copy> Blocks<T> {
             return block.push(element);
         }
         // Of the first one there may be few elements.
-        let capacity = if self.blocks.is_empty() { 4 } else { BLOCK_LEN };
+        let capacity = if self.blocks.is_empty() {
+            16
+        } else {
+            BLOCK_LEN
+        };
         let mut block = Vec::with_capacity(capacity);
         block.push(element);
         self.blocks.push(block);

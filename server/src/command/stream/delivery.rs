@@ -111,7 +111,7 @@ impl Delivery {
         }
     }
 
-    /// About how much work it will be, in looks at an entry.
+    /// How much work it will be at most, in looks at an entry.
     pub(super) fn cost(
         stream: &Stream,
         group: &Group,
@@ -131,7 +131,7 @@ impl Delivery {
             }
             Start::New => {
                 let from = group.last_id().next();
-                let new = from.map_or(0, |from| stream.entries().count(from, StreamId::MAX));
+                let new = from.map_or(0, |from| stream.entries().most_from(from));
                 let new = most.min(new).saturating_mul(NEW_COST);
                 let claims = reading.min_idle_ms.map_or(0, |min_idle_ms| {
                     let until_ms = now.0.saturating_sub(min_idle_ms);
@@ -342,7 +342,9 @@ impl Delivery {
 
 impl Phase {
     fn new(group: &GroupMut<'_>) -> Self {
-        first_new(group.entries(), group.as_group()).map_or(Phase::Over, Phase::New)
+        let first = group.as_group().last_id().next();
+        let first = first.filter(|&first| first <= group.entries().last_id());
+        first.map_or(Phase::Over, Phase::New)
     }
 }
 

@@ -1,5 +1,6 @@
 //! `XACK` and `XPENDING`: what was delivered and not acknowledged yet.
 
+use protocol::Reply;
 use storage::blocks::Blocks;
 use storage::collection::Collection;
 use storage::collection::stream::{ConsumerNumber, Group, Pending, PendingEntry, Stream, StreamId};
@@ -12,6 +13,7 @@ use super::listed::write_listed;
 use super::nogroup::no_key_or_group;
 use crate::command::bulk::{Answered, Steps, answer};
 use crate::command::{Args, CommandError, CommandResult, Context};
+use crate::long_reply::ELEMENTS_MIN;
 use crate::output::Output;
 use crate::server::Server;
 
@@ -215,26 +217,42 @@ fn write_found(
     now_ms: i64,
     keyspace: &Keyspace,
 ) {
-    let group: Box<[u8]> = group.into();
     reply.array(found.len());
+    if found.len() as u64 <= ELEMENTS_MIN
+        && let Some(group) = stream.groups().get(group)
+    {
+        let found = found.iter();
+        return found.for_each(|entry| write_pending(reply, group, entry, now_ms));
+    }
+    let name: Box<[u8]> = group.into();
     write_listed(
         reply,
         stream,
         keyspace,
         found,
-        move |reply, stream, (id, entry)| {
-            let group = stream.groups().get(&group);
-            reply.array(4);
-            write_id(reply, id);
-            reply.bulk(group.map_or(b"", |group| consumer_name(group, entry)));
-            reply.integer(match entry.consumer() {
-                Some(_) => entry.idle_ms(now_ms).max(0),
-                // It was released: nobody has it.
-                None => -1,
-            });
-            reply.integer(entry.deliveries.cast_signed());
+        move |reply, stream, entry| {
+            if let Some(group) = stream.groups().get(&name) {
+                write_pending(reply, group, entry, now_ms);
+            }
         },
     );
+}
+
+fn write_pending(
+    reply: &mut Reply<'_>,
+    group: &Group,
+    (id, entry): (StreamId, PendingEntry),
+    now_ms: i64,
+) {
+    reply.array(4);
+    write_id(reply, id);
+    reply.bulk(consumer_name(group, entry));
+    reply.integer(match entry.consumer() {
+        Some(_) => entry.idle_ms(now_ms).max(0),
+        // It was released: nobody has it.
+        None => -1,
+    });
+    reply.integer(entry.deliveries.cast_signed());
 }
 
 /// `XPENDING key group [[IDLE min-idle-time] start end count [consumer]]`: how many entries are pending and for whom, or

@@ -134,6 +134,12 @@ impl Entries {
         behind.saturating_sub(self.count_below(first))
     }
 
+    /// How many entries there may be from `first` on: those of all nodes that may have any, without a look into these.
+    pub fn most_from(&self, first: StreamId) -> u64 {
+        let before = |path| self.tree.before(&path);
+        self.len() - self.node_of(first).map_or(0, before)
+    }
+
     /// How many entries are below `id`.
     fn count_below(&self, id: StreamId) -> u64 {
         let Some(path) = self.node_of(id) else {

@@ -149,3 +149,21 @@ fn large_ranges_can_be_read_in_pieces_from_a_pin() {
     }
     assert_eq!((read, stream.len()), (10_000, 0));
 }
+
+#[test]
+fn how_many_entries_there_may_be_is_nodes_at_most_too_many() {
+    let stream = stream_of(1_000, NodeLimits::default());
+    let nodes = NodeLimits::default().entries;
+    assert_eq!(stream.entries().most_from(StreamId::MIN), 1_000);
+    for ms in 0..=1_001 {
+        let (most, count) = (
+            stream.entries().most_from(id(ms)),
+            stream.entries().count(id(ms), StreamId::MAX),
+        );
+        assert!(
+            (count..=count + nodes).contains(&most),
+            "{ms}: {most} of {count}"
+        );
+    }
+    assert_eq!(Stream::new().entries().most_from(StreamId::MIN), 0);
+}
