@@ -73,6 +73,17 @@ pub(crate) fn prepare(ctx: &mut Context<'_, '_>, work: impl Steps, attempts: u32
     });
 }
 
+/// What there is for a command whose work can be done ahead.
+#[derive(Debug)]
+pub(crate) enum Ahead<W> {
+    /// It has been done, and what it was made of is still the same.
+    Done(Box<W>),
+    /// It is under way: the command will run again, and must do nothing now.
+    Begun,
+    /// The command has to do it itself.
+    Not,
+}
+
 /// Work whose result is the answer.
 pub(crate) trait Answered: Steps + Sized {
     /// Writes it, once nothing is left to do.

@@ -7,7 +7,7 @@ use storage::typed::CollectionRef;
 use storage::typed::sorted_set::{BulkCut, SortedSetRef};
 use storage::{DbIndex, Key, ValueType};
 
-use crate::command::bulk::{ATTEMPTS_MAX, Preparation, Steps, prepare};
+use crate::command::bulk::{ATTEMPTS_MAX, Ahead, Preparation, Steps, prepare};
 use crate::command::{CommandError, Context};
 
 /// Ranges of more members are parted ahead.
@@ -17,17 +17,6 @@ impl Steps for BulkCut {
     fn step(&mut self, work: usize) -> bool {
         BulkCut::step(self, work)
     }
-}
-
-/// What there is for a command that takes a big range.
-#[derive(Debug)]
-pub(super) enum Ahead {
-    /// The range has been parted from the set, which is still the same.
-    Done(Box<BulkCut>),
-    /// That is under way: the command will run again.
-    Begun,
-    /// The command has to do it itself.
-    Not,
 }
 
 /// Has a range of the sorted set at `key` parted from the others for a command that runs again then; or what was
@@ -41,7 +30,7 @@ pub(super) fn cut_ahead(
     key: &Key<'_>,
     wanted: Wanted,
     ranks: impl FnOnce(SortedSetRef<'_>) -> Range<u64>,
-) -> Result<Ahead, CommandError> {
+) -> Result<Ahead<BulkCut>, CommandError> {
     let prepared = ctx.take_prepared::<Preparation<BulkCut>>();
     let attempts = prepared.as_ref().map_or(0, |prepared| prepared.attempts);
     if let Some(prepared) = prepared

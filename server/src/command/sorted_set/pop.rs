@@ -9,8 +9,9 @@ use storage::typed::CollectionRef;
 use storage::typed::sorted_set::{Extreme, SortedSetEdit, SortedSetRef};
 use storage::{DbIndex, EditOutcome, Key};
 
-use super::cut::{Ahead, CUT_AT_ONCE_MAX, cut_ahead};
+use super::cut::{CUT_AT_ONCE_MAX, cut_ahead};
 use super::reply::{Shown, write_member, write_nested};
+use crate::command::bulk::Ahead;
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::notify::EventClass;
 use crate::output::Output;

@@ -8,9 +8,10 @@ use storage::typed::sorted_set::{BulkCut, Pair, SortedSetRef, content_of, sorted
 use storage::typed::{Content, PackedLimit};
 use storage::{ElementHasher, Key, ValueType};
 
-use super::cut::{Ahead, CUT_AT_ONCE_MAX, cut_ahead};
+use super::cut::{CUT_AT_ONCE_MAX, cut_ahead};
 use super::query::{By, Form, Query};
 use super::store::store;
+use crate::command::bulk::Ahead;
 use crate::command::{Args, CommandResult, Context};
 
 /// `ZRANGE key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]`: the members of a range.

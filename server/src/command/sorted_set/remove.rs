@@ -8,8 +8,9 @@ use storage::collection::ranked::Wanted;
 use storage::typed::sorted_set::SortedSetRef;
 
 use super::bounds::{lex_range, rank_range, score_range};
-use super::cut::{Ahead, CUT_AT_ONCE_MAX, cut_ahead};
+use super::cut::{CUT_AT_ONCE_MAX, cut_ahead};
 use super::integer;
+use crate::command::bulk::Ahead;
 use crate::command::{Args, CommandResult, Context};
 use crate::notify::EventClass;
 

@@ -3,9 +3,10 @@
 use smallvec::SmallVec;
 use storage::collection::stream::{AddError, Field, NewId, StreamId};
 
-use super::forget_ahead::forget_ahead;
+use super::forget_ahead::{forget_ahead, trim_with};
 use super::ids::{IdText, new_id, write_id};
 use super::trim::{Trim, TrimOptions};
+use crate::command::bulk::Ahead;
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::notify::EventClass;
 
@@ -88,7 +89,7 @@ pub(super) fn xadd(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let limits = ctx.config.limits.stream_node();
     let fields = fields_of(args, request.id_at + 1);
     let ahead = forget_ahead(ctx, db, &key, request.trim.as_ref());
-    if ahead.is_begun() {
+    if let Ahead::Begun = ahead {
         return Ok(());
     }
     let edited = ctx.unit.edit_stream(db, &key, |edit| {
@@ -96,7 +97,9 @@ pub(super) fn xadd(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
             return Ok(None);
         }
         let id = edit.add(request.id, &fields, now, limits)?;
-        let trimmed = request.trim.map_or(0, |trim| ahead.trim(edit, &trim));
+        let trimmed = request
+            .trim
+            .map_or(0, |trim| trim_with(&ahead, edit, &trim));
         Ok::<_, AddError>(Some((id, trimmed, request.options.kept(edit.stream()))))
     })?;
     let Some((id, trimmed, kept)) = edited.result? else {

@@ -12,7 +12,7 @@ use super::group::announce_consumer;
 use super::ids::{first_id, write_id};
 use super::listed::write_listed;
 use super::log::GroupLog;
-use crate::command::bulk::{ATTEMPTS_MAX, Preparation, Steps, prepare};
+use crate::command::bulk::{ATTEMPTS_MAX, Ahead, Preparation, Steps, prepare};
 use crate::command::{Args, CommandError, CommandResult, Context};
 
 /// Entries that it claims, if it is not said.
@@ -199,24 +199,14 @@ fn auto_claim(
     Ok(())
 }
 
-/// What there is for an `XAUTOCLAIM` of much; see [`read_ahead::Ahead`](super::read_ahead::Ahead).
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is made and taken apart at once"
-)]
-enum Ahead {
-    Done(ClaimAhead),
-    Begun,
-    Not,
-}
-
+/// Has it claimed ahead, if that is much; or what was, if that is why the command runs again.
 fn claim_ahead(
     ctx: &mut Context<'_, '_>,
     db: DbIndex,
     key: &Key<'_>,
     claimant: Claimant<'_>,
     wanted: &AutoClaimed,
-) -> Ahead {
+) -> Ahead<ClaimAhead> {
     let prepared = ctx.take_prepared::<Preparation<ClaimAhead>>();
     let attempts = prepared.as_ref().map_or(0, |prepared| prepared.attempts);
     let may_prepare = !ctx.in_exec && attempts < ATTEMPTS_MAX;
@@ -226,7 +216,7 @@ fn claim_ahead(
     if let Some(prepared) = prepared
         && prepared.work.groups.is_of(stream)
     {
-        return Ahead::Done(prepared.work);
+        return Ahead::Done(Box::new(prepared.work));
     }
     if !may_prepare || !wanted.is_long(stream, claimant.group) {
         return Ahead::Not;

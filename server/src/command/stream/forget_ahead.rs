@@ -7,7 +7,7 @@ use storage::{DbIndex, Key};
 
 use super::trim::Trim;
 use crate::command::Context;
-use crate::command::bulk::{ATTEMPTS_MAX, Preparation, Steps, prepare};
+use crate::command::bulk::{ATTEMPTS_MAX, Ahead, Preparation, Steps, prepare};
 
 /// Pending entries that are looked at under the lock.
 const LOOKS_AT_ONCE_MAX: u64 = 512;
@@ -25,32 +25,18 @@ impl Steps for ForgetAhead {
     }
 }
 
-/// What there is for a command that trims.
-#[derive(Debug)]
-pub(super) enum Ahead {
-    /// The stream is still the same.
-    Done(ForgetAhead),
-    /// That is under way: the command will run again.
-    Begun,
-    /// The command has to do it itself.
-    Not,
-}
-
-impl Ahead {
-    /// Whether the command will run again.
-    pub(super) fn is_begun(&self) -> bool {
-        matches!(self, Ahead::Begun)
+/// Trims a stream; how many entries are gone.
+pub(super) fn trim_with(
+    ahead: &Ahead<ForgetAhead>,
+    edit: &mut StreamEdit<'_, '_>,
+    trim: &Trim,
+) -> u64 {
+    let mut forgotten = StreamId::MIN;
+    if let Ahead::Done(done) = ahead {
+        edit.take_groups_of(&done.groups);
+        forgotten = done.forgetting.until(done.groups.stream().entries());
     }
-
-    /// Trims a stream; how many entries are gone.
-    pub(super) fn trim(&self, edit: &mut StreamEdit<'_, '_>, trim: &Trim) -> u64 {
-        let mut forgotten = StreamId::MIN;
-        if let Ahead::Done(done) = self {
-            edit.take_groups_of(&done.groups);
-            forgotten = done.forgetting.until(done.groups.stream().entries());
-        }
-        edit.trim_forgotten(trim.keep, trim.precision, trim.references, forgotten)
-    }
+    edit.trim_forgotten(trim.keep, trim.precision, trim.references, forgotten)
 }
 
 /// Has it done for the stream at `key`, if it is much; or what was done, if that is why the command runs again.
@@ -59,7 +45,7 @@ pub(super) fn forget_ahead(
     db: DbIndex,
     key: &Key<'_>,
     trim: Option<&Trim>,
-) -> Ahead {
+) -> Ahead<ForgetAhead> {
     let Some(trim) = trim.filter(|trim| trim.references == References::Delete) else {
         return Ahead::Not;
     };
@@ -72,7 +58,7 @@ pub(super) fn forget_ahead(
     if let Some(prepared) = prepared
         && prepared.work.groups.is_of(stream)
     {
-        return Ahead::Done(prepared.work);
+        return Ahead::Done(Box::new(prepared.work));
     }
     if !may_prepare || stream.groups().is_empty() || surplus(stream, trim.keep) <= LOOKS_AT_ONCE_MAX
     {

@@ -12,9 +12,10 @@ use super::group::announce_consumer;
 use super::ids::exact_id;
 use super::log::GroupLog;
 use super::nogroup::no_key_or_group_to_read;
-use super::read_ahead::{Ahead, ToRead, read_ahead, take_place};
+use super::read_ahead::{ToRead, read_ahead, take_place};
 use super::read_options::{ReadOptions, Reader};
 use crate::blocking::Operation;
+use crate::command::bulk::Ahead;
 use crate::command::{Args, CommandError, CommandResult, Context};
 
 const LAST_ID_IN_GROUP: CommandError = CommandError::Line(

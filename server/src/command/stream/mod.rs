@@ -17,6 +17,7 @@ mod listed;
 mod log;
 mod nogroup;
 mod pending;
+mod pending_search;
 mod range;
 mod read;
 mod read_ahead;

@@ -1,21 +1,15 @@
 //! `XACK` and `XPENDING`: what was delivered and not acknowledged yet.
 
-use protocol::Reply;
-use storage::blocks::Blocks;
-use storage::collection::Collection;
-use storage::collection::stream::{ConsumerNumber, Group, Pending, PendingEntry, Stream, StreamId};
-use storage::{Keyspace, PinnedCollection};
+use storage::collection::stream::{Group, PendingEntry, StreamId};
 
 use super::delete::ids_from;
 use super::ids::{first_id, last_id, write_id};
 use super::integer;
-use super::listed::write_listed;
 use super::nogroup::no_key_or_group;
-use crate::command::bulk::{Answered, Steps, answer};
+use super::pending_search::{LongSearch, Search};
+use crate::command::bulk::answer;
 use crate::command::{Args, CommandError, CommandResult, Context};
-use crate::long_reply::ELEMENTS_MIN;
 use crate::output::Output;
-use crate::server::Server;
 
 /// `XACK key group id [id ...]`: makes entries pending no more; how many were.
 pub(super) fn xack(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
@@ -85,174 +79,10 @@ impl<'a> Filter<'a> {
             Some(name) => Some(group.consumers().find(name)?),
             None => None,
         };
-        Some(Search {
-            min_idle_ms: self.min_idle_ms,
-            now_ms,
-            consumer,
-            next: Some(self.first).filter(|_| self.most > 0),
-            last: self.last,
-            left: self.most,
-            found: Blocks::new(),
-        })
+        let ids = (self.first, self.last);
+        let search = Search::new(consumer, ids, self.min_idle_ms, now_ms, self.most);
+        Some(search)
     }
-}
-
-/// Pending entries that are being looked for.
-#[derive(Debug)]
-struct Search {
-    min_idle_ms: i64,
-    now_ms: i64,
-    consumer: Option<ConsumerNumber>,
-    /// Where to go on; `None`: nothing is left to do.
-    next: Option<StreamId>,
-    last: StreamId,
-    left: usize,
-    found: Blocks<(StreamId, PendingEntry)>,
-}
-
-impl Search {
-    /// How many entries it may have to look at.
-    fn looks(&self, pending: &Pending) -> u64 {
-        let Some(first) = self.next else {
-            return 0;
-        };
-        let looks = match self.consumer {
-            Some(consumer) => pending.len_of_from(consumer, first),
-            None => pending.len() - pending.count_below(first),
-        };
-        match self.min_idle_ms {
-            0 => looks.min(self.left as u64),
-            _ => looks,
-        }
-    }
-
-    /// Looks at up to `work` entries more of `pending`, which stays as it is meanwhile; whether that is not the end of it.
-    fn step(&mut self, pending: &Pending, work: usize) -> bool {
-        let Some(next) = self.next.take() else {
-            return false;
-        };
-        match self.consumer {
-            None => self.look_at(pending.iter_from(next).map(Some), work),
-            Some(consumer) => {
-                let ids = pending.ids_of(consumer, next);
-                let entries = ids.map(|id| Some((id, pending.get(id)?)));
-                self.look_at(entries, work);
-            }
-        }
-        self.next.is_some()
-    }
-
-    fn look_at(
-        &mut self,
-        entries: impl Iterator<Item = Option<(StreamId, PendingEntry)>>,
-        work: usize,
-    ) {
-        for (number, (id, entry)) in entries.flatten().enumerate() {
-            if id > self.last {
-                break;
-            }
-            if number == work {
-                self.next = Some(id);
-                break;
-            }
-            let is_idle = self.min_idle_ms == 0 || entry.idle_ms(self.now_ms) >= self.min_idle_ms;
-            if is_idle {
-                self.found.push((id, entry));
-                self.left -= 1;
-                if self.left == 0 {
-                    break;
-                }
-            }
-        }
-    }
-}
-
-/// A search in a group of a pinned stream.
-#[derive(Debug)]
-struct LongSearch {
-    stream: PinnedCollection,
-    group: Box<[u8]>,
-    search: Search,
-}
-
-impl LongSearch {
-    fn stream(&self) -> &Stream {
-        match &*self.stream {
-            Collection::Stream(stream) => stream,
-            _ => unreachable!("a stream was pinned"),
-        }
-    }
-}
-
-impl Steps for LongSearch {
-    fn step(&mut self, work: usize) -> bool {
-        let Collection::Stream(stream) = &*self.stream else {
-            return false;
-        };
-        let group = stream.groups().get(&self.group);
-        group.is_some_and(|group| self.search.step(group.pending(), work))
-    }
-}
-
-impl Answered for LongSearch {
-    fn write(mut self, reply: &mut Output<'_>, server: &Server) {
-        let found = std::mem::take(&mut self.search.found);
-        let now_ms = self.search.now_ms;
-        write_found(
-            reply,
-            self.stream(),
-            &self.group,
-            found,
-            now_ms,
-            &server.keyspace,
-        );
-    }
-}
-
-fn write_found(
-    reply: &mut Output<'_>,
-    stream: &Stream,
-    group: &[u8],
-    found: Blocks<(StreamId, PendingEntry)>,
-    now_ms: i64,
-    keyspace: &Keyspace,
-) {
-    reply.array(found.len());
-    if found.len() as u64 <= ELEMENTS_MIN
-        && let Some(group) = stream.groups().get(group)
-    {
-        let found = found.iter();
-        return found.for_each(|entry| write_pending(reply, group, entry, now_ms));
-    }
-    let name: Box<[u8]> = group.into();
-    write_listed(
-        reply,
-        stream,
-        keyspace,
-        found,
-        move |reply, stream, entry| {
-            if let Some(group) = stream.groups().get(&name) {
-                write_pending(reply, group, entry, now_ms);
-            }
-        },
-    );
-}
-
-fn write_pending(
-    reply: &mut Reply<'_>,
-    group: &Group,
-    (id, entry): (StreamId, PendingEntry),
-    now_ms: i64,
-) {
-    reply.array(4);
-    write_id(reply, id);
-    reply.bulk(consumer_name(group, entry));
-    reply.integer(match entry.consumer() {
-        Some(_) => entry.idle_ms(now_ms).max(0),
-        // It was released: nobody has it.
-        None => -1,
-    });
-    reply.integer(entry.deliveries.cast_signed());
 }
 
 /// `XPENDING key group [[IDLE min-idle-time] start end count [consumer]]`: how many entries are pending and for whom, or
@@ -274,15 +104,10 @@ pub(super) fn xpending(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResu
     let keyspace = &ctx.server.keyspace;
     if search.looks(group.pending()) <= LOOKS_AT_ONCE_MAX {
         while search.step(group.pending(), usize::MAX) {}
-        let reply = &mut ctx.reply;
-        write_found(reply, stream, name, search.found, now.0, keyspace);
+        search.write(&mut ctx.reply, stream, name, keyspace);
         return Ok(());
     }
-    let search = LongSearch {
-        stream: keyspace.pin_clone(Collection::Stream(Box::new(stream.clone()))),
-        group: name.into(),
-        search,
-    };
+    let search = LongSearch::new(stream, name, search, keyspace);
     answer(ctx, search);
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::entries::end_streams;
 use super::group::announce_consumer;
 use super::group_read::{OwnedReading, Reading};
 use super::log::GroupLog;
-use crate::command::bulk::{ATTEMPTS_MAX, Preparation, Steps, prepare};
+use crate::command::bulk::{ATTEMPTS_MAX, Ahead, Preparation, Steps, prepare};
 use crate::command::{CommandError, Context};
 
 /// What costs more is not done under the lock, see [`Delivery::cost`]: about half a millisecond.
@@ -19,16 +19,6 @@ const COST_AT_ONCE_MAX: u64 = 1536;
 
 /// A stream to be read: its key, and from where.
 pub(super) type ToRead<'a> = (Key<'a>, Start);
-
-/// What there is for an `XREADGROUP` of much.
-pub(super) enum Ahead {
-    /// It has been found out, and the streams are still the same.
-    Done(Box<ReadAhead>),
-    /// That is under way: the command will run again.
-    Begun,
-    /// The command has to do it itself.
-    Not,
-}
 
 /// Has it found out what is delivered of streams, whose groups are there, if that is much; or what was found out, if that is
 /// why the command runs again.
@@ -38,7 +28,7 @@ pub(super) fn read_ahead(
     streams: &[ToRead<'_>],
     reading: &Reading<'_>,
     caps: Caps,
-) -> Ahead {
+) -> Ahead<ReadAhead> {
     let mut attempts = 0;
     if let Some(prepared) = ctx.take_prepared::<Preparation<ReadAhead>>() {
         if prepared.work.is_current(ctx, db) {

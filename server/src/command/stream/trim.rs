@@ -2,9 +2,10 @@
 
 use storage::collection::stream::{Keep, Precision, References, Stream, StreamId};
 
-use super::forget_ahead::forget_ahead;
+use super::forget_ahead::{forget_ahead, trim_with};
 use super::ids::{IdText, exact_id};
 use super::references;
+use crate::command::bulk::Ahead;
 use crate::command::{Args, CommandError, CommandResult, Context};
 use crate::notify::EventClass;
 
@@ -212,11 +213,11 @@ pub(super) fn xtrim(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
     let trim = options.finish(true, ctx)?.ok_or(NO_STRATEGY)?;
     let (db, key) = (ctx.db(), ctx.key(args, 1));
     let ahead = forget_ahead(ctx, db, &key, Some(&trim));
-    if ahead.is_begun() {
+    if let Ahead::Begun = ahead {
         return Ok(());
     }
     let edited = ctx.unit.edit_stream(db, &key, |edit| {
-        let entries = ahead.trim(edit, &trim);
+        let entries = trim_with(&ahead, edit, &trim);
         (entries, options.kept(edit.stream()))
     })?;
     let (entries, kept) = edited.result;
