@@ -8,10 +8,26 @@ use crate::output::{Output, ReplySource};
 
 /// Replies of more elements than this are not written under the lock.
 pub(crate) const ELEMENTS_MIN: u64 = 1024;
+/// Nor are elements of more bytes than these.
+pub(crate) const BYTES_MIN: usize = 256 << 10;
+/// Behind so many bytes only so few elements are.
+const REPLY_BYTES_MAX: usize = 1 << 20;
+const FEW: u64 = 8;
 /// Elements written between looks at how much it is by now.
 const ELEMENTS_AT_ONCE: u64 = 32;
 /// One at a time where the mean element takes more bytes than these.
 const SMALL_BYTES: u64 = 4096;
+
+/// Whether `count` elements of a collection with so many in so many bytes are too much to be written under the lock, behind
+/// what the reply has already.
+pub(crate) fn is_long(reply: &Output<'_>, count: u64, len: u64, memory_bytes: usize) -> bool {
+    if count > ELEMENTS_MIN {
+        return true;
+    }
+    let is_much = || memory_bytes as u64 / len.max(1) * count > BYTES_MIN as u64;
+    let is_behind_much = count > FEW && reply.position() > REPLY_BYTES_MAX;
+    is_behind_much || (memory_bytes > BYTES_MIN && is_much())
+}
 
 /// Numbered elements of a pinned collection, each written as `write` does.
 struct Elements<W> {

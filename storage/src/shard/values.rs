@@ -37,7 +37,11 @@ impl OwnedValue {
                 OwnedValue::Packed(packed.packing, packed.bytes.into())
             }
             ValueRef::Collection(CollectionRef::Big(big)) => {
-                OwnedValue::Collection(Box::new(big.clone()))
+                let mut copy = big.clone();
+                if let Collection::Stream(stream) = &mut copy {
+                    stream.begin_lineage();
+                }
+                OwnedValue::Collection(Box::new(copy))
             }
         }
     }

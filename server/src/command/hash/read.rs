@@ -7,11 +7,8 @@ use storage::typed::hash::{HashRef, Mark};
 use storage::{PinnedCollection, UnixMillis};
 
 use crate::command::{Args, CommandResult, Context};
-use crate::long_reply::ELEMENTS_MIN;
+use crate::long_reply::{BYTES_MIN, ELEMENTS_MIN};
 use crate::output::{Output, ReplySource, write_value};
-
-/// As are replies of more bytes than these.
-const BYTES_MIN: usize = 256 << 10;
 
 /// `HGET key field`: its value, or null.
 pub(super) fn hget(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {

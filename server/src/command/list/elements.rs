@@ -5,7 +5,7 @@ use storage::listpack::Value;
 use storage::typed::{CollectionRef, End, ListRef, ListSpan};
 use storage::{Keyspace, PinnedCollection};
 
-use crate::long_reply::ELEMENTS_MIN;
+use crate::long_reply::is_long;
 use crate::output::{Output, ReplySource, write_value};
 
 /// Elements of a list that are yet to be written.
@@ -38,10 +38,19 @@ impl Elements {
     pub(super) fn reply(self, reply: &mut Output<'_>, list: ListRef<'_>, keyspace: &Keyspace) {
         reply.array(self.count as usize);
         match list.to_collection() {
-            Some(collection) if self.count > ELEMENTS_MIN => reply.rest_from(Box::new(Rest {
-                list: keyspace.pin_clone(collection),
-                elements: self,
-            })),
+            Some(collection)
+                if is_long(
+                    reply,
+                    self.count,
+                    collection.len(),
+                    collection.memory_bytes(),
+                ) =>
+            {
+                reply.rest_from(Box::new(Rest {
+                    list: keyspace.pin_clone(collection),
+                    elements: self,
+                }));
+            }
             _ => self.each(list, |element| reply.value(element)),
         }
     }

@@ -6,13 +6,13 @@ use storage::typed::CollectionRef;
 use storage::typed::set::SetRef;
 use storage::{Keyspace, PinnedCollection};
 
-use crate::long_reply::ELEMENTS_MIN;
+use crate::long_reply::is_long;
 use crate::output::{Output, write_value};
 
 /// Writes all members, behind their header: those of a big set after the locks are gone.
 pub(super) fn reply_all(reply: &mut Output<'_>, set: SetRef<'_>, keyspace: &Keyspace) {
     match set {
-        SetRef::Big(tree) if tree.len() > ELEMENTS_MIN => {
+        SetRef::Big(tree) if is_long(reply, tree.len(), tree.len(), tree.memory_bytes()) => {
             reply_pinned(reply, keyspace.pin_clone(Collection::Set(tree.clone())));
         }
         set => set.each(|member| reply.value(member)),

@@ -9,7 +9,7 @@ use storage::typed::sorted_set::{Pair, SortedSetRef};
 use storage::{ElementHasher, PinnedCollection};
 
 use crate::command::Context;
-use crate::long_reply::ELEMENTS_MIN;
+use crate::long_reply::is_long;
 use crate::output::{Output, ReplySource};
 use crate::server::Server;
 
@@ -81,11 +81,13 @@ impl Shown {
     ) {
         let count = self.ranks.end.saturating_sub(self.ranks.start);
         match set.big() {
-            Some(big) if count > ELEMENTS_MIN => output.rest_from(Box::new(PinnedPairs {
-                pin: server.keyspace.pin(big),
-                hasher: set.hasher(),
-                left: self,
-            })),
+            Some(big) if is_long(output, count, big.len(), big.memory_bytes()) => {
+                output.rest_from(Box::new(PinnedPairs {
+                    pin: server.keyspace.pin(big),
+                    hasher: set.hasher(),
+                    left: self,
+                }))
+            }
             _ => {
                 self.write_some(output, set, usize::MAX);
             }

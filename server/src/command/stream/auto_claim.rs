@@ -160,7 +160,7 @@ fn auto_claim(
     let (reply, keyspace) = (&mut ctx.reply, &ctx.server.keyspace);
     let edited = ctx.unit.edit_stream(db, key, |edit| {
         if let Some(ahead) = &ahead {
-            edit.take_groups_of(ahead);
+            edit.take_group_of(ahead, claimant.group);
         }
         let mut group = edit.group(claimant.group).expect("the group has been seen");
         if ahead.is_none() {
@@ -214,7 +214,7 @@ fn claim_ahead(
         return Ahead::Not;
     };
     if let Some(prepared) = prepared
-        && prepared.work.groups.is_of(stream)
+        && prepared.work.groups.is_of_group(stream, claimant.group)
     {
         return Ahead::Done(Box::new(prepared.work));
     }

@@ -161,7 +161,11 @@ pub(super) fn find_group<'a>(
 ) -> Result<(Key<'a>, Claimant<'a>), CommandError> {
     let (db, key) = (ctx.db(), ctx.key(args, 1));
     let (group, consumer) = (args.at(2), args.at(3));
-    let stream = ctx.unit.stream(db, &key)?;
+    // What was done ahead was looked up then.
+    let stream = match ctx.is_prepared() {
+        false => ctx.unit.stream(db, &key)?,
+        true => ctx.unit.stream_to_change(db, &key)?,
+    };
     if stream.is_none_or(|stream| stream.groups().get(group).is_none()) {
         return Err(no_key_or_group(key.bytes, group));
     }

@@ -25,6 +25,9 @@ const CLAIM_COST: u64 = 6;
 /// Entries that are put in the order of time cost one look each.
 const ORDER_COST: u64 = 1;
 
+/// Bytes of an entry that are written in the time of a look.
+const BYTES_PER_LOOK: usize = 512;
+
 /// What a consumer wants of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Start {
@@ -122,7 +125,7 @@ impl Delivery {
     ) -> u64 {
         let most = budget.entries(reading.most);
         let pending = group.pending();
-        match start {
+        let cost = match start {
             Start::History(id) => {
                 let consumer = group.consumers().find(reading.reader.consumer);
                 let owned = consumer.zip(id.next());
@@ -142,6 +145,11 @@ impl Delivery {
                 });
                 new.saturating_add(claims)
             }
+        };
+        match budget.counts_bytes() {
+            // Each entry is written, to see how long it is.
+            true => cost.saturating_mul(1 + (stream.mean_bytes() / BYTES_PER_LOOK) as u64),
+            false => cost,
         }
     }
 
@@ -280,6 +288,8 @@ impl Delivery {
         let count = work.min(left);
         let ids = group.as_group().pending().ids_of(visit.consumer, from);
         let ids: Vec<StreamId> = ids.take(count).collect();
+        // To Redis one reading is one change.
+        self.changes = 1;
         let next = ids.last().and_then(|last| last.next());
         let is_over = ids.len() < count || count == left;
         self.phase = next

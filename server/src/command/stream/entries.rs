@@ -7,7 +7,7 @@ use storage::{Keyspace, PinnedCollection};
 
 use super::budget::Budget;
 use super::ids::write_id;
-use crate::long_reply::ELEMENTS_MIN;
+use crate::long_reply::is_long;
 use crate::output::{DeferredHeader, Output, ReplySource, write_value};
 
 /// Entries that a client wants, of those that there are.
@@ -36,7 +36,8 @@ impl Wanted {
 
     /// Answers them as an array.
     pub(super) fn reply(self, reply: &mut Output<'_>, stream: &Stream, keyspace: &Keyspace) {
-        if self.most.min(stream.len()) > ELEMENTS_MIN {
+        let most = self.most.min(stream.len());
+        if is_long(reply, most, stream.len(), stream.entries().memory_bytes()) {
             return self.reply_with_many(reply, stream, keyspace);
         }
         let header = reply.begin_deferred();
@@ -67,7 +68,12 @@ impl Wanted {
         stream: &Stream,
         keyspace: &Keyspace,
     ) {
-        if self.most > ELEMENTS_MIN {
+        if is_long(
+            reply,
+            self.most,
+            stream.len(),
+            stream.entries().memory_bytes(),
+        ) {
             let stream = Collection::Stream(Box::new(stream.clone()));
             reply.rest_from(Box::new(Rest {
                 stream: keyspace.pin_clone(stream),

@@ -3,6 +3,7 @@
 use storage::typed::StreamEdit;
 use storage::{DbIndex, Key};
 
+use super::delete_consumer::delete_consumer;
 use super::ids::{exact_id, id};
 use super::nogroup::{KEY_NEEDED, no_group_in_key};
 use super::{DELETE, integer};
@@ -151,20 +152,8 @@ pub(super) fn announce_consumer(ctx: &mut Context<'_, '_>, db: DbIndex, key: &Ke
     ctx.notify_in(EventClass::STREAM, "xgroup-createconsumer", db, key.bytes);
 }
 
-/// `XGROUP DELCONSUMER key group consumer`: removes a consumer; how many entries it had pending.
-fn delete_consumer(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    let (key, pending) = edit_group(ctx, args, |edit, name| {
-        Ok(edit.delete_consumer(name, args.at(4)))
-    })?;
-    if pending.is_some() {
-        ctx.notify(EventClass::STREAM, "xgroup-delconsumer", key.bytes);
-    }
-    ctx.reply.integer(pending.unwrap_or(0) as i64);
-    Ok(())
-}
-
 /// Has `change` edit a stream that has the group named at argument 3, or fail before it has changed anything.
-fn edit_group<'a, R>(
+pub(super) fn edit_group<'a, R>(
     ctx: &mut Context<'_, '_>,
     args: Args<'a>,
     change: impl FnOnce(&mut StreamEdit<'_, '_>, &[u8]) -> Result<R, CommandError>,

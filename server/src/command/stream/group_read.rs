@@ -160,7 +160,7 @@ fn read(
 /// A [`Reading`] that outlives the request.
 #[derive(Debug)]
 pub(super) struct OwnedReading {
-    group: Box<[u8]>,
+    pub(super) group: Box<[u8]>,
     consumer: Box<[u8]>,
     most: u64,
     min_idle_ms: Option<i64>,

@@ -8,7 +8,7 @@ use storage::collection::Collection;
 use storage::collection::stream::Stream;
 use storage::{Keyspace, PinnedCollection};
 
-use crate::long_reply::ELEMENTS_MIN;
+use crate::long_reply::is_long;
 use crate::output::{Output, ReplySource};
 
 /// Writes what `items` tell of entries of `stream`, each as `write` does. Many are not written now, but from a pin.
@@ -22,7 +22,8 @@ pub(super) fn write_listed<T, W>(
     T: Copy + Send + 'static,
     W: Fn(&mut Reply<'_>, &Stream, T) + Send + 'static,
 {
-    if items.len() as u64 <= ELEMENTS_MIN {
+    let count = items.len() as u64;
+    if !is_long(reply, count, stream.len(), stream.entries().memory_bytes()) {
         return items.iter().for_each(|item| write(reply, stream, item));
     }
     let stream = Collection::Stream(Box::new(stream.clone()));

@@ -5,6 +5,7 @@ mod auto_claim;
 mod budget;
 mod claim;
 mod delete;
+mod delete_consumer;
 mod delivery;
 mod entries;
 mod extended_delete;

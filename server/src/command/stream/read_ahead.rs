@@ -17,6 +17,9 @@ use crate::command::{CommandError, Context};
 /// What costs more is not done under the lock, see [`Delivery::cost`]: about half a millisecond.
 const COST_AT_ONCE_MAX: u64 = 1536;
 
+/// Bytes of entries that one step goes through.
+const STEP_BYTES: usize = 32 << 10;
+
 /// A stream to be read: its key, and from where.
 pub(super) type ToRead<'a> = (Key<'a>, Start);
 
@@ -126,7 +129,7 @@ impl ReadAhead {
         let is_same = keys.all(|(key, ahead)| {
             let key = ctx.server.keyspace.key(key);
             let stream = ctx.unit.peek_stream(db, &key);
-            stream.is_some_and(|stream| ahead.is_of(stream))
+            stream.is_some_and(|stream| ahead.is_of_group(stream, &self.reading.group))
         });
         is_same && self.parts.iter().all(|part| part.log.fits(ctx))
     }
@@ -139,6 +142,11 @@ impl Steps for ReadAhead {
             return false;
         };
         let (key, ahead) = &mut self.groups[part.key];
+        // Where bytes are counted each entry is written, to see how long it is.
+        let work = match self.budget.counts_bytes() {
+            true => work.min(1 + STEP_BYTES / ahead.stream().mean_bytes()),
+            false => work,
+        };
         let Some(mut group) = ahead.group(reading.reader.group) else {
             return false;
         };
@@ -184,7 +192,7 @@ pub(super) fn take_place(
         let key = keyspace.key(key);
         let reply = &mut ctx.reply;
         let edited = ctx.unit.edit_stream(db, &key, |edit| {
-            edit.take_groups_of(ahead);
+            edit.take_group_of(ahead, reading.reader.group);
             edit.changed_aside(delivery.changes() + u64::from(part.is_new));
             delivery.reply(key.bytes, reply, edit.stream(), keyspace)
         })?;

@@ -2,6 +2,8 @@
 
 mod trim;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::listpack;
 use crate::time::UnixMillis;
 use crate::tree::{Path, Tree};
@@ -60,7 +62,12 @@ pub struct Entries {
     added: u64,
     /// How often something was done but adding entries.
     epoch: u64,
+    /// Which stream they are of, among copies.
+    lineage: u64,
 }
+
+/// Lineages that were begun: one for each copy that was made to live.
+static LINEAGES: AtomicU64 = AtomicU64::new(0);
 
 impl Entries {
     /// How many entries there are.
@@ -110,7 +117,13 @@ impl Entries {
 
     /// Whether nothing else has been done to them than to `before`, a clone, but that entries were added.
     pub(super) fn has_only_grown_from(&self, before: &Self) -> bool {
-        self.epoch == before.epoch
+        (self.lineage, self.epoch) == (before.lineage, before.epoch)
+    }
+
+    /// Tells them from those that they were copied from, from now on.
+    pub(super) fn begin_lineage(&mut self) {
+        // Relaxed: the numbers need only differ.
+        self.lineage = 1 + LINEAGES.fetch_add(1, Ordering::Relaxed);
     }
 
     /// All entries.

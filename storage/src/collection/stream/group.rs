@@ -176,8 +176,19 @@ impl<'s> GroupMut<'s> {
     pub fn delete_consumer(&mut self, name: &[u8]) -> Option<(u64, StreamRemains)> {
         let number = self.group.consumers.find(name)?;
         self.group.consumers.remove(number);
-        let (count, owned, timed) = self.group.pending.remove_all_of(number);
-        Some((count, StreamRemains::of_consumer(owned, timed)))
+        let (count, removed) = self.group.pending.remove_all_of(number);
+        Some((count, StreamRemains::of_pending(removed)))
+    }
+
+    /// Makes up to `work` entries of a consumer pending no more; how many it was.
+    pub fn forget_some_of(&mut self, consumer: ConsumerNumber, work: usize) -> usize {
+        let pending = &mut self.group.pending;
+        let ids: Vec<_> = pending.ids_of(consumer, StreamId::MIN).take(work).collect();
+        let count = ids.len();
+        for id in ids {
+            pending.remove(id);
+        }
+        count
     }
 
     fn active(&mut self, consumer: ConsumerNumber, now: UnixMillis) {

@@ -104,6 +104,23 @@ impl Groups {
         Arc::ptr_eq(&self.map, &before.map)
     }
 
+    /// The same of the group with this name, which there must be.
+    pub(super) fn has_same_group(&self, before: &Self, name: &[u8]) -> bool {
+        let groups = self.map.get(name).zip(before.map.get(name));
+        groups.is_some_and(|(group, before)| Arc::ptr_eq(group, before))
+    }
+
+    /// Takes a group of `made` in place of the one here, if both have one with this name.
+    pub(super) fn take_group_of(&mut self, made: &Self, name: &[u8]) {
+        let Some(group) = made.map.get(name) else {
+            return;
+        };
+        if let Some(place) = Arc::make_mut(&mut self.map).get_mut(name) {
+            self.bytes = self.bytes - place.memory_bytes() + group.memory_bytes();
+            *place = Arc::clone(group);
+        }
+    }
+
     /// Pending entries of all groups with IDs from `from` on and below `until`.
     pub(super) fn pending_between(&self, from: StreamId, until: StreamId) -> u64 {
         let groups = self.map.values().map(|group| group.pending());

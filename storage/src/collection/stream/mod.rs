@@ -105,6 +105,12 @@ impl Stream {
         size_of::<Self>() + self.entries.memory_bytes() + self.groups.memory_bytes()
     }
 
+    /// Bytes of an entry, about and not less than 1.
+    pub fn mean_bytes(&self) -> usize {
+        let entries = usize::try_from(self.len()).unwrap_or(usize::MAX);
+        (self.entries.memory_bytes() / entries.max(1)).max(1)
+    }
+
     /// The nodes and the groups, to be taken down.
     fn into_parts(self) -> (Tree<StreamNode>, GroupsRemains) {
         (self.entries.into_tree(), self.groups.into_remains())
@@ -220,10 +226,26 @@ impl Stream {
         self.groups.forget_some(forgetting, &self.entries, work)
     }
 
-    /// Whether no group has changed since `before`, a clone, was made, and nothing has been done to the entries but that
-    /// some were added.
-    pub fn has_only_grown_from(&self, before: &Self) -> bool {
+    /// Makes this clone a stream of its own, which will live beside the one that it was made of.
+    pub fn begin_lineage(&mut self) {
+        self.entries.begin_lineage();
+    }
+
+    /// Whether nothing has been done since `before`, a clone, was made to the group with this name, nor to the entries but
+    /// that some were added.
+    pub fn has_same_group(&self, before: &Self, name: &[u8]) -> bool {
+        self.groups.has_same_group(&before.groups, name)
+            && self.entries.has_only_grown_from(&before.entries)
+    }
+
+    /// The same of all groups.
+    pub fn has_same_groups(&self, before: &Self) -> bool {
         self.groups.is_same(&before.groups) && self.entries.has_only_grown_from(&before.entries)
+    }
+
+    /// Takes a group of `made` in place of its own with the same name.
+    pub fn take_group_of(&mut self, made: &Self, name: &[u8]) {
+        self.groups.take_group_of(&made.groups, name);
     }
 
     /// Takes the groups of `made` in place of its own.

@@ -231,24 +231,30 @@ impl Pending {
     /// Makes all entries of a consumer pending no more; how many, and what is left of them to be taken down in steps.
     ///
     /// If they are many the order of time goes, too, to be made again when it is asked for.
-    pub(super) fn remove_all_of(
-        &mut self,
-        consumer: ConsumerNumber,
-    ) -> (u64, Tree<OwnedItems>, Tree<TimedItems>) {
+    pub(super) fn remove_all_of(&mut self, consumer: ConsumerNumber) -> (u64, Self) {
         let count = self.len_of(consumer);
-        let mut by_time = Tree::new();
+        if count == self.len() {
+            let by_time = self.by_time.as_ref().map(|_| TimeOrder::default());
+            let none = Self {
+                by_time,
+                ..Self::default()
+            };
+            return (count, std::mem::replace(self, none));
+        }
+        let mut removed = Self::default();
         if count <= TIMES_REMOVED_MAX && self.by_time.is_some() {
             let ids: Vec<_> = self.ids_of(consumer, StreamId::MIN).collect();
             for id in ids {
                 self.remove(id);
             }
         } else {
-            by_time = self.by_time.take().unwrap_or_default().into_tree();
+            removed.by_time = self.by_time.take();
             self.remove_neighbours_of(consumer);
         }
         let first = Owned::new(consumer, StreamId::MIN);
         let behind = Owned::new(consumer + 1, StreamId::MIN);
-        (count, self.by_consumer.cut_out(&first, &behind), by_time)
+        removed.by_consumer = self.by_consumer.cut_out(&first, &behind);
+        (count, removed)
     }
 
     /// Takes a consumer's entries out of those by ID; what lies in one leaf goes at once.

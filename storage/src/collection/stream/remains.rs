@@ -9,7 +9,7 @@ use super::consumers::{ConsumerItems, Names};
 use super::group::Group;
 use super::groups::GroupsRemains;
 use super::node::StreamNode;
-use super::pending::{OwnedItems, PendingItems, TimedItems};
+use super::pending::{OwnedItems, Pending, PendingItems, TimedItems};
 
 /// What is left of a stream, or of a part, that nobody reads any more.
 #[derive(Default)]
@@ -67,10 +67,10 @@ impl StreamRemains {
         Self::of_part(Part::Nodes(Remains::of(nodes)))
     }
 
-    /// Those of what a consumer had pending, and of an order of time that is given up with it.
-    pub(super) fn of_consumer(owned: Tree<OwnedItems>, timed: Tree<TimedItems>) -> Self {
-        let mut remains = Self::of_part(Part::Owned(Remains::of(owned)));
-        remains.add(Part::Timed(Remains::of(timed)));
+    /// Those of what was pending.
+    pub(super) fn of_pending(pending: Pending) -> Self {
+        let mut remains = Self::default();
+        remains.add_pending(pending);
         remains
     }
 
@@ -97,13 +97,17 @@ impl StreamRemains {
         let Some((pending, consumers)) = group.map(Group::into_parts) else {
             return;
         };
-        let (pending, owned, timed) = pending.into_trees();
         let (consumers, names) = consumers.into_trees();
+        self.add_pending(pending);
+        self.add(Part::Consumers(Remains::of(consumers)));
+        self.add(Part::Names(Remains::of(names)));
+    }
+
+    fn add_pending(&mut self, pending: Pending) {
+        let (pending, owned, timed) = pending.into_trees();
         self.add(Part::Pending(Remains::of(pending)));
         self.add(Part::Owned(Remains::of(owned)));
         self.add(Part::Timed(Remains::of(timed)));
-        self.add(Part::Consumers(Remains::of(consumers)));
-        self.add(Part::Names(Remains::of(names)));
     }
 
     /// What is left to be freed.

@@ -219,12 +219,12 @@ impl<K: Copy + Ord, V: Clone> SortedTree<K, V> {
 
     /// Cuts out the items from `from` on and below `to`, to be taken down in steps.
     #[must_use = "what was cut out may be too much to free at once"]
-    pub(super) fn cut_out(&mut self, from: &K, to: &K) -> Tree<Items<K, V>> {
+    pub(super) fn cut_out(&mut self, from: &K, to: &K) -> Self {
         let (from, to) = (self.count_before(from), self.count_before(to));
         let mut cut = self.tree.split_off(from);
         let behind = cut.split_off(to.saturating_sub(from));
         self.tree.append(behind);
-        cut
+        Self { tree: cut }
     }
 
     /// The items from `key` on.

@@ -54,11 +54,19 @@ impl GroupsAhead {
         self.stream_mut().forget_some(forgetting, work)
     }
 
-    /// Whether the groups can take the place of those of `stream`: nothing has been done to it meanwhile but that entries
-    /// were added, which has nothing to do with groups.
+    /// Whether a group can take the place of that of `stream`: nothing has been done to it meanwhile, and to the entries
+    /// nothing but that some were added, which has nothing to do with groups.
+    pub fn is_of_group(&self, stream: &Stream, name: &[u8]) -> bool {
+        match &*self.before {
+            Collection::Stream(before) => stream.has_same_group(before, name),
+            _ => false,
+        }
+    }
+
+    /// The same of all groups together.
     pub fn is_of(&self, stream: &Stream) -> bool {
         match &*self.before {
-            Collection::Stream(before) => stream.has_only_grown_from(before),
+            Collection::Stream(before) => stream.has_same_groups(before),
             _ => false,
         }
     }
@@ -108,12 +116,18 @@ mod tests {
         drop(group);
         add(&mut stream, 1_001);
         assert!(ahead.is_of(&stream));
-        let others: [fn(&mut Stream); 5] = [
+        let mut copy = stream.clone();
+        copy.begin_lineage();
+        assert!(!ahead.is_of(&copy) && !ahead.is_of_group(&copy, b"g"));
+        // What is done to another group is nothing to this one.
+        let mut other = stream.clone();
+        assert!(other.create_group(b"other", StreamId::MIN, None));
+        assert!(!ahead.is_of(&other) && ahead.is_of_group(&other, b"g"));
+        let others: [fn(&mut Stream); 4] = [
             |stream| {
                 let mut group = stream.group_mut(b"g").unwrap();
                 assert!(group.visit(b"d", UnixMillis(5)).1);
             },
-            |stream| assert!(stream.create_group(b"h", StreamId::MIN, None)),
             |stream| {
                 let deleted = stream.delete(StreamId::new(7, 0), References::Keep);
                 assert_eq!(deleted, Deleted::Yes);
@@ -127,10 +141,14 @@ mod tests {
         for other in others {
             let mut changed = stream.clone();
             other(&mut changed);
-            assert!(!ahead.is_of(&changed));
+            assert!(!ahead.is_of(&changed) && !ahead.is_of_group(&changed, b"g"));
         }
         assert!(stream.groups().get(b"g").unwrap().pending().is_empty());
-        stream.take_groups_of(ahead.stream());
+        assert!(stream.create_group(b"other", StreamId::MIN, None));
+        let bytes = stream.memory_bytes();
+        stream.take_group_of(ahead.stream(), b"g");
+        assert!(stream.memory_bytes() > bytes + 1_000 * size_of::<StreamId>());
+        assert!(stream.groups().get(b"other").is_some());
         let group = stream.groups().get(b"g").unwrap();
         assert_eq!((group.pending().len(), stream.len()), (1_000, 1_001));
         assert!(!ahead.is_of(&stream));

@@ -189,7 +189,12 @@ impl<'c, 'e> StreamEdit<'c, 'e> {
         self.stream_mut().group_mut(name)
     }
 
-    /// Puts groups in place that were made ahead of this stream; see [`GroupsAhead::is_of`].
+    /// Puts a group in place that was made ahead of this stream; see [`GroupsAhead::is_of_group`].
+    pub fn take_group_of(&mut self, ahead: &GroupsAhead, name: &[u8]) {
+        self.stream_mut().take_group_of(ahead.stream(), name);
+    }
+
+    /// Puts all groups in place that were made ahead of this stream; see [`GroupsAhead::is_of`].
     pub fn take_groups_of(&mut self, ahead: &GroupsAhead) {
         self.stream_mut().take_groups_of(ahead.stream());
     }

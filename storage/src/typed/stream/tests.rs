@@ -393,3 +393,26 @@ fn a_node_takes_as_much_as_the_settings_say() {
         assert_eq!(stream.entries().nodes().count(), nodes);
     }
 }
+
+#[test]
+fn what_was_made_ahead_of_a_stream_is_not_of_its_copy() {
+    let keyspace = keyspace();
+    let mut unit = write(&keyspace);
+    let (key, copy) = (keyspace.key(b"stream"), keyspace.key(b"copy"));
+    let edited = unit.edit_stream(0, &key, |edit| {
+        let fields = [(&b"field"[..], &b"value"[..])];
+        edit.add(NewId::Given(id(1)), &fields, NOW, tiny()).unwrap();
+        edit.create_group(b"g", StreamId::MIN, None)
+    });
+    assert!(edited.unwrap().result);
+    // Whichever way the copy takes the stream's place.
+    assert!(unit.copy(0, &key, 0, &copy));
+    let ahead = unit.peek_stream(0, &key).unwrap();
+    let ahead = GroupsAhead::new(ahead, &keyspace);
+    let mut is_of = |key| {
+        let stream = unit.peek_stream(0, key).unwrap();
+        assert_eq!(ahead.is_of(stream), ahead.is_of_group(stream, b"g"));
+        ahead.is_of(stream)
+    };
+    assert!(is_of(&key) && !is_of(&copy));
+}
