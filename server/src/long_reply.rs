@@ -88,3 +88,31 @@ impl Output<'_> {
         }));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::Version;
+
+    use super::*;
+    use crate::output::Outbox;
+
+    #[test]
+    fn many_elements_are_long_and_so_are_big_ones() {
+        let mut outbox = Outbox::default();
+        let reply = outbox.reply(Version::Resp2);
+        assert!(!is_long(&reply, ELEMENTS_MIN, 1 << 20, 16 << 20));
+        assert!(is_long(&reply, ELEMENTS_MIN + 1, 1 << 20, 16 << 20));
+        // Elements of a mebibyte each; without any there is nothing to write.
+        assert!(is_long(&reply, 1, 300, 300 << 20));
+        assert!(!is_long(&reply, 0, 0, 300 << 20));
+    }
+
+    #[test]
+    fn behind_much_only_few_are_not() {
+        let mut outbox = Outbox::default();
+        let mut reply = outbox.reply(Version::Resp2);
+        reply.bulk(&vec![b'x'; REPLY_BYTES_MAX + 1]);
+        assert!(!is_long(&reply, FEW, 1_000, 1_000));
+        assert!(is_long(&reply, FEW + 1, 1_000, 1_000));
+    }
+}

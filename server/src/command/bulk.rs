@@ -84,6 +84,32 @@ pub(crate) enum Ahead<W> {
     Not,
 }
 
+/// What was prepared for a command, if that is why it runs and `is_current` says that what it was made of is still the same.
+/// Otherwise has what `begin` begins prepared, if it is much and preparing it is of use.
+pub(crate) fn ahead<W: Steps>(
+    ctx: &mut Context<'_, '_>,
+    is_current: impl FnOnce(&mut Context<'_, '_>, &W) -> bool,
+    begin: impl FnOnce(&mut Context<'_, '_>) -> Option<W>,
+) -> Ahead<W> {
+    let mut attempts = 0;
+    if let Some(prepared) = ctx.take_prepared::<Preparation<W>>() {
+        if is_current(ctx, &prepared.work) {
+            return Ahead::Done(Box::new(prepared.work));
+        }
+        attempts = prepared.attempts;
+    }
+    if ctx.in_exec || attempts == ATTEMPTS_MAX {
+        return Ahead::Not;
+    }
+    match begin(ctx) {
+        Some(work) => {
+            prepare(ctx, work, attempts);
+            Ahead::Begun
+        }
+        None => Ahead::Not,
+    }
+}
+
 /// Work whose result is the answer.
 pub(crate) trait Answered: Steps + Sized {
     /// Writes it, once nothing is left to do.

@@ -12,7 +12,7 @@ use super::group::announce_consumer;
 use super::ids::{first_id, write_id};
 use super::listed::write_listed;
 use super::log::GroupLog;
-use crate::command::bulk::{ATTEMPTS_MAX, Ahead, Preparation, Steps, prepare};
+use crate::command::bulk::{Ahead, Steps, ahead};
 use crate::command::{Args, CommandError, CommandResult, Context};
 
 /// Entries that it claims, if it is not said.
@@ -207,28 +207,23 @@ fn claim_ahead(
     claimant: Claimant<'_>,
     wanted: &AutoClaimed,
 ) -> Ahead<ClaimAhead> {
-    let prepared = ctx.take_prepared::<Preparation<ClaimAhead>>();
-    let attempts = prepared.as_ref().map_or(0, |prepared| prepared.attempts);
-    let may_prepare = !ctx.in_exec && attempts < ATTEMPTS_MAX;
-    let Some(stream) = ctx.unit.peek_stream(db, key) else {
-        return Ahead::Not;
-    };
-    if let Some(prepared) = prepared
-        && prepared.work.groups.is_of_group(stream, claimant.group)
-    {
-        return Ahead::Done(Box::new(prepared.work));
-    }
-    if !may_prepare || !wanted.is_long(stream, claimant.group) {
-        return Ahead::Not;
-    }
-    let work = ClaimAhead {
-        groups: GroupsAhead::new(stream, &ctx.server.keyspace),
-        group: claimant.group.into(),
-        consumer: claimant.consumer.into(),
-        claimed: wanted.clone(),
-    };
-    prepare(ctx, work, attempts);
-    Ahead::Begun
+    ahead(
+        ctx,
+        |ctx, work: &ClaimAhead| {
+            let stream = ctx.unit.peek_stream(db, key);
+            stream.is_some_and(|stream| work.groups.is_of_group(stream, claimant.group))
+        },
+        |ctx| {
+            let stream = ctx.unit.peek_stream(db, key)?;
+            let is_long = wanted.is_long(stream, claimant.group);
+            is_long.then(|| ClaimAhead {
+                groups: GroupsAhead::new(stream, &ctx.server.keyspace),
+                group: claimant.group.into(),
+                consumer: claimant.consumer.into(),
+                claimed: wanted.clone(),
+            })
+        },
+    )
 }
 
 /// Notes in the order of IDs what was claimed and what was gone.

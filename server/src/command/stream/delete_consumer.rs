@@ -1,12 +1,12 @@
 //! `XGROUP DELCONSUMER`. What a consumer has pending goes with it: where that is much, ahead and without any lock, in a group
 //! that is made beside the stream.
 
-use storage::collection::stream::{ConsumerNumber, Group};
+use storage::collection::stream::ConsumerNumber;
 use storage::typed::GroupsAhead;
 use storage::{DbIndex, Key};
 
 use super::group::edit_group;
-use crate::command::bulk::{ATTEMPTS_MAX, Ahead, Preparation, Steps, prepare};
+use crate::command::bulk::{Ahead, Steps, ahead};
 use crate::command::{Args, CommandResult, Context};
 use crate::notify::EventClass;
 
@@ -63,34 +63,25 @@ fn consumer_ahead(
     group: &[u8],
     consumer: &[u8],
 ) -> Ahead<ConsumerAhead> {
-    let prepared = ctx.take_prepared::<Preparation<ConsumerAhead>>();
-    let attempts = prepared.as_ref().map_or(0, |prepared| prepared.attempts);
-    let may_prepare = !ctx.in_exec && attempts < ATTEMPTS_MAX;
-    let Some(stream) = ctx.unit.peek_stream(db, key) else {
-        return Ahead::Not;
-    };
-    if let Some(prepared) = prepared
-        && prepared.work.groups.is_of_group(stream, group)
-    {
-        return Ahead::Done(Box::new(prepared.work));
-    }
-    let found = stream.groups().get(group);
-    let number = found.and_then(|group| group.consumers().find(consumer));
-    let is_long = |(group, number): &(&Group, ConsumerNumber)| {
-        let count = group.pending().len_of(*number);
-        // All that is pending goes at once, whatever that is.
-        count > PENDING_AT_ONCE_MAX && count < group.pending().len()
-    };
-    let Some((_, number)) = found.zip(number).filter(is_long).filter(|_| may_prepare) else {
-        return Ahead::Not;
-    };
-    let groups = GroupsAhead::new(stream, &ctx.server.keyspace);
-    let work = ConsumerAhead {
-        groups,
-        group: group.into(),
-        number,
-        count: 0,
-    };
-    prepare(ctx, work, attempts);
-    Ahead::Begun
+    ahead(
+        ctx,
+        |ctx, work: &ConsumerAhead| {
+            let stream = ctx.unit.peek_stream(db, key);
+            stream.is_some_and(|stream| work.groups.is_of_group(stream, group))
+        },
+        |ctx| {
+            let stream = ctx.unit.peek_stream(db, key)?;
+            let found = stream.groups().get(group)?;
+            let number = found.consumers().find(consumer)?;
+            let count = found.pending().len_of(number);
+            // All that is pending goes at once, whatever that is.
+            let is_long = count > PENDING_AT_ONCE_MAX && count < found.pending().len();
+            is_long.then(|| ConsumerAhead {
+                groups: GroupsAhead::new(stream, &ctx.server.keyspace),
+                group: group.into(),
+                number,
+                count: 0,
+            })
+        },
+    )
 }

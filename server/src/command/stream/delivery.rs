@@ -6,7 +6,7 @@
 use protocol::Reply;
 use storage::blocks::Blocks;
 use storage::collection::stream::{
-    Claim, Claimed, ConsumerNumber, Entries, Entry, Group, GroupMut, IdleScan, Stream, StreamId,
+    Claim, Claimed, ConsumerNumber, Entries, Group, GroupMut, IdleScan, Stream, StreamId,
 };
 use storage::{Keyspace, UnixMillis};
 
@@ -376,6 +376,6 @@ pub(super) fn first_new(entries: &Entries, group: &Group) -> Option<StreamId> {
         .last_id()
         .next()
         .filter(|&first| first <= entries.last_id())?;
-    let entry: Entry<'_> = entries.range(first, StreamId::MAX).next()?;
+    let entry = entries.range(first, StreamId::MAX).next()?;
     Some(entry.id)
 }

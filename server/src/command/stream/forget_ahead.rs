@@ -7,7 +7,7 @@ use storage::{DbIndex, Key};
 
 use super::trim::Trim;
 use crate::command::Context;
-use crate::command::bulk::{ATTEMPTS_MAX, Ahead, Preparation, Steps, prepare};
+use crate::command::bulk::{Ahead, Steps, ahead};
 
 /// Pending entries that are looked at under the lock.
 const LOOKS_AT_ONCE_MAX: u64 = 512;
@@ -49,28 +49,26 @@ pub(super) fn forget_ahead(
     let Some(trim) = trim.filter(|trim| trim.references == References::Delete) else {
         return Ahead::Not;
     };
-    let prepared = ctx.take_prepared::<Preparation<ForgetAhead>>();
-    let attempts = prepared.as_ref().map_or(0, |prepared| prepared.attempts);
-    let may_prepare = !ctx.in_exec && attempts < ATTEMPTS_MAX;
-    let Some(stream) = ctx.unit.peek_stream(db, key) else {
-        return Ahead::Not;
-    };
-    if let Some(prepared) = prepared
-        && prepared.work.groups.is_of(stream)
-    {
-        return Ahead::Done(Box::new(prepared.work));
-    }
-    if !may_prepare || stream.groups().is_empty() || surplus(stream, trim.keep) <= LOOKS_AT_ONCE_MAX
-    {
-        return Ahead::Not;
-    }
-    let (forgetting, looks) = stream.forgetting(trim.keep, trim.precision);
-    if looks <= LOOKS_AT_ONCE_MAX {
-        return Ahead::Not;
-    }
-    let groups = GroupsAhead::new(stream, &ctx.server.keyspace);
-    prepare(ctx, ForgetAhead { groups, forgetting }, attempts);
-    Ahead::Begun
+    ahead(
+        ctx,
+        |ctx, work: &ForgetAhead| {
+            let stream = ctx.unit.peek_stream(db, key);
+            stream.is_some_and(|stream| work.groups.is_of(stream))
+        },
+        |ctx| {
+            let stream = ctx.unit.peek_stream(db, key)?;
+            let is_little =
+                stream.groups().is_empty() || surplus(stream, trim.keep) <= LOOKS_AT_ONCE_MAX;
+            if is_little {
+                return None;
+            }
+            let (forgetting, looks) = stream.forgetting(trim.keep, trim.precision);
+            (looks > LOOKS_AT_ONCE_MAX).then(|| ForgetAhead {
+                groups: GroupsAhead::new(stream, &ctx.server.keyspace),
+                forgetting,
+            })
+        },
+    )
 }
 
 /// How many entries there are more than shall be kept.

@@ -11,7 +11,7 @@ use super::entries::end_streams;
 use super::group::announce_consumer;
 use super::group_read::{OwnedReading, Reading};
 use super::log::GroupLog;
-use crate::command::bulk::{ATTEMPTS_MAX, Ahead, Preparation, Steps, prepare};
+use crate::command::bulk::{Ahead, Steps, ahead};
 use crate::command::{CommandError, Context};
 
 /// What costs more is not done under the lock, see [`Delivery::cost`]: about half a millisecond.
@@ -32,33 +32,25 @@ pub(super) fn read_ahead(
     reading: &Reading<'_>,
     caps: Caps,
 ) -> Ahead<ReadAhead> {
-    let mut attempts = 0;
-    if let Some(prepared) = ctx.take_prepared::<Preparation<ReadAhead>>() {
-        if prepared.work.is_current(ctx, db) {
-            return Ahead::Done(Box::new(prepared.work));
-        }
-        attempts = prepared.attempts;
-    }
-    if ctx.in_exec || attempts == ATTEMPTS_MAX {
-        return Ahead::Not;
-    }
-    let budget = Budget::new(caps, ctx.reply.version());
-    let (now, mut cost) = (ctx.now(), 0_u64);
-    for (key, start) in streams {
-        let stream = ctx.unit.peek_stream(db, key);
-        let group =
-            stream.and_then(|stream| Some((stream, stream.groups().get(reading.reader.group)?)));
-        let costs = group.map_or(0, |(stream, group)| {
-            Delivery::cost(stream, group, reading, *start, &budget, now)
-        });
-        cost = cost.saturating_add(costs);
-    }
-    if cost <= COST_AT_ONCE_MAX {
-        return Ahead::Not;
-    }
-    let work = ReadAhead::new(ctx, db, streams, reading, budget);
-    prepare(ctx, work, attempts);
-    Ahead::Begun
+    ahead(
+        ctx,
+        |ctx, work: &ReadAhead| work.is_current(ctx, db),
+        |ctx| {
+            let budget = Budget::new(caps, ctx.reply.version());
+            let (now, mut cost) = (ctx.now(), 0_u64);
+            for (key, start) in streams {
+                let stream = ctx.unit.peek_stream(db, key);
+                let group = stream
+                    .and_then(|stream| Some((stream, stream.groups().get(reading.reader.group)?)));
+                let costs = group.map_or(0, |(stream, group)| {
+                    Delivery::cost(stream, group, reading, *start, &budget, now)
+                });
+                cost = cost.saturating_add(costs);
+            }
+            let is_much = cost > COST_AT_ONCE_MAX;
+            is_much.then(|| ReadAhead::new(ctx, db, streams, reading, budget))
+        },
+    )
 }
 
 /// An `XREADGROUP` under way.

@@ -83,10 +83,11 @@ impl Drop for GroupsAhead {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::UnixMillis;
     use crate::collection::stream::{
         Deleted, Keep, NewId, NodeLimits, Precision, References, StreamId,
     };
-    use crate::{KeyspaceOptions, UnixMillis};
+    use crate::fixture::keyspace;
 
     fn add(stream: &mut Stream, ms: u64) {
         let id = NewId::Given(StreamId::new(ms, 0));
@@ -98,12 +99,7 @@ mod tests {
 
     #[test]
     fn groups_take_their_place_unless_more_has_happened_than_new_entries() {
-        let keyspace = Keyspace::new(KeyspaceOptions {
-            shards: 1,
-            databases: 1,
-            seed: 1,
-            maxmemory_bytes: 0,
-        });
+        let keyspace = keyspace();
         let mut stream = Stream::new();
         (1..=1_000).for_each(|ms| add(&mut stream, ms));
         assert!(stream.create_group(b"g", StreamId::MIN, None));
