@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 use harness::{Random, TestServer, command, in_parallel, long_or, query};
 use redis::{Connection, Value};
@@ -177,6 +178,119 @@ fn who_reads_much_gets_what_nobody_else_gets() {
         .collect();
     pending.sort_unstable();
     assert!(pending == all);
+}
+
+/// The IDs that an `XREADGROUP` of one stream has answered; none if its time is up.
+fn ids_read(reply: &harness::Value) -> Vec<String> {
+    let harness::Value::Array(streams) = reply else {
+        return Vec::new();
+    };
+    let entries = streams[0].items()[1].items().iter();
+    entries
+        .map(|entry| entry.items()[0].text().to_owned())
+        .collect()
+}
+
+#[test]
+fn who_waits_for_much_gets_what_nobody_else_gets() {
+    let server = TestServer::start();
+    let mut client = server.client();
+    query::<()>(&mut client, "XGROUP CREATE s g 0 MKSTREAM");
+    let (mut last, mut all) = (0, Vec::new());
+    for round in 0..long_or(100, 10) {
+        let waiting = [
+            server.block("XREADGROUP GROUP g much BLOCK 0 STREAMS s >", 1),
+            server.block("XREADGROUP GROUP g more BLOCK 0 STREAMS s >", 2),
+            server.block("XREADGROUP GROUP g few COUNT 1 BLOCK 0 STREAMS s >", 3),
+        ];
+        // All at once, once through a group that is set back.
+        if round % 2 == 0 {
+            let mut pipe = redis::pipe();
+            pipe.atomic();
+            for number in last + 1..=last + ENTRIES {
+                let line = format!("XADD s {number}-0 field {number}");
+                pipe.add_command(command(&line)).ignore();
+            }
+            let _: () = pipe.query(&mut client).unwrap();
+        } else {
+            let end = last + ENTRIES - 1;
+            let mut pipe = redis::pipe();
+            pipe.atomic();
+            pipe.add_command(command(&format!("XGROUP SETID s g {end}-0")));
+            let _: () = pipe.query(&mut client).unwrap();
+            add(&mut client, "s", last + 1, end);
+            let mut pipe = redis::pipe();
+            pipe.atomic();
+            pipe.add_command(command(&format!("XGROUP SETID s g {last}-0")));
+            pipe.add_command(command(&format!("XADD s {}-0 field last", end + 1)));
+            let _: () = pipe.query(&mut client).unwrap();
+        }
+        last += ENTRIES;
+        let answered = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            let answered = &answered;
+            let readers = waiting.map(|mut reader| {
+                scope.spawn(move || {
+                    let ids = ids_read(&reader.read());
+                    answered.fetch_add(1, Ordering::SeqCst);
+                    ids
+                })
+            });
+            // Who still waits, because the others have got everything, gets these.
+            while answered.load(Ordering::SeqCst) < readers.len() {
+                last += 1;
+                add(&mut client, "s", last, last);
+            }
+            all.extend(
+                readers
+                    .into_iter()
+                    .flat_map(|reader| reader.join().unwrap()),
+            );
+        });
+        // What was added while nobody waited any more.
+        all.extend(read_all(&mut client, "few", 10));
+    }
+    all.sort_unstable();
+    let delivered = all.len();
+    all.dedup();
+    assert_eq!(all.len(), delivered, "something was delivered twice");
+    assert_eq!(all.len() as u64, last);
+    let mut pending: Vec<_> = pending(&mut client, "s")
+        .into_iter()
+        .map(|(id, ..)| id)
+        .collect();
+    pending.sort_unstable();
+    assert!(pending == all);
+}
+
+#[test]
+fn who_waits_to_claim_much_gets_it_once_it_has_been_pending_for_long_enough() {
+    let server = TestServer::start();
+    if !server.kind().at_least(8, 4) {
+        return;
+    }
+    let mut client = server.client();
+    add(&mut client, "s", 1, ENTRIES);
+    query::<()>(&mut client, "XGROUP CREATE s g 0");
+    query::<()>(&mut client, "XREADGROUP GROUP g c STREAMS s >");
+    let line = "XREADGROUP GROUP g d CLAIM 300 BLOCK 60000 STREAMS s >";
+    let mut claiming = server.block(line, 1);
+    let mut claimed = ids_read(&claiming.read());
+    claiming.check("PING", "+PONG");
+    // Some may have been pending for a millisecond less.
+    let mut calls = 2;
+    while claimed.len() as u64 != ENTRIES {
+        calls += 1;
+        claimed.extend(ids_read(&claiming.run(line)));
+    }
+    let in_order: Vec<_> = (1..=ENTRIES).map(|number| format!("{number}-0")).collect();
+    assert!(claimed == in_order);
+    let pending = pending(&mut client, "s");
+    assert!(pending.iter().all(|(_, owner, _)| owner == "d"));
+    // Each is one call, however often it has run.
+    let stats: String = query(&mut client, "INFO commandstats");
+    let counted = format!("cmdstat_xreadgroup:calls={calls},");
+    assert!(stats.contains(&counted), "{stats}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use protocol::Version;
 use storage::blocking::Blocked;
 use storage::waiters::{Serve, Waiter};
-use storage::{DbIndex, Key, Unit, ValueType};
+use storage::{DbIndex, Key, Keyspace, Unit, ValueType};
 
 use crate::command::{CommandResult, Context};
 use crate::output::Output;
@@ -49,6 +49,17 @@ pub(crate) trait Operation: Debug + Send + Sync {
     /// When its keys may serve it without having changed, in Unix milliseconds, if time alone can bring that about.
     fn look_again_at_ms(&self, _: &mut Unit<'_>, _: DbIndex, _keys: &[Key<'_>]) -> Option<i64> {
         None
+    }
+
+    /// Whether it may turn out to be [`Operation::is_long`]: then the request is kept while it waits.
+    fn may_be_long(&self) -> bool {
+        false
+    }
+
+    /// Whether serving it now takes longer than others should wait for the locks. Then it is not served: its client's
+    /// command runs again, in its own turn, and sees to it by itself.
+    fn is_long(&self, _: &mut Unit<'_>, _: DbIndex, _: &Keyspace) -> bool {
+        false
     }
 
     /// The reply when time is up.
@@ -158,7 +169,8 @@ impl Context<'_, '_> {
 
     /// Has the client wait until `operation` can be done with one of `keys`, or until `deadline_ms` (Unix milliseconds;
     /// `None`: for ever). The command writes no reply then. `also_locked` are keys that serving needs beside the one that
-    /// became ready. Not inside `EXEC`, where nothing waits.
+    /// became ready. Not inside `EXEC`, where nothing waits. One that runs again after a wait waits no longer than it would
+    /// have then.
     pub(crate) fn block(
         &mut self,
         keys: &[Key<'_>],
@@ -181,8 +193,9 @@ impl Context<'_, '_> {
             also_locked.extend(keys.iter().map(|key| key.hash.shard));
         }
         let db = self.session.db;
+        let waited = self.after.waited;
         let alarms = Alarms {
-            deadline_ms,
+            deadline_ms: waited.map_or(deadline_ms, |waited| waited.deadline_ms),
             look_again_at_ms: client.operation.look_again_at_ms(self.unit, db, keys),
         };
         let wait = self.unit.block(db, keys, &also_locked, Box::new(client));

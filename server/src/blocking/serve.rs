@@ -203,6 +203,16 @@ impl ServingUnit<Blocked> for Serving<'_, '_, '_> {
 
     fn serve(&mut self, database: DbIndex, key: &[u8], waiter: &Arc<Waiter<Blocked>>) {
         let client = client_of(waiter);
+        let worker = usize::from(client.worker);
+        if client
+            .operation
+            .is_long(self.unit, database, &self.server.keyspace)
+        {
+            let event = Event::RunAgain(client.session, client.client);
+            self.server.inboxes[worker].push(event);
+            self.worker.woken.insert(worker);
+            return;
+        }
         let mut stopwatch = Stopwatch::start();
         let first = self.first_key(database, key, waiter);
         (self.session.db, self.session.version) = (database, client.version);
@@ -256,7 +266,6 @@ impl ServingUnit<Blocked> for Serving<'_, '_, '_> {
             self.tools.effects.push_note(&note, self.unit.state());
             self.tools.events.push_note(&note);
         }
-        let worker = usize::from(client.worker);
         let event = Event::Served {
             session: client.session,
             client: client.client,

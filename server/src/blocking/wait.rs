@@ -8,6 +8,7 @@ use storage::waiters::Waiter;
 
 use super::{BlockedClient, Unblock, Wait, client_of};
 use crate::clock::unix_now;
+use crate::command::context::Waited;
 use crate::output::Outbox;
 use crate::server::Server;
 use crate::session::Session;
@@ -88,6 +89,7 @@ pub(crate) fn forget(server: &Server, worker: &mut WorkerState, session: &mut Se
         let place = (at_ms, session.client.session, session.id());
         worker.deadlines.remove(&place);
     }
+    session.again = None;
     // The end of a session is an end of its wait; of one that has ended before this does nothing.
     ended.wait.cancel();
     server.keyspace.unregister(&ended.wait);
@@ -176,6 +178,27 @@ impl Worker {
         if threshold_ms > 0 && millis >= threshold_ms as u64 {
             server.latency.add("command-unblocking", at_seconds, millis);
         }
+    }
+
+    /// A session's wait has ended with its command to run again, in the session's next turn.
+    pub(crate) fn run_again_after_wait(&mut self, session: u32, client: u64) {
+        let server = Rc::clone(self.server());
+        let (state, sessions) = self.state_and_sessions();
+        let session = sessions.get_mut(session).filter(|it| it.id() == client);
+        let Some(session) = session else {
+            return;
+        };
+        let Some(deadline_ms) = session.wait.as_ref().map(|it| it.alarms.deadline_ms) else {
+            return;
+        };
+        let mut again = session.again.take();
+        if let Some(again) = &mut again {
+            again.waited = Some(Waited { deadline_ms });
+        }
+        forget(&server, state, session);
+        session.again = again;
+        session.publish();
+        session.wake();
     }
 
     /// `CLIENT UNBLOCK` has ended a session's wait.

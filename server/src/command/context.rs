@@ -80,6 +80,15 @@ pub(crate) struct After {
     pub(crate) runs_again: bool,
     /// The command waits; see [`Context::block`].
     pub(crate) wait: Option<(Wait, Alarms)>,
+    /// What the command that runs has waited for before.
+    pub(crate) waited: Option<Waited>,
+}
+
+/// A wait that has ended with its command running again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waited {
+    /// When time is up, in Unix milliseconds; `None`: never.
+    pub(crate) deadline_ms: Option<i64>,
 }
 
 /// A long command's work, cut into slices of at most about 100 µs each, run without any unit held

@@ -1,9 +1,10 @@
-//! Commands that run again, once slices have prepared what takes long.
+//! Commands that run again: once slices have prepared what takes long, or once a wait is over that is too long to be
+//! served under others' locks.
 
 use protocol::ArgSpan;
 
 use crate::command::Args;
-use crate::command::context::Slices;
+use crate::command::context::{Slices, Waited};
 use crate::command::keys::KeyAt;
 use crate::command::table::Registered;
 use crate::session::ReplyMode;
@@ -19,6 +20,8 @@ pub(crate) struct Again {
     keys: Box<[KeyAt]>,
     /// How long it has taken so far.
     pub(crate) nanos: u64,
+    /// What it has waited for, if it has.
+    pub(crate) waited: Option<Waited>,
 }
 
 impl<'e> Executor<'_, 'e> {
@@ -31,7 +34,6 @@ impl<'e> Executor<'_, 'e> {
         keys: &[KeyAt],
         nanos: u64,
     ) {
-        self.tools.after.runs_again = false;
         let mut bytes = Vec::with_capacity(args.total_bytes());
         let spans = args.iter().map(|arg| {
             let start = bytes.len();
@@ -48,25 +50,28 @@ impl<'e> Executor<'_, 'e> {
             spans,
             keys: keys.into(),
             nanos,
+            waited: self.tools.after.waited,
         }));
     }
 
-    /// Runs the session's request again, which finds `prepared`. If it cannot run now it is left as it was, to be tried
+    /// Runs the session's request again, which finds `prepared` unless it comes from a wait. If it cannot run now it is left as it was, to be tried
     /// another time.
     #[cold]
-    pub(crate) fn run_again(&mut self, prepared: Box<dyn Slices>) {
+    pub(crate) fn run_again(&mut self, prepared: Option<Box<dyn Slices>>) {
         let Some(again) = self.session.again.take() else {
             return;
         };
         let mark = self.outbox.mark();
         self.tools.reply_from = mark;
-        self.tools.prepared = Some(prepared);
+        self.tools.prepared = prepared;
         self.tools.earlier_nanos = again.nanos;
+        self.tools.after.waited = again.waited;
         let args = Args::new(&again.bytes, &again.spans);
         let mut hold = Hold::default();
         let flow = self.run_alone(&mut hold, again.command, args, &again.keys);
         self.release(&mut hold);
         self.tools.earlier_nanos = 0;
+        self.tools.after.waited = None;
         let prepared = self.tools.prepared.take();
         if let Flow::Parked(why) = flow {
             self.session.parked = Some(why);

@@ -5,7 +5,8 @@ use std::any::Any;
 
 use storage::{DbIndex, LockPlan, Unit};
 
-use crate::blocking::{serve, wait};
+use crate::blocking::{client_of, serve, wait};
+use crate::command::keys::KeyAt;
 use crate::command::table::{Lookup, Registered};
 use crate::command::{Args, CommandError, Flags};
 use crate::monitor;
@@ -85,18 +86,30 @@ impl<'e> Executor<'_, 'e> {
         }
     }
 
-    /// What the command of these arguments put off until the locks are gone.
+    /// What the command put off until the locks are gone.
     #[inline]
-    pub(super) fn follow_up(&mut self, hold: &mut Hold<'e>, args: Args<'_>) -> Flow {
+    pub(super) fn follow_up(
+        &mut self,
+        hold: &mut Hold<'e>,
+        command: &'static Registered,
+        args: Args<'_>,
+        keys: &[KeyAt],
+    ) -> Flow {
         let after = &self.tools.after;
         if after.actions.is_empty() && after.slices.is_none() && after.wait.is_none() {
             return Flow::Next;
         }
-        self.follow_up_now(hold, args)
+        self.follow_up_now(hold, command, args, keys)
     }
 
     #[cold]
-    fn follow_up_now(&mut self, hold: &mut Hold<'e>, args: Args<'_>) -> Flow {
+    fn follow_up_now(
+        &mut self,
+        hold: &mut Hold<'e>,
+        command: &'static Registered,
+        args: Args<'_>,
+        keys: &[KeyAt],
+    ) -> Flow {
         self.release(hold);
         self.server.faults.step();
         // One after the other: those behind one that panics are still to be found, and done.
@@ -105,6 +118,9 @@ impl<'e> Executor<'_, 'e> {
             self.server.faults.step();
         }
         if let Some((wait, alarms)) = self.tools.after.wait.take() {
+            if client_of(&wait).operation.may_be_long() {
+                self.keep_request(command, args, keys, 0);
+            }
             let request = slowlog::shorten(args);
             wait::begin(self.worker, self.session, wait, alarms, request);
             return Flow::Blocked;
@@ -156,6 +172,24 @@ impl<'e> Executor<'_, 'e> {
                 &redacted,
                 &mut self.worker.woken,
             );
+        }
+    }
+
+    /// What is yet to be counted of a command that has waited and been counted then.
+    #[cold]
+    pub(super) fn account_waited(
+        &mut self,
+        command: &'static Registered,
+        args: Args<'_>,
+        nanos: u64,
+        failed: bool,
+    ) {
+        if failed {
+            let stats = self.server.stats.worker(self.worker.index);
+            stats.command(command.id).failed.add(1);
+        }
+        if nanos >= self.worker.slow_nanos {
+            self.note_slow(command, args, nanos);
         }
     }
 

@@ -203,14 +203,17 @@ impl<'e> Executor<'_, 'e> {
             self.serve_deferred();
         }
         if self.tools.after.runs_again {
+            self.tools.after.runs_again = false;
             self.keep_request(command, args, keys, nanos);
+        } else if self.tools.after.waited.is_some() {
+            self.account_waited(command, args, nanos, result.is_err());
         } else {
             self.account(command, args, nanos, result.is_err());
         }
         if !stale.is_empty() {
             self.expire_stale(hold, stale);
         }
-        self.follow_up(hold, args)
+        self.follow_up(hold, command, args, keys)
     }
 
     /// A new unit with the plan's locks.

@@ -72,7 +72,7 @@ pub(crate) struct Session {
     pub(crate) soft_limit_since_ms: Option<u64>,
     /// The rest of a long command.
     pub(crate) slices: Option<Box<dyn Slices>>,
-    /// The command itself, if it runs again after them.
+    /// The command itself, if it runs again after them, or after its wait.
     pub(crate) again: Option<Box<Again>>,
     /// What the last command waits for.
     pub(crate) wait: Option<Box<SessionWait>>,
@@ -295,6 +295,7 @@ impl Session {
             && self.pending.is_empty()
             && !self.has_requests
             && self.slices.is_none()
+            && self.again.is_none()
             && self.wait.is_none()
             && self.parked.is_none()
             && !self.is_killed()

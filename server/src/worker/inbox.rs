@@ -54,6 +54,8 @@ pub(crate) enum Event {
         /// How long it took to serve it.
         nanos: u64,
     },
+    /// This session's wait is over, and its command is to run again; the second number is the client's id.
+    RunAgain(u32, u64),
     /// `CLIENT UNBLOCK` has ended this session's wait; the second number is the client's id.
     Unblocked(u32, u64),
     /// The configuration has changed.

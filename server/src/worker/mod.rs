@@ -256,6 +256,7 @@ impl Worker {
                 reply,
                 nanos,
             } => self.served(session, client, *reply, nanos),
+            Event::RunAgain(session, client) => self.run_again_after_wait(session, client),
             Event::Unblocked(session, client) => self.unblocked(session, client),
             Event::ConfigChanged => self.refresh_config(),
             Event::Unpark => self.unpark(),

@@ -174,6 +174,9 @@ impl Worker {
             self.run_slice(session)
         } else if session.wait.is_some() {
             false
+        } else if session.again.is_some() {
+            self.run_again(session, None);
+            session.slices.is_some() || session.has_requests
         } else if session.has_requests {
             self.run_waiting(session)
         } else {
@@ -377,8 +380,9 @@ impl Worker {
         session.has_requests
     }
 
-    /// Runs the command for which `prepared` is ready.
-    fn run_again(&mut self, session: &mut Session, prepared: Box<dyn Slices>) {
+    /// Runs the session's command again, for which `prepared` is ready, or whose wait is over.
+    fn run_again(&mut self, session: &mut Session, prepared: Option<Box<dyn Slices>>) {
+        session.parked = None;
         let (server, settings) = (Rc::clone(&self.server), Rc::clone(&self.settings));
         let mut executor = Executor::new(
             &server,
@@ -448,7 +452,7 @@ impl Worker {
         }
         match progress {
             SliceProgress::More => session.slices = Some(slices),
-            SliceProgress::Prepared => self.run_again(session, slices),
+            SliceProgress::Prepared => self.run_again(session, Some(slices)),
             SliceProgress::Done if session.drops_reply() => self.outbox.truncate(mark),
             SliceProgress::Done => {}
         }

@@ -1,9 +1,10 @@
 //! `XREADGROUP`: consumers get what nobody of their group has got yet, or see what they have pending.
 
+use protocol::Version;
 use smallvec::SmallVec;
 use storage::collection::stream::{Group, Stream, StreamId};
 use storage::waiters::Serve;
-use storage::{DbIndex, Key, Unit};
+use storage::{DbIndex, Key, Keyspace, Unit};
 
 use super::budget::{Budget, Caps};
 use super::delivery::{Delivery, Start, Visit, first_new};
@@ -12,7 +13,7 @@ use super::group::announce_consumer;
 use super::ids::exact_id;
 use super::log::GroupLog;
 use super::nogroup::no_key_or_group_to_read;
-use super::read_ahead::{ToRead, read_ahead, take_place};
+use super::read_ahead::{ToRead, is_much, read_ahead, take_place};
 use super::read_options::{ReadOptions, Reader};
 use crate::blocking::Operation;
 use crate::command::bulk::Ahead;
@@ -211,6 +212,11 @@ impl ReadNew {
         }
     }
 
+    fn to_read<'a>(&'a self, keyspace: &Keyspace) -> impl Iterator<Item = ToRead<'a>> {
+        let keys = self.keys.iter().map(|name| keyspace.key(name));
+        keys.map(|key| (key, Start::New))
+    }
+
     /// Whether something has been pending for long enough.
     fn can_claim(&self, stream: &Stream, group: &Group, now_ms: i64) -> bool {
         self.reading.min_idle_ms.is_some_and(|min_idle_ms| {
@@ -242,14 +248,12 @@ impl Operation for ReadNew {
     /// As in Redis 7.2 it reads all of its streams again, from the first one on.
     fn serve(&self, ctx: &mut Context<'_, '_>, _key: &Key<'_>) -> CommandResult {
         let db = ctx.db();
-        let mut streams: SmallVec<[ToRead<'_>; 4]> = SmallVec::new();
-        for name in &self.keys {
-            let key = ctx.server.keyspace.key(name);
-            let stream = ctx.unit.stream(db, &key)?;
+        let streams: SmallVec<[ToRead<'_>; 4]> = self.to_read(&ctx.server.keyspace).collect();
+        for (key, _) in &streams {
+            let stream = ctx.unit.stream(db, key)?;
             if stream.is_none_or(|stream| stream.groups().get(&self.reading.group).is_none()) {
                 return Err(no_key_or_group_to_read(key.bytes, &self.reading.group));
             }
-            streams.push((key, Start::New));
         }
         if !read_all(ctx, db, &streams, &self.reading.reading(), self.caps)? {
             ctx.reply.null_array();
@@ -259,6 +263,17 @@ impl Operation for ReadNew {
 
     fn needs_all_keys(&self) -> bool {
         true
+    }
+
+    fn may_be_long(&self) -> bool {
+        true
+    }
+
+    fn is_long(&self, unit: &mut Unit<'_>, db: DbIndex, keyspace: &Keyspace) -> bool {
+        let streams: SmallVec<[ToRead<'_>; 4]> = self.to_read(keyspace).collect();
+        // The dialect does not matter: entries are not written for this.
+        let budget = Budget::new(self.caps, Version::Resp2);
+        is_much(unit, db, &streams, &self.reading.reading(), &budget)
     }
 
     /// When what is pending by now has been so for long enough; what others get from now on takes as long again.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use storage::typed::GroupsAhead;
-use storage::{DbIndex, Key, UnixMillis};
+use storage::{DbIndex, Key, Unit, UnixMillis};
 
 use super::budget::{Budget, Caps};
 use super::delivery::{Delivery, Start, Visit};
@@ -37,20 +37,31 @@ pub(super) fn read_ahead(
         |ctx, work: &ReadAhead| work.is_current(ctx, db),
         |ctx| {
             let budget = Budget::new(caps, ctx.reply.version());
-            let (now, mut cost) = (ctx.now(), 0_u64);
-            for (key, start) in streams {
-                let stream = ctx.unit.peek_stream(db, key);
-                let group = stream
-                    .and_then(|stream| Some((stream, stream.groups().get(reading.reader.group)?)));
-                let costs = group.map_or(0, |(stream, group)| {
-                    Delivery::cost(stream, group, reading, *start, &budget, now)
-                });
-                cost = cost.saturating_add(costs);
-            }
-            let is_much = cost > COST_AT_ONCE_MAX;
-            is_much.then(|| ReadAhead::new(ctx, db, streams, reading, budget))
+            is_much(ctx.unit, db, streams, reading, &budget)
+                .then(|| ReadAhead::new(ctx, db, streams, reading, budget))
         },
     )
+}
+
+/// Whether reading these streams takes longer than others should wait for the lock.
+pub(super) fn is_much(
+    unit: &mut Unit<'_>,
+    db: DbIndex,
+    streams: &[ToRead<'_>],
+    reading: &Reading<'_>,
+    budget: &Budget,
+) -> bool {
+    let (now, mut cost) = (unit.now(), 0_u64);
+    for (key, start) in streams {
+        let stream = unit.peek_stream(db, key);
+        let group =
+            stream.and_then(|stream| Some((stream, stream.groups().get(reading.reader.group)?)));
+        let costs = group.map_or(0, |(stream, group)| {
+            Delivery::cost(stream, group, reading, *start, budget, now)
+        });
+        cost = cost.saturating_add(costs);
+    }
+    cost > COST_AT_ONCE_MAX
 }
 
 /// An `XREADGROUP` under way.
