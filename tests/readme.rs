@@ -46,6 +46,8 @@ fn commands_section(client: &mut RawClient) -> String {
             .push(shown);
     }
     let mut section = "| group | commands |\n|---|---|\n".to_owned();
+    // They only say that there is no cluster.
+    groups.remove("cluster");
     for (group, commands) in groups {
         writeln!(section, "| {group} | {} |", commands.join(" ")).expect("writing to a string");
     }

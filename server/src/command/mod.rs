@@ -18,6 +18,7 @@ mod bitmap;
 mod bulk;
 mod catalog;
 mod client;
+mod cluster;
 mod config;
 mod connection;
 mod debug;

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use super::key::sort::names_other_keys;
 use super::stream::asks_to_block;
 use super::{
-    Args, Command, Flags, admin, bitmap, connection, geo, hash, hyperloglog, key, keyspace, list,
-    pubsub, set, sorted_set, stream, string, transaction,
+    Args, Command, Flags, admin, bitmap, cluster, connection, geo, hash, hyperloglog, key,
+    keyspace, list, pubsub, set, sorted_set, stream, string, transaction,
 };
 
 /// A group of commands, as `COMMAND DOCS` and ACL categories know it.
@@ -66,6 +66,10 @@ pub(crate) const GROUPS: &[Group] = &[
     Group {
         name: "connection",
         commands: connection::COMMANDS,
+    },
+    Group {
+        name: "cluster",
+        commands: cluster::COMMANDS,
     },
     Group {
         name: "transactions",

@@ -5,6 +5,7 @@
 
 mod argument;
 mod bitmap;
+mod cluster;
 mod connection;
 mod generic;
 mod geo;
@@ -123,6 +124,7 @@ const GROUPS: &[&[Doc]] = &[
     pubsub::DOCS,
     transactions::DOCS,
     connection::DOCS,
+    cluster::DOCS,
     server::DOCS,
 ];
 
