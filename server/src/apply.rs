@@ -31,10 +31,15 @@ impl Server {
         if old.maxmemory_bytes != new.maxmemory_bytes {
             self.keyspace.memory().set_limit(new.maxmemory_bytes);
             if self.keyspace.memory().over_limit() {
-                tracing::warn!(
-                    "The new maxmemory is below what is used now: writes are refused until keys are gone"
-                );
+                let so = match new.eviction() {
+                    Some(_) => "keys are evicted",
+                    None => "writes are refused until keys are gone",
+                };
+                tracing::warn!("The new maxmemory is below what is used now: {so}");
             }
+        }
+        if old.eviction() != new.eviction() {
+            self.keyspace.set_eviction(new.eviction());
         }
         if old.loglevel != new.loglevel
             && let Some(logging) = self.logging.get()

@@ -112,6 +112,7 @@ impl Server {
             seed,
             maxmemory_bytes: current.maxmemory_bytes,
         });
+        keyspace.set_eviction(current.eviction());
         let board = || {
             let board = WorkerBoard::default();
             board.alive_at_ms.store(started_at.0, Ordering::Relaxed);

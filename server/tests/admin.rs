@@ -84,7 +84,7 @@ fn a_refused_setting_changes_none() {
         &["CONFIG", "SET", "timeout", "7", "maxmemory-policy", "nonsense"],
         "-ERR CONFIG SET failed (possibly related to argument 'maxmemory-policy') - argument(s) must be one of the \
          following: volatile-lru, volatile-lfu, volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, \
-         allkeys-random, noeviction\r\n",
+         allkeys-random, noeviction, allkeys-s3fifo, volatile-s3fifo, allkeys-fifo, volatile-fifo\r\n",
     );
     client.call(
         &["CONFIG", "GET", "timeout"],

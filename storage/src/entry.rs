@@ -3,7 +3,7 @@
 //! | offset | size | field |
 //! |---|---|---|
 //! | 0 | 1 | key length 0–250, or 251–254: that many minus 250 length bytes follow the header |
-//! | 1 | 3 | stamp: seconds of the last access, wrapping |
+//! | 1 | 3 | what it remembers of accesses, see [`crate::access`] |
 //! | 4 | 0–4 | key length, little endian, if it did not fit |
 //! | . | n | key |
 //! | . | 8 | expire time in Unix milliseconds, if the slot word says so |
@@ -23,9 +23,12 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::StoreError;
+use crate::access::{Access, AccessRule, AccessWord};
 use crate::big_string::BigString;
 use crate::collection::Collection;
+use crate::eviction::EvictionSettings;
 use crate::listpack::Lent;
+use crate::prefetch;
 use crate::slot_word::{Kind, SlotWord, Word};
 use crate::time::UnixMillis;
 use crate::typed::{CollectionRef, PackedRef, Packing};
@@ -36,7 +39,6 @@ const EXPIRE_BYTES: usize = 8;
 const KEY_LENGTH_INLINE_MAX: usize = 250;
 const VALUE_LENGTH_INLINE_MAX: usize = 251;
 const PACKING_BYTES: usize = 1;
-const STAMP_MASK: u32 = 0x00ff_ffff;
 
 /// A value as it is laid down in an entry.
 pub(crate) enum Payload<'v> {
@@ -194,22 +196,22 @@ impl EntryPtr {
     pub(crate) unsafe fn write(
         self,
         key: &[u8],
-        stamp: u32,
+        access: Access,
         expire_at: Option<UnixMillis>,
         payload: Payload<'_>,
     ) {
         let mut at = HEADER_BYTES;
         let extra = key_length_bytes(key.len());
         let length_byte = if extra == 0 {
-            key.len() as u32
+            key.len() as u8
         } else {
-            (KEY_LENGTH_INLINE_MAX + extra) as u32
+            (KEY_LENGTH_INLINE_MAX + extra) as u8
         };
         // SAFETY: the caller guarantees room and exclusive access; offsets follow `entry_bytes`.
         unsafe {
             self.0
                 .cast::<u32>()
-                .write(length_byte | (stamp & STAMP_MASK) << 8);
+                .write(access.with_length_byte(length_byte));
             self.put(&mut at, &(key.len() as u32).to_le_bytes()[..extra]);
             self.put(&mut at, key);
             if let Some(expire_at) = expire_at {
@@ -351,22 +353,16 @@ impl EntryPtr {
         at + len
     }
 
-    /// Stamps the access unless it already bears this second.
+    /// What it remembers of accesses.
     #[inline]
-    pub(crate) fn stamp(self, seconds: u32) {
-        let header = self.header();
-        let seen = header.load(Ordering::Relaxed);
-        let fresh = seen & 0xff | (seconds & STAMP_MASK) << 8;
-        if seen != fresh {
-            // Relaxed: every writer under the shared lock stores the same length byte, and a lost stamp
-            // is a stamp of the same second.
-            header.store(fresh, Ordering::Relaxed);
-        }
+    pub(crate) fn access<'a>(self) -> AccessWord<'a> {
+        AccessWord(self.header())
     }
 
-    /// Seconds of the last access, modulo 2^24.
-    pub(crate) fn stamped(self) -> u32 {
-        self.header().load(Ordering::Relaxed) >> 8
+    /// Starts loading its first bytes.
+    #[inline]
+    pub(crate) fn prefetch(self) {
+        prefetch::read(self.0.as_ptr());
     }
 }
 
@@ -573,14 +569,17 @@ impl<'a> EntryView<'a> {
         self.entry_len() + self.outside_bytes() + size_of::<SlotWord>()
     }
 
-    /// Seconds since the last access.
+    /// Seconds since the last access; says nothing while [`crate::EvictionAlgorithm::Lfu`] counts accesses.
     pub fn idle_seconds(&self, now: UnixMillis) -> u32 {
-        stamp_of(now).wrapping_sub(self.entry.stamped()) & STAMP_MASK
+        self.entry.access().load().idle_seconds(now)
     }
 
-    /// Hits counted since insertion, 0 to 3.
-    pub fn frequency(&self) -> u8 {
-        self.word.frequency()
+    /// The counter of accesses that LFU goes by; says nothing while another algorithm chooses.
+    pub fn lfu_counter(&self, settings: &EvictionSettings, now: UnixMillis) -> u32 {
+        match settings.access_rule() {
+            AccessRule::Lfu(rule) => self.entry.access().load().counter(rule, now),
+            AccessRule::Stamp | AccessRule::Count => 0,
+        }
     }
 }
 
@@ -731,9 +730,4 @@ impl<'a> EntryMut<'a> {
         // SAFETY: the address came from `Box::into_raw` in `write_payload`, and the entry gives up ownership.
         unsafe { Box::from_raw(self.0.outside_pointer(self.0.payload_at())) }
     }
-}
-
-/// The stamp for an access at `now`.
-pub(crate) fn stamp_of(now: UnixMillis) -> u32 {
-    (now.0 / 1000) as u32 & STAMP_MASK
 }

@@ -9,6 +9,8 @@ use crate::unit::{NewExpiry, Note, NoteKind, Unit};
 /// How much one housekeeping step may do, so that it stays well below 100 µs.
 const EXPIRE_RECORDS: usize = 256;
 const COMPACT_BLOCKS: usize = 64;
+/// The same where somebody waits for the memory.
+const COMPACT_BLOCKS_FOR_ROOM: usize = 256;
 
 impl Unit<'_> {
     /// Moves the value and expire time of `from` to `to`, overwriting it; whether `from` was there. Renaming a
@@ -132,7 +134,7 @@ impl Unit<'_> {
 
     /// [`Unit::maintain`] without the removal of keys that are due.
     pub fn tidy(&mut self, shard: u16) -> bool {
-        let (keyspace, hasher) = (self.keyspace(), self.keyspace().hasher());
+        let (keyspace, hasher, now) = (self.keyspace(), self.keyspace().hasher(), self.now());
         let shard = self.shard_mut(shard);
         let unread = keyspace.sweep_abandoned(shard);
         let dead = shard.dig();
@@ -140,8 +142,25 @@ impl Unit<'_> {
         let sparse = shard.compact(COMPACT_BLOCKS, hasher);
         let doubled = shard.compact_wheels(EXPIRE_RECORDS, hasher);
         let merging = shard.merge_segments(hasher);
+        let unknown = shard.eviction_chores(EXPIRE_RECORDS, now, hasher);
         shard.set_stale();
-        unread || dead || pinned || sparse || doubled || merging
+        unread || dead || pinned || sparse || doubled || merging || unknown
+    }
+
+    /// Frees memory of `shard` that no key needs: some of what is dead or, if there is none, sparse pages. Whether there was
+    /// any.
+    pub fn reclaim(&mut self, shard: u16) -> bool {
+        let (keyspace, hasher) = (self.keyspace(), self.keyspace().hasher());
+        let shard = self.shard_mut(shard);
+        let is_dead = shard.has_dead_memory();
+        shard.dig();
+        let is_pinned = keyspace.ended_pins().free_some();
+        let is_sparse = !is_dead && shard.is_sparse();
+        if is_sparse {
+            shard.compact(COMPACT_BLOCKS_FOR_ROOM, hasher);
+        }
+        shard.set_stale();
+        is_dead || is_pinned || is_sparse
     }
 
     /// Removes keys of `shard` that are due, a bounded number of them; whether some are left.

@@ -1,12 +1,13 @@
 //! All keys: shards, gate, state word, and the cut.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam_utils::CachePadded;
 use parking_lot::RwLock;
 
 use crate::DbIndex;
+use crate::eviction::EvictionSettings;
 use crate::hash::{Key, KeyHasher};
 use crate::log::{Log, Ticket};
 use crate::memory::Memory;
@@ -41,6 +42,12 @@ pub(crate) struct ShardCell {
     next_due: AtomicI64,
     /// Whether dead memory waits to be freed or pages to be compacted.
     chores: AtomicBool,
+    /// What it counts against the limit.
+    used_bytes: AtomicUsize,
+    /// Whether dead memory waits to be freed.
+    dead: AtomicBool,
+    /// Whether there are keys that may be evicted.
+    victims: AtomicBool,
 }
 
 /// Every database of the server, behind one lock per shard.
@@ -72,6 +79,9 @@ impl Keyspace {
                 lock: ShardLock::new(&readers, index as u16, shard),
                 next_due: AtomicI64::new(i64::MAX),
                 chores: AtomicBool::new(false),
+                used_bytes: AtomicUsize::new(0),
+                dead: AtomicBool::new(false),
+                victims: AtomicBool::new(false),
             })
         };
         Self {
@@ -126,6 +136,15 @@ impl Keyspace {
             .sum()
     }
 
+    /// Has keys evicted in another way from now on, or not at all.
+    pub fn set_eviction(&self, settings: Option<EvictionSettings>) {
+        for cell in &self.shards {
+            let mut shard = cell.lock.write();
+            shard.set_eviction(settings);
+            self.publish(&mut shard);
+        }
+    }
+
     /// Pins that have ended and are yet to be freed.
     pub(crate) fn ended_pins(&self) -> &Arc<EndedPins> {
         &self.ended_pins
@@ -166,6 +185,25 @@ impl Keyspace {
         (at != i64::MAX).then_some(UnixMillis(at))
     }
 
+    /// What a shard counts against the limit, to within some thousand bytes.
+    pub fn used_bytes_of(&self, shard: u16) -> usize {
+        self.shards[usize::from(shard)]
+            .used_bytes
+            .load(Ordering::Relaxed)
+    }
+
+    /// Whether dead memory of a shard waits to be freed.
+    pub fn has_dead_memory(&self, shard: u16) -> bool {
+        self.shards[usize::from(shard)].dead.load(Ordering::Relaxed)
+    }
+
+    /// Whether a shard has keys that may be evicted; as it was when its memory had last changed much.
+    pub fn has_victims(&self, shard: u16) -> bool {
+        self.shards[usize::from(shard)]
+            .victims
+            .load(Ordering::Relaxed)
+    }
+
     /// Whether a shard has dead memory to free or sparse pages to compact.
     pub fn has_chores(&self, shard: u16) -> bool {
         self.shards[usize::from(shard)]
@@ -199,6 +237,11 @@ impl Keyspace {
         if cell.next_due.load(Ordering::Relaxed) != due {
             cell.next_due.store(due, Ordering::Relaxed);
         }
+        cell.used_bytes
+            .store(shard.published_used_bytes(), Ordering::Relaxed);
+        cell.dead.store(shard.has_dead_memory(), Ordering::Relaxed);
+        let has_victims = shard.evictable() > 0;
+        cell.victims.store(has_victims, Ordering::Relaxed);
         let chores = shard.has_chores();
         if cell.chores.load(Ordering::Relaxed) != chores {
             cell.chores.store(chores, Ordering::Relaxed);

@@ -4,6 +4,7 @@
 //! randomness come in as arguments. A caller opens a [`Unit`] on a [`Keyspace`], works on databases
 //! and keys through it, and drops it; what the unit holds locked is decided before it starts.
 
+mod access;
 pub mod big_string;
 pub mod bitfield;
 pub mod bits;
@@ -13,6 +14,7 @@ pub mod collection;
 mod digest;
 mod entry;
 mod error;
+mod eviction;
 #[cfg(test)]
 mod fixture;
 pub mod geo;
@@ -61,6 +63,7 @@ mod wheel;
 pub use digest::DataDigest;
 pub use entry::EntryView;
 pub use error::StoreError;
+pub use eviction::{Evicted, EvictionAlgorithm, EvictionBudget, EvictionSettings};
 pub use hash::{ElementHasher, Key, KeyHash, KeyHasher};
 pub use keyspace::{Cut, Keyspace, KeyspaceOptions};
 pub use memory::Memory;
@@ -77,7 +80,7 @@ pub use watch::{FamilyChanges, FamilyWatch, KeyFamily, WatchFlag};
 
 /// The atomic that slot words are made of; the model test has its own.
 mod sync {
-    pub(crate) use std::sync::atomic::AtomicU64;
+    pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64};
 
     /// Whether this is the model; layout assertions hold for the real type only.
     pub(crate) const IS_MODEL: bool = false;

@@ -16,12 +16,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::DbIndex;
+use crate::access::{Access, AccessRule, random_u32};
 use crate::big_string::BigString;
 use crate::blocking::Blocked;
 use crate::collection::Collection;
-use crate::entry::{
-    EntryMut, EntryPtr, EntryView, Payload, big_string_bytes, entry_bytes, stamp_of,
-};
+use crate::entry::{EntryMut, EntryPtr, EntryView, Payload, big_string_bytes, entry_bytes};
 use crate::hash::{Key, KeyHasher};
 use crate::pre_images::PreImages;
 use crate::prefetch;
@@ -40,6 +39,7 @@ use walk::Walk;
 #[cfg(test)]
 mod audit;
 mod edit;
+mod eviction;
 mod expiry;
 mod graveyard;
 mod packed;
@@ -51,6 +51,9 @@ mod values;
 mod walk;
 
 pub(crate) use edit::Edited;
+pub(crate) use eviction::{EvictionStep, expiries_of, weight_of};
+
+use eviction::{DbEviction, Eviction};
 pub(crate) use expiry::Due;
 use graveyard::Graveyard;
 pub(crate) use packed::LentPack;
@@ -82,13 +85,15 @@ pub(crate) struct Db {
     merge_from: u64,
     /// Most keys there have been since maintenance last went through all segments.
     keys_peak: usize,
+    /// Which key goes when memory is short.
+    eviction: DbEviction,
 }
 
 /// Fewer keys than this gone, and looking for sparse segments does not pay.
 const MERGE_KEYS_MIN: usize = 64;
 
 impl Db {
-    fn new(id: u64) -> Box<Self> {
+    fn new(id: u64, eviction: DbEviction) -> Box<Self> {
         Box::new(Self {
             id,
             table: Table::new(),
@@ -98,6 +103,7 @@ impl Db {
             pre_images: PreImages::default(),
             merge_from: 0,
             keys_peak: 0,
+            eviction,
         })
     }
 
@@ -123,7 +129,11 @@ impl Db {
             .wheel
             .as_ref()
             .map_or(0, |wheel| size_of::<Wheel>() + wheel.bytes());
-        size_of::<Self>() + self.table.bytes() + wheel + self.pre_images.bytes()
+        size_of::<Self>()
+            + self.table.bytes()
+            + wheel
+            + self.pre_images.bytes()
+            + self.eviction.bytes()
     }
 }
 
@@ -139,7 +149,10 @@ pub(crate) struct Shard {
     pub(crate) parity: bool,
     /// See [`Shard::prefetch_bytes`].
     prefetch_bytes: u16,
+    /// What entries remember of accesses.
+    access_rule: AccessRule,
     published: Published,
+    eviction: Eviction,
     outside_bytes: usize,
     pub(crate) watches: WatchTable,
     /// Who is blocked on which key.
@@ -170,7 +183,9 @@ impl Shard {
             index,
             parity: false,
             prefetch_bytes: 1,
+            access_rule: AccessRule::default(),
             published: Published::default(),
+            eviction: Eviction::new(index),
             outside_bytes: 0,
             watches: WatchTable::default(),
             waits: WaitTable::new(index, arrivals),
@@ -205,10 +220,10 @@ impl Shard {
     }
 
     fn db_or_new(&mut self, db: DbIndex) -> &mut Db {
-        let next_id = &mut self.next_db_id;
+        let (next_id, eviction) = (&mut self.next_db_id, &self.eviction);
         self.dbs[db as usize].get_or_insert_with(|| {
             *next_id += 1;
-            Db::new(*next_id)
+            Db::new(*next_id, eviction.for_new_db())
         })
     }
 
@@ -254,6 +269,14 @@ impl Shard {
         matches!(self.lookup(db, key, now), Some((_, false)))
     }
 
+    /// Has the entry of a word in a table remember an access.
+    #[inline]
+    fn touch(&self, word: Word, now: UnixMillis) {
+        word.entry()
+            .access()
+            .touch(self.access_rule, now, random_u32);
+    }
+
     /// The entry that [`Shard::lookup`] found, counting a hit for the eviction policy.
     ///
     /// # Safety
@@ -261,10 +284,8 @@ impl Shard {
     #[inline]
     pub(crate) unsafe fn resolve_and_touch(&self, found: Found, now: UnixMillis) -> EntryView<'_> {
         // SAFETY: the caller guarantees that the slot is where it was.
-        let slot = unsafe { found.0.as_ref() };
-        let word = slot.load();
-        slot.touch(word);
-        word.entry().stamp(stamp_of(now));
+        let word = unsafe { found.0.as_ref() }.load();
+        self.touch(word, now);
         // SAFETY: words in the table own live entries, and `&self` keeps them so.
         unsafe { EntryView::new(word) }
     }
@@ -289,8 +310,7 @@ impl Shard {
     ) -> Option<EntryView<'_>> {
         let slot = self.db(db)?.table.find(key.hash.position, key.bytes)?;
         let word = slot.load();
-        slot.touch(word);
-        word.entry().stamp(stamp_of(now));
+        self.touch(word, now);
         // SAFETY: words in the table own live entries, and `&self` keeps them so.
         Some(unsafe { EntryView::new(word) })
     }
@@ -385,7 +405,7 @@ impl Shard {
     ) {
         let expire_at = expiry.after(old_expiry);
         let (old_soonest, soonest) = (soonest_expiry(old), value.soonest_expiry());
-        self.overwrite(db, key, old, value, expire_at, now);
+        self.overwrite(db, key, old, value, expire_at);
         self.file(db, key, old_expiry, expire_at, now);
         self.fields_changed(db, key, old_soonest, soonest, now);
     }
@@ -400,8 +420,10 @@ impl Shard {
         hasher: &KeyHasher,
     ) {
         let soonest = value.soonest_expiry();
-        let word = self.new_entry(key.bytes, key.hash.position, value, expire_at, now);
+        let access = self.access_rule.fresh(now);
+        let word = self.new_entry(key.bytes, key.hash.position, value, expire_at, access);
         let db = self.db_or_new(db_index);
+        let word = db.enroll(key.hash.position, word);
         db.with_ttl += usize::from(expire_at.is_some());
         db.table.insert(key.hash.position, word, hasher);
         self.file(db_index, key, None, expire_at, now);
@@ -415,7 +437,7 @@ impl Shard {
         position: u64,
         value: Payload<'_>,
         expire_at: Option<UnixMillis>,
-        now: UnixMillis,
+        access: Access,
     ) -> Word {
         let kind = value.kind();
         self.outside_bytes += value.outside_bytes();
@@ -425,7 +447,7 @@ impl Shard {
             &value,
         )));
         // SAFETY: the block is new, aligned and as large as asked.
-        unsafe { entry.write(key, stamp_of(now), expire_at, value) };
+        unsafe { entry.write(key, access, expire_at, value) };
         Word::new(entry, position, kind, expire_at.is_some(), self.parity)
     }
 
@@ -436,7 +458,6 @@ impl Shard {
         old: Word,
         value: Payload<'_>,
         expire_at: Option<UnixMillis>,
-        now: UnixMillis,
     ) {
         let bytes = entry_bytes(key.bytes.len(), expire_at.is_some(), &value);
         let kind = value.kind();
@@ -466,7 +487,9 @@ impl Shard {
                 self.parity,
             )
         } else {
-            let new = self.new_entry(key.bytes, key.hash.position, value, expire_at, now);
+            let access = old.entry().access().load();
+            let new = self.new_entry(key.bytes, key.hash.position, value, expire_at, access);
+            self.resized(db, old, new);
             self.retire(db, old);
             new
         };
@@ -480,7 +503,7 @@ impl Shard {
         bytes <= block_bytes && block_bytes <= self.slab.class_bytes_for(bytes)
     }
 
-    /// Puts `new` where `old` is, keeping its counters.
+    /// Puts `new` where `old` is, keeping its place in the policy's queues.
     fn install(&mut self, db: DbIndex, key: &Key<'_>, old: Word, new: Word) {
         let db = self.dbs[db as usize]
             .as_mut()
@@ -490,8 +513,10 @@ impl Shard {
             .table
             .find_entry_mut(key.hash.position, old.entry())
             .expect("the old word is in the table");
-        let current = slot.load();
-        slot.store(current.keeping_counters(new));
+        slot.store(old.keeping_queue(new));
+        if old.has_ttl() != new.has_ttl() {
+            db.ttl_changed(key.hash.position, old, new);
+        }
         db.with_ttl = db.with_ttl + usize::from(new.has_ttl()) - usize::from(old.has_ttl());
     }
 
@@ -565,6 +590,7 @@ impl Shard {
         let database = self.dbs[db as usize]
             .as_mut()
             .expect("the database held the key");
+        database.dismiss(word);
         database.with_ttl -= usize::from(word.has_ttl());
         database.with_field_ttl -= usize::from(soonest_expiry(word).is_some());
     }
@@ -600,7 +626,8 @@ impl Shard {
             // SAFETY: the word is in the table of this shard, which is borrowed exclusively.
             unsafe { EntryMut::new(word) }.set_expire_at(at);
         } else {
-            let new = self.copy_of(word, key, at, now, false);
+            let new = self.copy_of(word, key, at, false);
+            self.resized(db, word, new);
             self.install(db, key, word, new);
             self.retire_copied(db, word);
         }
@@ -608,16 +635,10 @@ impl Shard {
     }
 
     /// A new entry for `key` with `word`'s value and another expire time; see [`Shard::payload_to_copy`].
-    fn copy_of(
-        &mut self,
-        word: Word,
-        key: &Key<'_>,
-        at: Option<UnixMillis>,
-        now: UnixMillis,
-        keep: bool,
-    ) -> Word {
+    fn copy_of(&mut self, word: Word, key: &Key<'_>, at: Option<UnixMillis>, keep: bool) -> Word {
         let payload = self.payload_to_copy(word, keep);
-        self.new_entry(key.bytes, key.hash.position, payload, at, now)
+        let access = word.entry().access().load();
+        self.new_entry(key.bytes, key.hash.position, payload, at, access)
     }
 
     /// Retires an entry whose value `copy_of` has moved (or, of old parity, cloned).
@@ -632,10 +653,10 @@ impl Shard {
 
     /// Makes the entry of a key that is there safe to change in place: a version that a snapshot still
     /// wants is copied first.
-    pub(crate) fn writable(&mut self, db: DbIndex, key: &Key<'_>, now: UnixMillis) -> EntryMut<'_> {
+    pub(crate) fn writable(&mut self, db: DbIndex, key: &Key<'_>) -> EntryMut<'_> {
         let view = self.view(db, key).expect("the caller has found the key");
         let word = view.word();
-        self.writable_word(word, db, key, now)
+        self.writable_word(word, db, key)
     }
 
     /// As [`Shard::writable`] for a key that [`Shard::lookup`] found.
@@ -647,24 +668,17 @@ impl Shard {
         found: Found,
         db: DbIndex,
         key: &Key<'_>,
-        now: UnixMillis,
     ) -> EntryMut<'_> {
         // SAFETY: the caller guarantees that the slot is where it was.
         let word = unsafe { found.0.as_ref() }.load();
-        self.writable_word(word, db, key, now)
+        self.writable_word(word, db, key)
     }
 
     #[inline]
-    fn writable_word(
-        &mut self,
-        mut word: Word,
-        db: DbIndex,
-        key: &Key<'_>,
-        now: UnixMillis,
-    ) -> EntryMut<'_> {
+    fn writable_word(&mut self, mut word: Word, db: DbIndex, key: &Key<'_>) -> EntryMut<'_> {
         if word.parity() != self.parity {
             let old = word;
-            word = self.copy_of(old, key, view_expiry(old), now, true);
+            word = self.copy_of(old, key, view_expiry(old), true);
             self.install(db, key, old, word);
             self.retire(db, old);
         }
@@ -677,10 +691,9 @@ impl Shard {
         &mut self,
         db: DbIndex,
         key: &Key<'_>,
-        now: UnixMillis,
         change: impl FnOnce(&mut BigString) -> R,
     ) -> R {
-        let mut entry = self.writable(db, key, now);
+        let mut entry = self.writable(db, key);
         let big = entry.big_mut();
         let before = big_string_bytes(big);
         let result = change(big);

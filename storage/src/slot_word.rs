@@ -2,8 +2,8 @@
 //!
 //! | bits | field | changes under |
 //! |---|---|---|
-//! | 63:62 | hit counter, saturating at 3 | the shared lock (relaxed store; a race loses a count, never a pointer) |
-//! | 61 | in the eviction policy's small queue | the exclusive lock |
+//! | 63:62 | which of the eviction policies, one after the other, has seen the word | the exclusive lock |
+//! | 61 | in that policy's small queue | the exclusive lock |
 //! | 60 | the entry has an expire time | the exclusive lock |
 //! | 59 | snapshot parity | the exclusive lock |
 //! | 58:56 | kind of value | the exclusive lock |
@@ -20,8 +20,9 @@ use super::sync::{AtomicU64, IS_MODEL};
 use crate::entry::EntryPtr;
 use crate::hash::Mixed;
 
-const FREQUENCY_ONE: u64 = 1 << 62;
-const FREQUENCY_MASK: u64 = 0b11 << 62;
+const GENERATION_SHIFT: u32 = 62;
+const GENERATION_MASK: u64 = 0b11 << GENERATION_SHIFT;
+const SMALL: u64 = 1 << 61;
 const HAS_TTL: u64 = 1 << 60;
 const PARITY: u64 = 1 << 59;
 const KIND_SHIFT: u32 = 56;
@@ -60,14 +61,14 @@ impl Kind {
 }
 
 /// A plain copy of a slot word.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Word(pub(crate) u64);
 
 impl Word {
     /// What an empty place holds.
     pub(crate) const EMPTY: Word = Word(0);
 
-    /// A word for a new entry: never hit, not queued.
+    /// A word for a new entry, which no policy has seen.
     #[inline]
     pub(crate) fn new(
         entry: EntryPtr,
@@ -117,10 +118,28 @@ impl Word {
         self.0 & PARITY != 0
     }
 
-    /// Hits since insertion or the last sweep, 0 to 3.
+    /// Whether the eviction policy has a record of the key.
     #[inline]
-    pub(crate) fn frequency(self) -> u8 {
-        (self.0 >> 62) as u8
+    pub(crate) fn in_small(self) -> bool {
+        self.0 & SMALL != 0
+    }
+
+    /// The same word, with or without a record of the key.
+    #[inline]
+    pub(crate) fn with_small(self, in_small: bool) -> Self {
+        Self(self.0 & !SMALL | if in_small { SMALL } else { 0 })
+    }
+
+    /// Which policy has seen the word: their number, modulo 4.
+    #[inline]
+    pub(crate) fn generation(self) -> u8 {
+        (self.0 >> GENERATION_SHIFT) as u8
+    }
+
+    /// The same word, seen by another policy.
+    #[inline]
+    pub(crate) fn with_generation(self, generation: u8) -> Self {
+        Self(self.0 & !GENERATION_MASK | u64::from(generation) << GENERATION_SHIFT)
     }
 
     /// Whether this is an empty place.
@@ -159,10 +178,10 @@ impl Word {
         Self(self.0 & !ADDRESS_MASK | entry.address())
     }
 
-    /// `fresh` with what readers and the policy have counted in this word.
+    /// `fresh` with what the eviction policy has noted in this word.
     #[inline]
-    pub(crate) fn keeping_counters(self, fresh: Self) -> Self {
-        const KEPT: u64 = FREQUENCY_MASK | 1 << 61;
+    pub(crate) fn keeping_queue(self, fresh: Self) -> Self {
+        const KEPT: u64 = GENERATION_MASK | SMALL;
         Self(fresh.0 & !KEPT | self.0 & KEPT)
     }
 }
@@ -182,8 +201,8 @@ impl SlotWord {
     /// The word as it is now.
     #[inline]
     pub(crate) fn load(&self) -> Word {
-        // Relaxed: everything but the hit counter changes only under the shard's exclusive lock, whose
-        // release and acquire order it against every reader.
+        // Relaxed: it changes only under the shard's exclusive lock, whose release and acquire order it against every
+        // reader.
         Word(self.0.load(Ordering::Relaxed))
     }
 
@@ -198,15 +217,5 @@ impl SlotWord {
     pub(crate) fn put(&mut self, word: Word) {
         // Relaxed: see `load`.
         self.0.store(word.0, Ordering::Relaxed);
-    }
-
-    /// Counts a hit. After three the word is not written again, so a hot key's line stays shared.
-    #[inline]
-    pub(crate) fn touch(&self, seen: Word) {
-        if seen.0 < FREQUENCY_MASK {
-            // Relaxed store of load + 1: a racing reader may undo one count; no other bit can change
-            // meanwhile, for that takes the exclusive lock.
-            self.0.store(seen.0 + FREQUENCY_ONE, Ordering::Relaxed);
-        }
     }
 }

@@ -1,10 +1,10 @@
-//! The slot word under `loom`: readers count hits under the shared lock while others flip the parity, overwrite and
-//! evict under the exclusive one. The same source as the real word, with `loom`'s atomic: every interleaving and every
-//! value that relaxed operations may see is tried.
+//! The slot word and the entry's access word under `loom`: readers count hits under the shared lock while others flip the
+//! parity, overwrite, spend hits and evict under the exclusive one. The same source as the real words, with `loom`'s atomics:
+//! every interleaving and every value that relaxed operations may see is tried.
 
 /// What `slot_word.rs` finds as `super::sync` here.
 mod sync {
-    pub(super) use loom::sync::atomic::AtomicU64;
+    pub(super) use loom::sync::atomic::{AtomicU32, AtomicU64};
 
     pub(super) const IS_MODEL: bool = true;
 }
@@ -20,12 +20,22 @@ mod sync {
 )]
 mod slot_word;
 
+#[path = "access.rs"]
+#[expect(
+    clippy::duplicate_mod,
+    reason = "compiled a second time, against other atomics"
+)]
+#[expect(dead_code, reason = "the model uses what readers and the evictor use")]
+mod access;
+
+use access::{AccessRule, AccessWord};
 use loom::cell::UnsafeCell;
 use loom::sync::{Arc, RwLock};
 use loom::thread;
 
 use crate::entry::EntryPtr;
 use crate::hash::Mixed;
+use crate::time::UnixMillis;
 use slot_word::{Kind, SlotWord, Word};
 
 const POSITION: u64 = 0x00a5_0000_0000_0000;
@@ -35,7 +45,12 @@ const ENTRIES: u64 = 2;
 /// An entry as the model sees it: reading one that is being freed is a race, which `loom` reports.
 struct Entry {
     live: UnsafeCell<bool>,
+    access: sync::AtomicU32,
 }
+
+/// The length of the entry's key, which nobody changes.
+const KEY_LENGTH: u8 = 7;
+const NOW: UnixMillis = UnixMillis(5_000);
 
 /// A shard with one slot.
 struct Shard {
@@ -76,6 +91,7 @@ impl Model {
         };
         let entries = [true, false].map(|live| Entry {
             live: UnsafeCell::new(live),
+            access: sync::AtomicU32::new(AccessRule::Count.fresh(NOW).with_length_byte(KEY_LENGTH)),
         });
         Arc::new(Self {
             shard: RwLock::new(shard),
@@ -85,6 +101,10 @@ impl Model {
 
     fn entry(&self, word: Word) -> &Entry {
         &self.entries[(word.entry().address() / 8 - 1) as usize]
+    }
+
+    fn access(&self, word: Word) -> AccessWord<'_> {
+        AccessWord(&self.entry(word).access)
     }
 
     fn assert_live(&self, word: Word) {
@@ -107,9 +127,8 @@ impl Model {
         let shard = self.shard.read().unwrap();
         if shard.present {
             let seen = shard.slot.load();
-            shard.slot.touch(seen);
             self.assert_live(seen);
-            self.assert_live(shard.slot.load());
+            self.access(seen).touch(AccessRule::Count, NOW, || 0);
         }
     }
 
@@ -144,8 +163,20 @@ impl Model {
         if shard.present {
             let (old, new) = (shard.slot.load(), word(1, shard.parity));
             self.set_live(new, true);
+            let seen = self.access(old).load();
+            self.access(new).store(seen);
             self.retire(&mut shard, old);
-            shard.slot.store(old.keeping_counters(new));
+            shard.slot.store(old.keeping_queue(new));
+        }
+    }
+
+    /// The evictor passes: a key that was hit stays.
+    fn sweep(&self) {
+        let mut shard = self.shard.write().unwrap();
+        let word = shard.slot.load();
+        if shard.present && !self.access(word).spend_hit() {
+            shard.present = false;
+            self.retire(&mut shard, word);
         }
     }
 
@@ -179,8 +210,11 @@ impl Model {
                     && found.fingerprint() == Mixed::from_position(POSITION).fingerprint()
                     && found.displacement() == DISPLACEMENT
             );
+            let access = &self.entry(found).access;
+            let length = access.load(std::sync::atomic::Ordering::Relaxed) as u8;
+            assert_eq!(length, KEY_LENGTH, "the key's length stays");
             assert!(
-                found.frequency() <= hits_max,
+                self.access(found).load().hits() <= u32::from(hits_max),
                 "hits may be lost, never invented"
             );
         }
@@ -244,13 +278,21 @@ fn hits_are_counted_to_three() {
     check(&[&[Model::read, Model::read, Model::read]], 3);
 }
 
+#[test]
+fn a_sweep_takes_hits_or_the_key() {
+    check(&[&[Model::read, Model::read], &[Model::sweep]], 3);
+    check(&[&[Model::flip], &[Model::sweep, Model::overwrite]], 1);
+}
+
 /// The model would notice a reader that counts its hit after it has let go of the lock.
 #[test]
-#[should_panic(expected = "the snapshot shows the key once")]
+#[should_panic(expected = "a word leads to a live entry")]
 fn hit_without_the_lock_is_noticed() {
     fn read_too_late(model: &Model) {
         let seen = model.shard.read().unwrap().slot.load();
-        model.shard.read().unwrap().slot.touch(seen);
+        let shard = model.shard.read().unwrap();
+        model.assert_live(seen);
+        drop(shard);
     }
-    check(&[&[read_too_late], &[Model::flip]], 3);
+    check(&[&[read_too_late], &[Model::flip, Model::evict]], 3);
 }

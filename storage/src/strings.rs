@@ -95,16 +95,15 @@ impl Unit<'_> {
         // First, so that it is known as changed whatever becomes of `change`.
         self.changed(db, key);
         self.write_string(db, key, 0, &[], len.max(len_min));
-        let now = self.now();
         let shard = self.shard_mut(key.hash.shard);
         let is_big = shard
             .view(db, key)
             .is_some_and(|entry| entry.word().kind() == Kind::BigString);
         let result = if is_big {
-            shard.with_big(db, key, now, |big| change(&mut StringMut::Big(big)))
+            shard.with_big(db, key, |big| change(&mut StringMut::Big(big)))
         } else {
             change(&mut StringMut::Small(
-                shard.writable(db, key, now).raw_bytes_mut(),
+                shard.writable(db, key).raw_bytes_mut(),
             ))
         };
         Ok(result)
@@ -147,13 +146,13 @@ impl Unit<'_> {
             None
         };
         match old {
-            Some((Kind::BigString, _)) => shard.with_big(db, key, now, |big| {
+            Some((Kind::BigString, _)) => shard.with_big(db, key, |big| {
                 big.write_at(offset as usize, bytes);
                 big.grow_to(total as usize);
             }),
             Some((Kind::Grown, StringRef::Raw(value))) if value.len() as u64 == total => {
                 let at = offset as usize;
-                shard.writable(db, key, now).raw_bytes_mut()[at..at + bytes.len()]
+                shard.writable(db, key).raw_bytes_mut()[at..at + bytes.len()]
                     .copy_from_slice(bytes);
             }
             old => {

@@ -123,6 +123,8 @@ pub struct Tally {
     pub dirty: u64,
     /// Keys that expired in this unit.
     pub expired: u64,
+    /// Keys that it has evicted.
+    pub evicted: u64,
 }
 
 /// What came of [`Unit::edit`].
@@ -549,7 +551,7 @@ impl<'e> Unit<'e> {
         let value = next(entry)?;
         if kind == Kind::Int {
             // SAFETY: as above.
-            unsafe { shard.writable_found(found, db, key, now) }.set_int(value);
+            unsafe { shard.writable_found(found, db, key) }.set_int(value);
         } else {
             // SAFETY: as above.
             unsafe { shard.set_found(found, db, key, Payload::Int(value), NewExpiry::Keep, now) };

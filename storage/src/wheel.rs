@@ -187,6 +187,44 @@ impl Wheel {
         None
     }
 
+    /// Hands out a record of the bucket whose time comes first, whether it has come or not, and the end of that time, which
+    /// is when `now` is over for one that is due; `None` when there is no record.
+    ///
+    /// For each entry that matches, expires later than that and stays, the owner must call [`Wheel::file`].
+    pub(crate) fn pop_soonest(&mut self, now: UnixMillis) -> Option<(Record40, UnixMillis)> {
+        if let Some(record) = self.pop_due(now) {
+            return Some((record, now));
+        }
+        for number in 0..LEVELS {
+            let mut occupied = self.levels[number].occupied;
+            while occupied != 0 {
+                let digit = occupied.trailing_zeros() as usize;
+                occupied &= occupied - 1;
+                let place = Place::Level {
+                    level: number,
+                    digit,
+                };
+                let level = &mut self.levels[number];
+                let record = level.buckets[digit].pop(&mut self.bucket_bytes);
+                // What a compaction has taken out of it may be all there is.
+                let is_empty = self.levels[number].buckets[digit].is_empty();
+                if is_empty && !self.is_compacting(place) {
+                    self.levels[number].occupied &= !(1 << digit);
+                }
+                if let Some(record) = record {
+                    self.records -= 1;
+                    let shift = DIGIT_BITS * number as u32;
+                    let above = self.tick >> (shift + DIGIT_BITS) << DIGIT_BITS;
+                    let end = ((above | digit as u64) + 1) << shift;
+                    return Some((record, self.start_of(end)));
+                }
+            }
+        }
+        let record = self.far.pop(&mut self.bucket_bytes)?;
+        self.records -= 1;
+        Some((record, UnixMillis(i64::MAX)))
+    }
+
     /// Whether [`Wheel::pop_due`] has something to hand out even if the clock stands still.
     pub(crate) fn has_due(&self) -> bool {
         self.due.iter().any(|queue| !queue.is_empty())

@@ -136,6 +136,8 @@ pub(crate) enum Park {
     Paused,
     /// A queue is above its bound.
     QueueFull,
+    /// Memory is short, and eviction goes on.
+    Memory,
 }
 
 impl<'c, 'e> Context<'c, 'e> {

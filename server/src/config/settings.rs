@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use storage::EvictionSettings;
 use storage::typed::Limits;
 
 use super::table;
 use super::types::{
-    KeyspaceEvents, LogFormat, LogLevel, OutputBufferLimits, Permission, SavePoint, ShutdownOptions,
+    KeyspaceEvents, LogFormat, LogLevel, MaxmemoryPolicy, OutputBufferLimits, Permission,
+    SavePoint, ShutdownOptions,
 };
 use super::value::Value;
 
@@ -56,6 +58,14 @@ pub struct Config {
     pub log_format: LogFormat,
     /// `maxmemory`: limit of `used_memory` in bytes; 0: none.
     pub maxmemory_bytes: u64,
+    /// `maxmemory-policy`: which keys go when it is reached.
+    pub maxmemory_policy: MaxmemoryPolicy,
+    /// `maxmemory-samples`: keys that policies compare which compare some.
+    pub maxmemory_samples: u32,
+    /// `lfu-log-factor`: how slowly LFU's counters rise.
+    pub lfu_log_factor: u32,
+    /// `lfu-decay-time`: minutes after which LFU's counters fall by one; 0: never.
+    pub lfu_decay_minutes: u32,
     /// `hll-sparse-max-bytes`: longest HyperLogLog with sparse registers.
     pub hll_sparse_max_bytes: u64,
     /// `proto-max-bulk-len`: longest argument accepted, in bytes.
@@ -106,6 +116,17 @@ impl Default for Config {
 }
 
 impl Config {
+    /// How keys are evicted; `None` if they are not.
+    pub fn eviction(&self) -> Option<EvictionSettings> {
+        Some(EvictionSettings {
+            algorithm: self.maxmemory_policy.algorithm?,
+            volatile_only: self.maxmemory_policy.volatile_only,
+            samples: self.maxmemory_samples,
+            lfu_log_factor: self.lfu_log_factor,
+            lfu_decay_minutes: self.lfu_decay_minutes,
+        })
+    }
+
     /// All fields zero or empty: the ground on which the defaults of the table are laid.
     pub(super) fn blank() -> Self {
         Config {
@@ -129,6 +150,10 @@ impl Config {
             loglevel: LogLevel::Notice,
             log_format: LogFormat::Human,
             maxmemory_bytes: 0,
+            maxmemory_policy: MaxmemoryPolicy::NONE,
+            maxmemory_samples: 0,
+            lfu_log_factor: 0,
+            lfu_decay_minutes: 0,
             hll_sparse_max_bytes: 0,
             proto_max_bulk_len_bytes: 0,
             client_query_buffer_limit_bytes: 0,
@@ -309,6 +334,19 @@ choice_setting!(LogLevel {
 });
 choice_setting!(LogFormat { Human = "human", Json = "json" });
 choice_setting!(Permission { No = "no", Yes = "yes", Local = "local" });
+
+impl Setting for MaxmemoryPolicy {
+    fn to_value(&self) -> Value {
+        Value::Choice(self.word())
+    }
+
+    fn from_value(value: Value) -> Self {
+        match value {
+            Value::Choice(word) => Self::of_word(word),
+            other => panic!("the table gives {other:?} where a policy is needed"),
+        }
+    }
+}
 
 impl Setting for ShutdownOptions {
     fn to_value(&self) -> Value {

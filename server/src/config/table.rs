@@ -10,7 +10,7 @@
 //!   is missing: nothing is lost, but the operator asked for something.
 //! - `.refuses(…)` rows accept their default only. Any other value would promise durability (`appendonly`),
 //!   replication (`replicaof`, `min-replicas-to-write`), distribution (`cluster-enabled`), security (`tls-port`,
-//!   `aclfile`, `syslog-enabled`), bounded memory (`maxmemory-policy`, `maxmemory-clients`) or a process model
+//!   `aclfile`, `syslog-enabled`), bounded memory (`maxmemory-clients`) or a process model
 //!   (`daemonize`, `supervised`) that this version does not have.
 //!
 //! Defaults that differ from Redis's, on purpose:
@@ -24,6 +24,7 @@
 use super::checks::{any_text, aof_dir_name, aof_name, host_name, rdb_name, title_template};
 use super::directive::{Directive, Place, kept, live};
 use super::settings::{self, Config, SHARDS_MAX, Setting, THREADS_MAX};
+use super::types::MaxmemoryPolicy;
 use super::value::{Kind, Kind::*, Value};
 
 /// The field of [`Config`] that holds a row's value.
@@ -259,30 +260,26 @@ pub(super) static TABLE: &[Directive] = &[
         "0",
         field!(maxmemory_bytes),
     ),
-    kept(
+    live(
         "maxmemory-policy",
-        Choice(&[
-            "volatile-lru",
-            "volatile-lfu",
-            "volatile-random",
-            "volatile-ttl",
-            "allkeys-lru",
-            "allkeys-lfu",
-            "allkeys-random",
-            "noeviction",
-        ]),
+        Choice(MaxmemoryPolicy::WORDS),
         "noeviction",
-    )
-    .refuses("eviction"),
-    kept("maxmemory-samples", POSITIVE, "5"),
+        field!(maxmemory_policy),
+    ),
+    live(
+        "maxmemory-samples",
+        POSITIVE,
+        "5",
+        field!(maxmemory_samples),
+    ),
     kept(
         "maxmemory-eviction-tenacity",
         Integer { min: 0, max: 100 },
         "10",
     ),
     kept("maxmemory-clients", MemoryOrPercent, "0").refuses("eviction of clients"),
-    kept("lfu-log-factor", NUMBER, "10"),
-    kept("lfu-decay-time", NUMBER, "1"),
+    live("lfu-log-factor", NUMBER, "10", field!(lfu_log_factor)),
+    live("lfu-decay-time", NUMBER, "1", field!(lfu_decay_minutes)),
     kept("active-expire-effort", Integer { min: 1, max: 10 }, "1"),
     kept("activerehashing", Flag, "yes"),
     kept("activedefrag", Flag, "no")

@@ -1,5 +1,66 @@
 //! The types that settings have beyond numbers, text and yes/no.
 
+use storage::EvictionAlgorithm::{self, Fifo, Lfu, Lru, Random, S3Fifo, Ttl};
+
+/// `maxmemory-policy`: which keys go when memory is short, and how they are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxmemoryPolicy {
+    word: &'static str,
+    /// How keys are chosen; `None`: none goes.
+    pub algorithm: Option<EvictionAlgorithm>,
+    /// Whether only keys that have an expire time go.
+    pub volatile_only: bool,
+}
+
+impl MaxmemoryPolicy {
+    /// Redis's, in its order, and ours.
+    pub(super) const WORDS: &'static [&'static str] = &[
+        "volatile-lru",
+        "volatile-lfu",
+        "volatile-random",
+        "volatile-ttl",
+        "allkeys-lru",
+        "allkeys-lfu",
+        "allkeys-random",
+        "noeviction",
+        "allkeys-s3fifo",
+        "volatile-s3fifo",
+        "allkeys-fifo",
+        "volatile-fifo",
+    ];
+
+    /// No key goes.
+    pub(super) const NONE: Self = Self {
+        word: "noeviction",
+        algorithm: None,
+        volatile_only: false,
+    };
+
+    /// The policy of this name, one of [`MaxmemoryPolicy::WORDS`].
+    pub(super) fn of_word(word: &'static str) -> Self {
+        let (scope, algorithm) = word.split_once('-').unwrap_or(("", ""));
+        let algorithm = match algorithm {
+            "s3fifo" => Some(S3Fifo),
+            "lru" => Some(Lru),
+            "lfu" => Some(Lfu),
+            "fifo" => Some(Fifo),
+            "random" => Some(Random),
+            "ttl" => Some(Ttl),
+            _ => None,
+        };
+        Self {
+            word,
+            algorithm,
+            volatile_only: scope == "volatile",
+        }
+    }
+
+    /// Its name.
+    pub fn word(self) -> &'static str {
+        self.word
+    }
+}
+
 /// `loglevel`: the least important lines that are still written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {

@@ -6,7 +6,6 @@ use storage::Pause;
 use crate::command::context::Park;
 use crate::command::table::{Lookup, Registered};
 use crate::command::{Args, CommandError, Flags};
-use crate::worker::background;
 
 use super::{Executor, Hold};
 
@@ -77,9 +76,8 @@ impl<'e> Executor<'_, 'e> {
         };
         if self.server.keyspace.memory().over_limit()
             && (flags.has(Flags::DENY_OOM) || (in_transaction && grows_the_queue(command)))
-            && self.memory_stays_short(hold)
         {
-            return Err(CommandError::OutOfMemory.into());
+            self.make_room(hold, args)?;
         }
         if self.session.is_resp2_subscriber() && !flags.has(Flags::FOR_SUBSCRIBERS) {
             return Err(CommandError::SubscriberContext(command.full_name.as_str().into()).into());
@@ -117,14 +115,6 @@ impl<'e> Executor<'_, 'e> {
             .transaction
             .as_deref()
             .map_or(own, |transaction| own.and(transaction.flags()))
-    }
-
-    /// Whether memory is still short after everything that has expired is gone.
-    #[cold]
-    fn memory_stays_short(&mut self, hold: &mut Hold<'e>) -> bool {
-        self.release(hold);
-        background::expire_everything_due(self.server, self.worker, self.tools, self.now);
-        self.server.keyspace.memory().over_limit()
     }
 
     /// Whether so much output waits that the session's next requests have to.

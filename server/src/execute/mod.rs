@@ -5,6 +5,7 @@ mod admit;
 mod again;
 mod batch;
 mod exec;
+mod room;
 mod settle;
 mod unit;
 

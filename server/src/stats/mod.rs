@@ -158,6 +158,9 @@ impl WorkerStats {
         if tally.expired > 0 {
             self.expired.add(tally.expired);
         }
+        if tally.evicted > 0 {
+            self.evicted.add(tally.evicted);
+        }
     }
 
     /// Zeros, for a table of `commands` rows.

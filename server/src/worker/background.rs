@@ -6,9 +6,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use storage::waiters::WaitState;
-use storage::{LockPlan, Pause, Unit, UnixMillis};
+use storage::{EvictionBudget, LockPlan, Pause, Unit, UnixMillis};
 
 use crate::blocking::{Wait, client_of, serve};
+use crate::config::Config;
 use crate::effects::Effects;
 use crate::execute::Tools;
 use crate::notify::Events;
@@ -36,7 +37,18 @@ impl Worker {
         let expires = server.active_expiry.load(Ordering::Relaxed);
         let shards = 0..server.keyspace.shard_count() as u16;
         let mut more = false;
+        let memory = server.keyspace.memory();
+        let evicts = self.settings.maxmemory_policy.algorithm.is_some();
         for shard in shards {
+            if evicts && memory.over_limit() && self.cares_for(shard, now) {
+                if started.elapsed() > SLICE {
+                    more = true;
+                    break;
+                }
+                let (worker, tools, config) = (&mut self.state, &mut self.tools, &self.settings);
+                let budget = EvictionBudget::default();
+                more |= free_memory(&server, config, worker, tools, shard, budget, now);
+            }
             let is_due = expires && server.keyspace.next_due(shard).is_some_and(|at| at < now);
             if (!is_due && !server.keyspace.has_chores(shard)) || !self.cares_for(shard, now) {
                 continue;
@@ -52,6 +64,9 @@ impl Worker {
             }
         }
         self.after_units();
+        if std::mem::take(&mut self.state.evicts_for_parked) {
+            self.unpark();
+        }
         more
     }
 
@@ -71,34 +86,9 @@ impl Worker {
             unit.tidy(shard)
         };
         server.background_faults.step();
-        let tools = &mut self.tools;
-        let appended = settle(
-            server,
-            &mut unit,
-            shard,
-            &mut tools.effects,
-            &mut tools.events,
-            &mut self.state.woken,
-        );
-        tools.log_appended |= appended;
-        let expired = std::mem::take(&mut unit.tally).expired;
-        server.stats.worker(self.state.index).expired.add(expired);
-        if unit.has_ready() {
-            self.serve_ready(server, unit, now);
-        }
+        let (worker, tools, config) = (&mut self.state, &mut self.tools, &self.settings);
+        end_unit(server, config, worker, tools, unit, shard, now);
         more
-    }
-
-    /// Tells clients that wait for a key which has expired: a consumer group has gone with it.
-    #[cold]
-    fn serve_ready<'e>(&mut self, server: &'e Server, mut unit: Unit<'e>, now: UnixMillis) {
-        let mut stripes = server.pubsub.lock_none();
-        let (worker, tools) = (&mut self.state, &mut self.tools);
-        let config = &self.settings;
-        serve::ready(server, config, worker, tools, &mut unit, &mut stripes);
-        serve::publish(server, worker, tools, &mut unit, &mut stripes);
-        drop((unit, stripes));
-        serve::deferred(server, config, worker, tools, now);
     }
 
     /// Serves those who wait for the keys of a wait as if these had changed: time may have made them ready. When to do so
@@ -220,29 +210,94 @@ impl WorkerState {
     }
 }
 
-/// Removes everything that has expired, in all shards, because memory is short. Takes one shard lock at a time.
-pub(crate) fn expire_everything_due(
+/// Removes keys that have expired, because memory is short: a bounded number, one shard after the other. Whether some are
+/// left.
+pub(crate) fn expire_some_due(
     server: &Server,
+    config: &Config,
     worker: &mut WorkerState,
     tools: &mut Tools,
     now: UnixMillis,
-) {
-    let (stats, started) = (server.stats.worker(worker.index), Instant::now());
+) -> bool {
+    /// Calls of `expire_due`, each of which removes some hundred keys.
+    const CALLS: u32 = 8;
+    let started = Instant::now();
+    let (mut calls, mut more) = (0, false);
     for shard in server.keyspace.due_shards(now) {
+        if calls == CALLS {
+            more = true;
+            break;
+        }
         let mut unit = Unit::begin(&server.keyspace, LockPlan::Write(shard), now);
-        while unit.expire_due(shard) {}
-        let appended = settle(
-            server,
-            &mut unit,
-            shard,
-            &mut tools.effects,
-            &mut tools.events,
-            &mut worker.woken,
-        );
-        tools.log_appended |= appended;
-        stats.expired.add(std::mem::take(&mut unit.tally).expired);
+        let mut is_left = true;
+        while is_left && calls < CALLS {
+            is_left = unit.expire_due(shard);
+            calls += 1;
+        }
+        more |= is_left;
+        end_unit(server, config, worker, tools, unit, shard, now);
     }
-    stats.expiry_nanos.add(started.elapsed().as_nanos() as u64);
+    if calls > 0 {
+        let stats = server.stats.worker(worker.index);
+        stats.expiry_nanos.add(started.elapsed().as_nanos() as u64);
+    }
+    more
+}
+
+/// Frees memory of a shard that no key needs or, if there is none, evicts keys of it; whether there was anything.
+pub(crate) fn free_memory(
+    server: &Server,
+    config: &Config,
+    worker: &mut WorkerState,
+    tools: &mut Tools,
+    shard: u16,
+    budget: EvictionBudget,
+    now: UnixMillis,
+) -> bool {
+    let mut unit = Unit::begin(&server.keyspace, LockPlan::Write(shard), now);
+    let mut freed = unit.reclaim(shard);
+    if !freed {
+        freed = unit.evict(shard, budget).keys > 0;
+    }
+    end_unit(server, config, worker, tools, unit, shard, now);
+    freed
+}
+
+/// Ends a unit in which storage has removed keys of `shard`.
+fn end_unit<'e>(
+    server: &'e Server,
+    config: &Config,
+    worker: &mut WorkerState,
+    tools: &mut Tools,
+    mut unit: Unit<'e>,
+    shard: u16,
+    now: UnixMillis,
+) {
+    let (effects, events) = (&mut tools.effects, &mut tools.events);
+    let appended = settle(server, &mut unit, shard, effects, events, &mut worker.woken);
+    tools.log_appended |= appended;
+    let tally = std::mem::take(&mut unit.tally);
+    server.stats.worker(worker.index).add_tally(tally);
+    if unit.has_ready() {
+        serve_ready(server, config, worker, tools, unit, now);
+    }
+}
+
+/// Tells clients that wait for a key which has gone: a consumer group has gone with it.
+#[cold]
+fn serve_ready<'e>(
+    server: &'e Server,
+    config: &Config,
+    worker: &mut WorkerState,
+    tools: &mut Tools,
+    mut unit: Unit<'e>,
+    now: UnixMillis,
+) {
+    let mut stripes = server.pubsub.lock_none();
+    serve::ready(server, config, worker, tools, &mut unit, &mut stripes);
+    serve::publish(server, worker, tools, &mut unit, &mut stripes);
+    drop((unit, stripes));
+    serve::deferred(server, config, worker, tools, now);
 }
 
 /// Effects and events of keys that storage removed, under the unit's locks; whether the log got something.

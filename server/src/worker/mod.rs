@@ -61,6 +61,8 @@ pub(crate) struct WorkerState {
     pub(crate) pending_bytes: usize,
     /// Until when keys that this worker has set expire soon, in Unix milliseconds; 0: none.
     pub(crate) soon_until_ms: i64,
+    /// Sessions wait for memory that the background is to free.
+    pub(crate) evicts_for_parked: bool,
     /// When waits of its sessions end: Unix milliseconds, the session's place, the client's id.
     pub(crate) deadlines: BTreeSet<(i64, u32, u64)>,
     random: u64,
@@ -76,6 +78,17 @@ impl WorkerState {
             millis => (millis as u64).saturating_mul(1_000_000),
         };
         self.slow_nanos = slow_log.min(latency);
+    }
+
+    /// Of some shards drawn at random the one that takes the most.
+    pub(crate) fn fullest_of_some(&mut self, server: &Server) -> u16 {
+        const DRAWN: usize = 3;
+        let shards = server.keyspace.shard_count() as u64;
+        let drawn = std::array::from_fn::<_, DRAWN, _>(|_| (self.random() % shards) as u16);
+        let fullest = drawn
+            .into_iter()
+            .max_by_key(|&shard| server.keyspace.used_bytes_of(shard));
+        fullest.unwrap_or_default()
     }
 
     /// A random number, good enough to pick keys with.
@@ -154,6 +167,7 @@ impl Worker {
                 slow_nanos: u64::MAX,
                 pending_bytes: 0,
                 soon_until_ms: 0,
+                evicts_for_parked: false,
                 deadlines: BTreeSet::new(),
                 random: seed,
             },

@@ -121,7 +121,7 @@ impl Shard {
     ) -> Edited<R> {
         // SAFETY: the caller guarantees that nothing has been written since the lookup. A collection that a snapshot
         // wants is pinned first, and the slot stays where it is.
-        let entry = unsafe { self.writable_found(found, db, key, now) };
+        let entry = unsafe { self.writable_found(found, db, key) };
         let collection = entry.into_collection_mut();
         let (before, old_soonest) = (collection_bytes(collection), collection.soonest_expiry());
         let address: *const _ = &raw const *collection;

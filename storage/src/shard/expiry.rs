@@ -110,7 +110,7 @@ impl Shard {
     ) -> ExpiredFields {
         let mut names = Vec::new();
         // A hash that a snapshot wants is pinned first.
-        let collection = self.writable(db, key, now).into_collection_mut();
+        let collection = self.writable(db, key).into_collection_mut();
         let (before, old_soonest) = (collection_bytes(collection), collection.soonest_expiry());
         if let Collection::Hash(fields) = &mut *collection {
             fields.remove_expired(now, most, &mut |field| names.push(field.name.into()));
@@ -167,7 +167,7 @@ fn earliest_expiry(table: &Table, record: Record40, hasher: &KeyHasher) -> Optio
 }
 
 /// When there is something to remove next: the key, or a field.
-fn earliest(view: &EntryView<'_>) -> Option<UnixMillis> {
+pub(super) fn earliest(view: &EntryView<'_>) -> Option<UnixMillis> {
     [view.expire_at(), view.soonest_expiry()]
         .into_iter()
         .flatten()

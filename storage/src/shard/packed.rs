@@ -55,7 +55,7 @@ impl Shard {
         let room = packed.bytes.len() + more;
         // SAFETY: as above; nothing has been written yet.
         unsafe { self.resolve_and_touch(found, now) };
-        let word = self.with_room(word, db, key, now, room);
+        let word = self.with_room(word, db, key, room);
         // SAFETY: the word is in the table, and the block is what it is.
         let (result, changes, is_empty) = unsafe {
             let block_bytes = Slab::usable_bytes(word.entry().block());
@@ -69,7 +69,7 @@ impl Shard {
         if is_empty {
             self.remove(db, key, hasher);
         } else {
-            self.tighten(word, db, key, now);
+            self.tighten(word, db, key);
         }
         Some(Edited {
             result,
@@ -82,14 +82,7 @@ impl Shard {
 
     /// Sees to it that the entry of `word` is not a snapshot's, and that its small collection has room for `room` bytes in
     /// all; the word that is in the table now.
-    fn with_room(
-        &mut self,
-        word: Word,
-        db: DbIndex,
-        key: &Key<'_>,
-        now: UnixMillis,
-        room: usize,
-    ) -> Word {
+    fn with_room(&mut self, word: Word, db: DbIndex, key: &Key<'_>, room: usize) -> Word {
         // SAFETY: the word is in the table of this shard, which is borrowed exclusively.
         let (has_room, packed, expire_at) = unsafe {
             let block_bytes = Slab::usable_bytes(word.entry().block());
@@ -101,11 +94,11 @@ impl Shard {
             return word;
         }
         let payload = Payload::PackedIn(packed, room);
-        self.move_packed(word, db, key, payload, expire_at, now)
+        self.move_packed(word, db, key, payload, expire_at)
     }
 
     /// Gives the entry of `word` a smaller block, if that is enough.
-    fn tighten(&mut self, word: Word, db: DbIndex, key: &Key<'_>, now: UnixMillis) {
+    fn tighten(&mut self, word: Word, db: DbIndex, key: &Key<'_>) {
         // SAFETY: the word is in the table of this shard, which is borrowed exclusively.
         let (packed, expire_at) = unsafe {
             let view = EntryView::new(word);
@@ -116,7 +109,7 @@ impl Shard {
         // SAFETY: as above.
         let block_bytes = unsafe { Slab::usable_bytes(word.entry().block()) };
         if self.slab.class_bytes_for(bytes) < block_bytes {
-            self.move_packed(word, db, key, payload, expire_at, now);
+            self.move_packed(word, db, key, payload, expire_at);
         }
     }
 
@@ -128,10 +121,16 @@ impl Shard {
         key: &Key<'_>,
         payload: Payload<'_>,
         expire_at: Option<UnixMillis>,
-        now: UnixMillis,
     ) -> Word {
         let position = key.hash.position;
-        let new = self.new_entry(key.bytes, position, payload, expire_at, now);
+        let new = self.new_entry(
+            key.bytes,
+            position,
+            payload,
+            expire_at,
+            old.entry().access().load(),
+        );
+        self.resized(db, old, new);
         self.install(db, key, old, new);
         self.retire(db, old);
         new

@@ -63,6 +63,11 @@ impl Shard {
         moved
     }
 
+    /// What [`Shard::take_unpublished`] has published last.
+    pub(crate) fn published_used_bytes(&self) -> usize {
+        self.published.used_bytes
+    }
+
     /// How many bytes of an entry are worth prefetching here: those of the mean entry, up to a bound.
     #[inline]
     pub(crate) fn prefetch_bytes(&self) -> usize {
@@ -74,14 +79,24 @@ impl Shard {
         self.published.stale = true;
     }
 
+    /// Whether dead memory waits to be freed.
+    pub(crate) fn has_dead_memory(&self) -> bool {
+        !self.graveyard.is_empty()
+    }
+
+    /// Whether compaction would give memory back.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.slab.needs_compaction()
+    }
+
     /// Whether dead memory waits to be freed or pages to be compacted.
-    pub(crate) fn has_chores(&self) -> bool {
+    pub(crate) fn has_chores(&mut self) -> bool {
         !self.graveyard.is_empty()
             || self.slab.needs_compaction()
             || self
                 .dbs
-                .iter()
+                .iter_mut()
                 .flatten()
-                .any(|db| db.has_shrunk() || db.has_old_records())
+                .any(|db| db.has_shrunk() || db.has_old_records() || db.has_eviction_chores())
     }
 }

@@ -68,9 +68,9 @@ impl<'s> StringSlot<'s> {
         if !matches!(kind, Kind::Grown | Kind::BigString) {
             return self.change_copy(change);
         }
-        let (found, db, key, now) = (self.found, self.db, self.key, self.now);
+        let (found, db, key) = (self.found, self.db, self.key);
         // SAFETY: nothing has been written in the shard since the lookup.
-        let mut entry = unsafe { self.shard.writable_found(found, db, key, now) };
+        let mut entry = unsafe { self.shard.writable_found(found, db, key) };
         if kind == Kind::Grown {
             return change(entry.raw_bytes_mut());
         }

@@ -173,6 +173,56 @@ impl Segment {
             .filter(|slot| !slot.load().is_empty())
     }
 
+    /// How many buckets there are.
+    pub(crate) fn bucket_count(&self) -> usize {
+        self.buckets()
+    }
+
+    /// The word at a place of `bucket`.
+    pub(super) fn word_at(&self, bucket: usize, word: usize) -> Option<Word> {
+        let is_place = bucket != 0 || word != HEADER_WORD;
+        let word = self.slot(Place { bucket, word }).load();
+        (is_place && !word.is_empty()).then_some(word)
+    }
+
+    /// The first word of `bucket` from place `from` on, and its place.
+    pub(crate) fn word_from(&self, bucket: usize, from: usize) -> Option<(usize, Word)> {
+        let slots = self.0[bucket].0.iter().enumerate();
+        let slots = slots.take(if bucket == 0 { HEADER_WORD } else { WORDS });
+        let words = slots.map(|(at, slot)| (at, slot.load())).skip(from);
+        words.into_iter().find(|(_, word)| !word.is_empty())
+    }
+
+    /// Starts loading what the words of `bucket` lead to, if there is such a bucket.
+    pub(crate) fn prefetch_entries(&self, bucket: usize) {
+        if bucket >= self.buckets() {
+            return;
+        }
+        for word in self.places(bucket) {
+            let word = self.slot(Place { bucket, word }).load();
+            if !word.is_empty() {
+                prefetch_key(word);
+            }
+        }
+    }
+
+    /// Calls `each` with the words from `bucket` on, round the segment, until it says that it has seen enough; how many
+    /// places were looked at.
+    pub(super) fn each_from(&self, bucket: usize, mut each: impl FnMut(Word) -> bool) -> usize {
+        let buckets = self.buckets();
+        let mut looked_at = 0;
+        for bucket in (bucket..buckets).chain(0..bucket) {
+            for word in self.places(bucket) {
+                let word = self.slot(Place { bucket, word }).load();
+                looked_at += 1;
+                if !word.is_empty() && !each(word) {
+                    return looked_at;
+                }
+            }
+        }
+        looked_at
+    }
+
     /// The slot words with their positions. Reads every key, several at a time.
     pub(super) fn placed_words(&self, hasher: &KeyHasher) -> impl Iterator<Item = (u64, Word)> {
         let mut ahead = self.words();

@@ -4,9 +4,11 @@
 use std::collections::HashMap;
 
 use super::*;
+use crate::access::AccessRule;
 use crate::entry::{Payload, entry_bytes};
 use crate::slab::Slab;
 use crate::slot_word::Kind;
+use crate::time::UnixMillis;
 
 struct Crowd {
     table: Table,
@@ -43,7 +45,7 @@ impl Crowd {
         let payload = Payload::Int(0);
         let entry = EntryPtr::new(self.slab.alloc(entry_bytes(key.len(), false, &payload)));
         // SAFETY: the block is new, aligned and as large as asked.
-        unsafe { entry.write(key, 0, None, payload) };
+        unsafe { entry.write(key, AccessRule::Stamp.fresh(UnixMillis(0)), None, payload) };
         entry
     }
 
@@ -79,12 +81,12 @@ impl Crowd {
             .table
             .find_entry_mut(position, old)
             .expect("it is there");
-        slot.touch(slot.load());
         let word = slot.load();
+        let word = word.with_generation(2).with_small(!word.in_small());
         slot.store(word.moved_to(new).with_parity(!word.parity()));
         let word = slot.load();
         let fresh = Word::new(new, position, Kind::Int, false, word.parity());
-        slot.store(word.keeping_counters(fresh));
+        slot.store(word.keeping_queue(fresh));
         assert!(slot.load() == word);
         self.model.insert(key.to_vec(), new);
         self.free(old);

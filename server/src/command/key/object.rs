@@ -1,6 +1,6 @@
 //! `OBJECT`: how a value is kept.
 
-use storage::{EntryView, Key};
+use storage::{EntryView, EvictionAlgorithm, EvictionSettings, Key};
 
 use crate::command::Arity::Exactly;
 use crate::command::KeySpec::{NoKeys, One};
@@ -39,21 +39,40 @@ fn encoding(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 
 /// `OBJECT FREQ key`: only policies that count accesses can answer.
 fn frequency(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    let key = ctx.key(args, 2);
-    if inspect(ctx, &key, |_| ()).is_none() {
-        ctx.reply.null();
-        return Ok(());
+    let (key, now) = (ctx.key(args, 2), ctx.now());
+    let counts = ctx.config.eviction().filter(counts_accesses);
+    let counter = inspect(ctx, &key, |entry| {
+        counts.map(|settings| entry.lfu_counter(&settings, now))
+    });
+    match counter {
+        None => ctx.reply.null(),
+        Some(Some(counter)) => ctx.reply.integer(counter.into()),
+        Some(None) => return Err(NOT_COUNTED),
     }
-    Err(CommandError::Line(
-        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching \
-         between policies at runtime LRU and LFU data will take some time to adjust.",
-    ))
+    Ok(())
 }
+
+fn counts_accesses(settings: &EvictionSettings) -> bool {
+    settings.algorithm == EvictionAlgorithm::Lfu
+}
+
+const NOT_COUNTED: CommandError = CommandError::Line(
+    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching \
+         between policies at runtime LRU and LFU data will take some time to adjust.",
+);
+
+const NOT_TIMED: CommandError = CommandError::Line(
+    "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies \
+     at runtime LRU and LFU data will take some time to adjust.",
+);
 
 /// `OBJECT IDLETIME key`: seconds since the last access.
 fn idle_time(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let (key, now) = (ctx.key(args, 2), ctx.now());
     match inspect(ctx, &key, |entry| entry.idle_seconds(now)) {
+        Some(_) if ctx.config.eviction().is_some_and(|it| counts_accesses(&it)) => {
+            return Err(NOT_TIMED);
+        }
         Some(seconds) => ctx.reply.integer(seconds.into()),
         None => ctx.reply.null(),
     }

@@ -154,7 +154,6 @@ fn what_is_missing_is_refused_by_name() {
         ("loadmodule x.so", "modules"),
         ("daemonize yes", "running in the background"),
         ("supervised systemd", "telling a supervisor"),
-        ("maxmemory-policy allkeys-lru", "eviction"),
     ];
     for (line, missing) in cases {
         let error = load_error(line);

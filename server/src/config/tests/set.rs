@@ -190,7 +190,8 @@ fn bad_values_are_refused_in_redis_words() {
             "maxmemory-policy",
             "LRU",
             "argument(s) must be one of the following: volatile-lru, volatile-lfu, volatile-random, \
-             volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, noeviction",
+             volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, noeviction, allkeys-s3fifo, \
+             volatile-s3fifo, allkeys-fifo, volatile-fifo",
         ),
         (
             "appendfsync",
@@ -343,7 +344,6 @@ fn unknown_names_are_refused() {
 fn what_is_missing_is_refused_by_name() {
     let cases = [
         ("appendonly", "yes", "the append-only file"),
-        ("maxmemory-policy", "allkeys-lru", "eviction"),
         ("maxmemory-clients", "5%", "eviction of clients"),
         ("min-replicas-to-write", "1", "replication"),
         ("tls-port", "6380", "TLS"),

@@ -1,0 +1,95 @@
+//! Room for a command that may need memory: what is dead goes first, then what has expired, then keys that the eviction
+//! policy names. All of it before the command takes a lock, and a bounded part at a time.
+
+use storage::EvictionBudget;
+
+use crate::command::context::Park;
+use crate::command::{Args, CommandError};
+use crate::worker::background;
+
+use super::admit::Refusal;
+use super::{Executor, Hold};
+
+/// So much more than is missing is evicted at once, if the limit is large, so that not every command has to.
+const AHEAD_BYTES_MAX: u64 = 16 << 10;
+/// The limit's part that this is at most.
+const AHEAD_PART: u64 = 4096;
+/// By this part of the limit more may be used for a moment.
+const GRACE_PART: u64 = 100;
+/// Shards that one command evicts from, at most.
+const SHARDS_MAX: usize = 3;
+
+impl<'e> Executor<'_, 'e> {
+    /// Makes room if there is too little; an error says why the command does not run now.
+    #[cold]
+    pub(super) fn make_room(&mut self, hold: &mut Hold<'e>, args: Args<'_>) -> Result<(), Refusal> {
+        self.release(hold);
+        let memory = self.server.keyspace.memory();
+        let limit = memory.limit_bytes();
+        if args.total_bytes() as u64 > limit {
+            // No key has to go for what will never fit.
+            return Err(CommandError::OutOfMemory.into());
+        }
+        let more = background::expire_some_due(
+            self.server,
+            self.config,
+            self.worker,
+            self.tools,
+            self.now,
+        );
+        if !memory.over_limit() {
+            return Ok(());
+        }
+        if more {
+            // What has expired goes before what lives.
+            self.session.wake();
+            return Err(Refusal::Park(Park::Memory));
+        }
+        if self.config.maxmemory_policy.algorithm.is_none() {
+            return Err(CommandError::OutOfMemory.into());
+        }
+        let mut freed = false;
+        for _ in 0..SHARDS_MAX {
+            let shard = self.worker.fullest_of_some(self.server);
+            let missing = memory.used_bytes().saturating_sub(limit);
+            let ahead = AHEAD_BYTES_MAX.min(limit / AHEAD_PART);
+            let budget = EvictionBudget {
+                bytes: usize::try_from(missing + ahead).unwrap_or(usize::MAX),
+                ..EvictionBudget::default()
+            };
+            let room = background::free_memory(
+                self.server,
+                self.config,
+                self.worker,
+                self.tools,
+                shard,
+                budget,
+                self.now,
+            );
+            freed |= room;
+            if !memory.over_limit() {
+                return Ok(());
+            }
+        }
+        if memory.used_bytes() <= limit + limit / GRACE_PART && freed {
+            return Ok(());
+        }
+        if !freed && !self.anything_to_free() {
+            return Err(CommandError::OutOfMemory.into());
+        }
+        // Later, when there may be room: at once if it comes about here.
+        self.worker.evicts_for_parked = true;
+        if freed {
+            self.session.wake();
+        }
+        Err(Refusal::Park(Park::Memory))
+    }
+
+    /// Whether there is a key to evict, or dead memory, in any shard.
+    #[cold]
+    fn anything_to_free(&mut self) -> bool {
+        let keyspace = &self.server.keyspace;
+        (0..keyspace.shard_count() as u16)
+            .any(|shard| keyspace.has_dead_memory(shard) || keyspace.has_victims(shard))
+    }
+}

@@ -1,0 +1,125 @@
+//! S3-FIFO (Yang et al., SOSP 2023), with a table in place of its main queue.
+//!
+//! New keys go through a small queue, a tenth of the memory. At its end those that were hit stay, the others go, and are
+//! remembered for a while: one that comes back does so as one that stays. Those that stay are gone round by a hand, which
+//! takes a hit off each and evicts the first that has none. So what is asked for once passes through without driving out
+//! what is asked for again.
+
+use super::ghost::Ghost;
+use super::hand::Hand;
+use super::ring::Ring;
+use super::{Policy, Queue, Residents, Search, Victim};
+use crate::shard::weight_of;
+use crate::table::position_of;
+use crate::wheel::Record40;
+
+/// The small queue's part of the bytes.
+const SMALL_PART: usize = 10;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct S3Fifo {
+    small: Ring,
+    small_keys: usize,
+    small_bytes: usize,
+    ghost: Ghost,
+    hand: Hand,
+}
+
+impl Policy for S3Fifo {
+    fn admit(&mut self, position: u64, bytes: usize) -> Queue {
+        if self.ghost.take(position) {
+            return Queue::Main;
+        }
+        self.small.push(Record40::from_position(position));
+        self.small_keys += 1;
+        self.small_bytes += bytes;
+        Queue::Small
+    }
+
+    fn departed(&mut self, queue: Queue, bytes: usize) {
+        if queue == Queue::Small {
+            self.small_keys -= 1;
+            // What a collection has grown by since it came is not known here.
+            self.small_bytes = match self.small_keys {
+                0 => 0,
+                _ => self.small_bytes.saturating_sub(bytes),
+            };
+        }
+    }
+
+    fn resized(&mut self, old_bytes: usize, new_bytes: usize) {
+        self.small_bytes = self.small_bytes.saturating_sub(old_bytes) + new_bytes;
+    }
+
+    fn victim(&mut self, residents: &mut Residents<'_>) -> Search {
+        if residents.keys == 0 {
+            return Search::Nobody;
+        }
+        loop {
+            let is_large = self.small_bytes * SMALL_PART >= residents.bytes;
+            let victim = if self.small_keys > 0 && (is_large || self.small_keys >= residents.keys) {
+                self.small_victim(residents)
+            } else {
+                self.main_victim(residents)
+            };
+            if let Some(victim) = victim {
+                return Search::Found(victim);
+            }
+            if *residents.steps == 0 {
+                return Search::NotYet;
+            }
+        }
+    }
+
+    fn evicted(&mut self, position: u64, queue: Queue, keys: usize) {
+        if queue == Queue::Small {
+            self.ghost.put(position, keys);
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.small.bytes() + self.ghost.bytes()
+    }
+
+    fn records(&mut self) -> Option<(&mut Ring, usize)> {
+        Some((&mut self.small, self.small_keys))
+    }
+}
+
+impl S3Fifo {
+    /// The key at the end of the small queue, unless it was hit and therefore stays.
+    fn small_victim(&mut self, residents: &mut Residents<'_>) -> Option<Victim> {
+        while residents.step() {
+            let Some(record) = self.small.pop() else {
+                // Every key of the queue has its record: this mends what should not be.
+                (self.small_keys, self.small_bytes) = (0, 0);
+                return None;
+            };
+            let words = residents.table.matches(record, residents.hasher);
+            let Some(&word) = words.iter().find(|word| word.in_small()) else {
+                continue;
+            };
+            let position = position_of(word, residents.hasher);
+            if !residents.eligible.is(word) {
+                self.small.push(record);
+                continue;
+            }
+            if !word.entry().access().take_hits() {
+                return Some(Victim { position, word });
+            }
+            let slot = residents.table.find_entry_mut(position, word.entry());
+            let slot = slot.expect("the word has just been found");
+            slot.store(word.with_small(false));
+            self.departed(Queue::Small, weight_of(word));
+            return None;
+        }
+        None
+    }
+
+    fn main_victim(&mut self, residents: &mut Residents<'_>) -> Option<Victim> {
+        self.hand.next(residents, |word| {
+            !word.in_small() && !word.entry().access().spend_hit()
+        })
+    }
+}

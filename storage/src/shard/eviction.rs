@@ -1,0 +1,371 @@
+//! Which key of a shard goes when memory is short: enrolling keys with the policy, and removing those that it names.
+//!
+//! `unsafe`: reads entries by their words; see the invariant in [`super`].
+
+use super::expiry::earliest;
+use super::{Db, Shard};
+use crate::DbIndex;
+use crate::access::AccessRule;
+use crate::entry::EntryView;
+use crate::eviction::{
+    AnyPolicy, Eligible, EvictionSettings, Queue, Random, Residents, Search, Victim,
+};
+use crate::hash::KeyHasher;
+use crate::slab::Slab;
+use crate::slot_word::{Kind, Word};
+use crate::table::position_of;
+use crate::time::UnixMillis;
+use crate::watch::WatchTable;
+
+/// What a shard knows of eviction.
+pub(super) struct Eviction {
+    settings: Option<EvictionSettings>,
+    /// Counts the policies there have been, modulo 4.
+    generation: u8,
+    random: Random,
+}
+
+impl Eviction {
+    pub(super) fn new(shard: u16) -> Self {
+        const SEED: u64 = 0x6e75_7468_6174_6368;
+        Self {
+            settings: None,
+            generation: 0,
+            random: Random::new(SEED ^ u64::from(shard) << 1),
+        }
+    }
+
+    /// For a database without keys.
+    pub(super) fn for_new_db(&self) -> DbEviction {
+        DbEviction {
+            policy: AnyPolicy::new(self.settings.as_ref()),
+            volatile_only: self.settings.is_some_and(|settings| settings.volatile_only),
+            generation: self.generation,
+            adoption: None,
+        }
+    }
+}
+
+/// What a database of a shard knows of eviction.
+#[derive(Debug)]
+pub(super) struct DbEviction {
+    policy: AnyPolicy,
+    volatile_only: bool,
+    generation: u8,
+    /// Keys that were there when the policy came and have yet to be shown to it.
+    adoption: Option<Adoption>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Adoption {
+    /// The first position that has not been looked at.
+    from: u64,
+    /// What entries there remember.
+    rule: AccessRule,
+}
+
+impl DbEviction {
+    /// Bytes allocated.
+    pub(super) fn bytes(&self) -> usize {
+        self.policy.bytes()
+    }
+
+    fn belongs(&self, word: Word) -> bool {
+        word.has_ttl() || !self.volatile_only
+    }
+
+    /// Where the policy has put the key.
+    fn queue_of(&self, word: Word) -> Queue {
+        if word.in_small() && word.generation() == self.generation {
+            Queue::Small
+        } else {
+            Queue::Main
+        }
+    }
+}
+
+impl Db {
+    /// The word of a new key, as the policy wants it.
+    #[inline]
+    pub(super) fn enroll(&mut self, position: u64, word: Word) -> Word {
+        let word = word.with_generation(self.eviction.generation);
+        if !self.eviction.belongs(word) {
+            return word;
+        }
+        match self.eviction.policy.get() {
+            Some(policy) => {
+                let queue = policy.admit(position, weight_of(word));
+                word.with_small(queue == Queue::Small)
+            }
+            None => word,
+        }
+    }
+
+    /// A key goes, or may no longer be evicted.
+    #[inline]
+    pub(super) fn dismiss(&mut self, word: Word) {
+        if !self.eviction.belongs(word) {
+            return;
+        }
+        let queue = self.eviction.queue_of(word);
+        if let (Queue::Small, Some(policy)) = (queue, self.eviction.policy.get()) {
+            policy.departed(queue, weight_of(word));
+        }
+    }
+
+    /// A key has got an expire time, or lost it; `new` is its word in the table.
+    #[cold]
+    pub(super) fn ttl_changed(&mut self, position: u64, old: Word, new: Word) {
+        if !self.eviction.volatile_only {
+            return;
+        }
+        let word = if new.has_ttl() {
+            self.enroll(position, new)
+        } else {
+            let queue = self.eviction.queue_of(old);
+            if let (Queue::Small, Some(policy)) = (queue, self.eviction.policy.get()) {
+                policy.departed(queue, weight_of(new));
+            }
+            new.with_small(false)
+        };
+        if let Some(slot) = self.table.find_entry_mut(position, new.entry()) {
+            slot.store(word.with_generation(self.eviction.generation));
+        }
+    }
+
+    /// How many keys may be evicted.
+    fn evictable(&self) -> usize {
+        match self.eviction.policy {
+            AnyPolicy::None => 0,
+            _ if self.eviction.volatile_only => self.with_ttl,
+            _ => self.table.len(),
+        }
+    }
+
+    /// Shows the policy the next keys that were there before it; whether there are more.
+    fn adopt_some(&mut self, rule: AccessRule, now: UnixMillis, hasher: &KeyHasher) -> bool {
+        let Some(adoption) = self.eviction.adoption else {
+            return false;
+        };
+        let generation = self.eviction.generation;
+        let segment = self.table.segment_mut(adoption.from);
+        let end = segment.end(adoption.from);
+        for slot in segment.words_mut() {
+            let word = slot.load();
+            if word.generation() == generation {
+                continue;
+            }
+            let access = word.entry().access();
+            access.store(access.load().translated(adoption.rule, rule, now));
+            let mut small = false;
+            let belongs = word.has_ttl() || !self.eviction.volatile_only;
+            if let (true, Some(policy)) = (belongs, self.eviction.policy.get()) {
+                let position = position_of(word, hasher);
+                small = policy.adopt(position, weight_of(word)) == Queue::Small;
+            }
+            slot.store(word.with_generation(generation).with_small(small));
+        }
+        self.eviction.adoption = end.map(|from| Adoption { from, ..adoption });
+        self.eviction.adoption.is_some()
+    }
+
+    /// Whether the policy has keys to be shown, or records of keys that are gone.
+    pub(super) fn has_eviction_chores(&mut self) -> bool {
+        self.eviction.adoption.is_some() || self.needs_tidying()
+    }
+
+    fn needs_tidying(&mut self) -> bool {
+        let policy = self.eviction.policy.get();
+        let records = policy.and_then(|policy| policy.records());
+        records.is_some_and(|(ring, keys)| ring.needs_tidying(keys))
+    }
+
+    /// Throws out some of the policy's records of keys that are gone; whether there are more to look at.
+    fn tidy_records(&mut self, most: usize, hasher: &KeyHasher) -> bool {
+        if !self.needs_tidying() {
+            return false;
+        }
+        let (table, policy) = (&self.table, self.eviction.policy.get());
+        let Some((ring, _)) = policy.and_then(|policy| policy.records()) else {
+            return false;
+        };
+        ring.tidy(most, |record| {
+            let words = table.matches(record, hasher);
+            words.iter().any(|word| word.in_small())
+        })
+    }
+}
+
+/// What came of [`Shard::evict`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EvictionStep {
+    /// A key that took so many bytes has gone.
+    Freed(usize),
+    /// The steps were used up.
+    NotYet,
+    /// There is no key that may be evicted.
+    Nobody,
+}
+
+impl Shard {
+    /// Has another policy choose from now on. Keys that are there are shown to it by [`Shard::eviction_chores`].
+    pub(crate) fn set_eviction(&mut self, settings: Option<EvictionSettings>) {
+        let before = std::mem::replace(&mut self.eviction.settings, settings);
+        let rule_before = self.access_rule;
+        self.access_rule = settings.map_or(AccessRule::Stamp, |settings| settings.access_rule());
+        let kind = |settings: Option<EvictionSettings>| {
+            settings.map(|settings| (settings.algorithm, settings.volatile_only))
+        };
+        if kind(before) == kind(settings) {
+            for db in self.dbs.iter_mut().flatten() {
+                db.eviction.policy.set_samples(settings.as_ref());
+            }
+            return;
+        }
+        self.eviction.generation = (self.eviction.generation + 1) % 4;
+        for db in self.dbs.iter_mut().flatten() {
+            // What an adoption that was under way has not reached bears the older rule's marks.
+            let rule = db.eviction.adoption.map_or(rule_before, |it| it.rule);
+            db.eviction = self.eviction.for_new_db();
+            db.eviction.adoption = Some(Adoption { from: 0, rule });
+        }
+        self.published.stale = true;
+    }
+
+    /// One slice of what the policies need: showing them keys that were there before them, throwing out records of keys
+    /// that are gone. Whether there is more to do.
+    pub(crate) fn eviction_chores(
+        &mut self,
+        records: usize,
+        now: UnixMillis,
+        hasher: &KeyHasher,
+    ) -> bool {
+        let rule = self.access_rule;
+        let mut more = false;
+        for db in self.dbs.iter_mut().flatten() {
+            more |= db.adopt_some(rule, now, hasher);
+            more |= db.tidy_records(records, hasher);
+        }
+        more
+    }
+
+    /// Removes the key that the policy names; `gone` is called with it before its entry is freed. Looks at no more than
+    /// `steps` words, and takes those it looked at off them.
+    pub(crate) fn evict(
+        &mut self,
+        steps: &mut u32,
+        now: UnixMillis,
+        hasher: &KeyHasher,
+        gone: impl FnOnce(&mut WatchTable, DbIndex, &[u8]),
+    ) -> EvictionStep {
+        let Some(db) = self.pick_db() else {
+            return EvictionStep::Nobody;
+        };
+        let victim = match self.victim(db, steps, now, hasher) {
+            Search::Found(victim) => victim,
+            Search::NotYet => return EvictionStep::NotYet,
+            Search::Nobody => return EvictionStep::Nobody,
+        };
+        let Victim { position, word } = victim;
+        // SAFETY: the policy has found the word in the table, which is borrowed exclusively.
+        gone(&mut self.watches, db, unsafe { word.entry().key() });
+        let bytes = weight_of(word);
+        let database = self.dbs[db as usize].as_mut();
+        let database = database.expect("the policy has found the key there");
+        let removed = database.table.remove_entry(position, word.entry(), hasher);
+        let queue = database.eviction.queue_of(word);
+        let keys = database.evictable();
+        if let (Some(_), Some(policy)) = (removed, database.eviction.policy.get()) {
+            policy.evicted(position, queue, keys);
+        }
+        self.departed(db, removed.expect("the policy has found the word"));
+        EvictionStep::Freed(bytes)
+    }
+
+    /// How many keys may be evicted.
+    pub(crate) fn evictable(&self) -> usize {
+        self.dbs.iter().flatten().map(|db| db.evictable()).sum()
+    }
+
+    /// A database with a key to evict: one as often as it has keys.
+    fn pick_db(&mut self) -> Option<DbIndex> {
+        let keys = self.evictable() as u64;
+        let mut at = self.eviction.random.next().checked_rem(keys)? as usize;
+        for (number, db) in self.dbs.iter().enumerate() {
+            let keys = db.as_ref().map_or(0, |db| db.evictable());
+            if at < keys {
+                return Some(number as DbIndex);
+            }
+            at -= keys;
+        }
+        None
+    }
+
+    fn victim(
+        &mut self,
+        db: DbIndex,
+        steps: &mut u32,
+        now: UnixMillis,
+        hasher: &KeyHasher,
+    ) -> Search {
+        let all: usize = self.dbs.iter().flatten().map(|db| db.table.len()).sum();
+        let bytes = self.dataset_bytes();
+        let (rule, parity) = (self.access_rule, self.parity);
+        let random = &mut self.eviction.random;
+        let Some(database) = self.dbs[db as usize].as_deref_mut() else {
+            return Search::Nobody;
+        };
+        let keys = database.evictable();
+        let Some(policy) = database.eviction.policy.get() else {
+            return Search::Nobody;
+        };
+        policy.victim(&mut Residents {
+            table: &mut database.table,
+            wheel: database.wheel.as_deref_mut(),
+            hasher,
+            now,
+            rule,
+            eligible: Eligible {
+                volatile_only: database.eviction.volatile_only,
+                parity,
+            },
+            keys,
+            bytes: (bytes as u128 * keys as u128 / all.max(1) as u128) as usize,
+            random,
+            steps,
+        })
+    }
+
+    /// Tells the policy that the entry of a key, whose word is still in the table, is replaced by another one.
+    pub(super) fn resized(&mut self, db: DbIndex, old: Word, new: Word) {
+        let Some(database) = self.dbs[db as usize].as_mut() else {
+            return;
+        };
+        if let (Queue::Small, Some(policy)) = (
+            database.eviction.queue_of(old),
+            database.eviction.policy.get(),
+        ) {
+            policy.resized(weight_of(old), weight_of(new));
+        }
+    }
+}
+
+/// What the entry of a live word takes: its block, and what it owns outside.
+pub(crate) fn weight_of(word: Word) -> usize {
+    // SAFETY: called with words of live entries only.
+    let block = unsafe { Slab::usable_bytes(word.entry().block()) };
+    match word.kind() {
+        Kind::Raw | Kind::Grown | Kind::Int | Kind::Packed => block,
+        Kind::BigString | Kind::Collection => {
+            // SAFETY: as above.
+            block + unsafe { EntryView::new(word) }.outside_bytes()
+        }
+    }
+}
+
+/// When the key of a live word expires, and when there is something to remove of it first: the key, or a field.
+pub(crate) fn expiries_of(word: Word) -> (Option<UnixMillis>, Option<UnixMillis>) {
+    // SAFETY: called with words of live entries only.
+    let view = unsafe { EntryView::new(word) };
+    (view.expire_at(), earliest(&view))
+}

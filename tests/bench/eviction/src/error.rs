@@ -1,0 +1,23 @@
+//! What can go wrong in a replay.
+
+/// Why a replay could not be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReplayError {
+    /// The operating system refused something; `what` says what was being done.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done, and to which file.
+        what: String,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A line of a file is not what it should be.
+    #[error("this line says nothing: {0}")]
+    Line(String),
+}
+
+impl ReplayError {
+    pub(crate) fn io(what: String, source: std::io::Error) -> Self {
+        Self::Io { what, source }
+    }
+}
