@@ -9,7 +9,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::NUTHATCH_VERSION;
 use crate::config::{Config, Loaded};
+use crate::container;
 use crate::descriptors::make_room;
+use crate::info::system_bytes;
 use crate::logging::Logging;
 use crate::server::{RunningServer, StartError, start};
 
@@ -20,6 +22,7 @@ pub fn run(mut loaded: Loaded, logging: Logging) -> ExitCode {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
+    fit_memory(&mut loaded);
     if !fit_clients(&mut loaded.config) {
         return ExitCode::FAILURE;
     }
@@ -59,6 +62,32 @@ pub fn run(mut loaded: Loaded, logging: Logging) -> ExitCode {
     }
     tracing::warn!("Nuthatch is now ready to exit, bye bye...");
     ExitCode::SUCCESS
+}
+
+/// Sets `maxmemory` in a container unless somebody has, and says what it is.
+fn fit_memory(loaded: &mut Loaded) {
+    let config = &mut loaded.config;
+    if let Some(container) = container::memory(system_bytes()) {
+        if !loaded.has_maxmemory {
+            config.maxmemory_bytes = container.maxmemory_bytes();
+        }
+        let whose = match container.is_limit {
+            true => "Running in a container that may use",
+            false => "Running in a container without a limit, on a machine with",
+        };
+        tracing::info!("{whose} {} bytes of memory", container.bytes);
+    }
+    let policy = config.maxmemory_policy.word();
+    match (config.maxmemory_bytes, config.eviction()) {
+        (0, Some(_)) => tracing::warn!(
+            "maxmemory-policy {policy} evicts nothing without a limit: set maxmemory"
+        ),
+        (0, None) => tracing::info!("maxmemory is off"),
+        (bytes, _) => tracing::info!("maxmemory is {bytes} bytes, maxmemory-policy {policy}"),
+    }
+    if config.eviction().is_some() && !config.save.is_empty() {
+        tracing::warn!("maxmemory-policy {policy} also takes keys that are to be saved");
+    }
 }
 
 fn announce(config: &Config, server: &RunningServer) {

@@ -11,6 +11,7 @@ pub mod cli;
 mod clock;
 mod command;
 pub mod config;
+mod container;
 pub mod daemon;
 mod descriptors;
 mod effects;

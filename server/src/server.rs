@@ -510,6 +510,7 @@ mod tests {
             config,
             file: None,
             warnings: Vec::new(),
+            has_maxmemory: true,
         })
         .unwrap()
     }

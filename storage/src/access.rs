@@ -145,7 +145,7 @@ impl AccessWord<'_> {
         }
     }
 
-    /// Replaces what it says. Only under the exclusive lock.
+    /// Replaces what it says. Under the shared lock, what others write at the same time may be lost.
     #[inline]
     pub(crate) fn store(&self, access: Access) {
         let length = self.0.load(Ordering::Relaxed) & KEPT;

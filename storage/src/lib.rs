@@ -72,7 +72,9 @@ pub use snapshot::Snapshot;
 pub use state::{Pause, State};
 pub use strings::StringMut;
 pub use time::UnixMillis;
-pub use unit::{EditOutcome, ExpiredFields, LockPlan, NewExpiry, Note, NoteKind, Tally, Unit};
+pub use unit::{
+    AccessMark, EditOutcome, ExpiredFields, LockPlan, NewExpiry, Note, NoteKind, Tally, Unit,
+};
 pub use value::{
     BIG_STRING_MIN_BYTES, NewValue, StringRef, ValueRef, ValueType, canonical_integer,
 };

@@ -10,12 +10,13 @@ pub struct Memory {
     used: CachePadded<AtomicI64>,
     limit: CachePadded<AtomicU64>,
     dataset: AtomicI64,
+    clients: AtomicI64,
     peak: AtomicI64,
     freed_in_background: AtomicU64,
 }
 
 impl Memory {
-    /// Bytes used: live blocks, tables, slab overhead above its allowance.
+    /// Bytes used: live blocks, tables, slab overhead above its allowance, and what clients take.
     pub fn used_bytes(&self) -> u64 {
         // Relaxed: a statistic; nothing else is read on the strength of it.
         self.used.load(Ordering::Relaxed).max(0) as u64
@@ -24,6 +25,17 @@ impl Memory {
     /// The part of [`Memory::used_bytes`] that entries and what they own take.
     pub fn dataset_bytes(&self) -> u64 {
         self.dataset.load(Ordering::Relaxed).max(0) as u64
+    }
+
+    /// The part of [`Memory::used_bytes`] that clients take: requests and replies that wait.
+    pub fn clients_bytes(&self) -> u64 {
+        self.clients.load(Ordering::Relaxed).max(0) as u64
+    }
+
+    /// Counts how much more, or less, clients take.
+    pub fn add_clients(&self, bytes: i64) {
+        self.clients.fetch_add(bytes, Ordering::Relaxed);
+        self.add_used(bytes);
     }
 
     /// The most that [`Memory::used_bytes`] has been.
@@ -72,6 +84,10 @@ impl Memory {
 
     pub(crate) fn add_shard(&self, used: i64, dataset: i64) {
         self.dataset.fetch_add(dataset, Ordering::Relaxed);
+        self.add_used(used);
+    }
+
+    fn add_used(&self, used: i64) {
         let now = self.used.fetch_add(used, Ordering::Relaxed) + used;
         if now > self.peak.load(Ordering::Relaxed) {
             self.peak.fetch_max(now, Ordering::Relaxed);

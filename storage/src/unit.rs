@@ -8,6 +8,7 @@ use std::sync::Arc;
 use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
 use smallvec::SmallVec;
 
+use crate::access::Access;
 use crate::blocking::Blocked;
 use crate::entry::{EntryView, Payload};
 use crate::hash::Key;
@@ -43,6 +44,10 @@ pub enum LockPlan {
     /// Walks shards, holding one only while it is visited; no gate.
     Roaming,
 }
+
+/// What an entry remembered of accesses at some moment.
+#[derive(Clone, Copy, Debug)]
+pub struct AccessMark(Access);
 
 /// Something that happened to a key during a unit, seen only where the key is looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -875,6 +880,19 @@ impl<'e> Unit<'e> {
     pub(crate) fn note_all(&mut self, mut notes: Vec<Note>) {
         if !notes.is_empty() {
             self.rare().notes.append(&mut notes);
+        }
+    }
+
+    /// What the entry of `key` remembers of accesses, for [`Unit::restore_access`].
+    pub fn access_of(&mut self, db: DbIndex, key: &Key<'_>) -> Option<AccessMark> {
+        let view = self.shard(key.hash.shard).view(db, key)?;
+        Some(AccessMark(view.word().entry().access().load()))
+    }
+
+    /// Has the entry of `key`, if it is there, remember no accesses since it remembered `mark`.
+    pub fn restore_access(&mut self, db: DbIndex, key: &Key<'_>, mark: AccessMark) {
+        if let Some(view) = self.shard(key.hash.shard).view(db, key) {
+            view.word().entry().access().store(mark.0);
         }
     }
 

@@ -63,8 +63,8 @@ class Server:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    # SORT ALPHA goes by the language.
-                    env={**os.environ, "LC_ALL": "C"},
+                    # SORT ALPHA goes by the language; in a container there would be a limit.
+                    env={**os.environ, "LC_ALL": "C", "NUTHATCH_MAXMEMORY": "0"},
                 )
             if self._is_ready():
                 return

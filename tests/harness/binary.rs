@@ -21,9 +21,11 @@ pub fn server_binary() -> &'static Path {
     })
 }
 
-/// A command that starts the server's binary.
+/// A command that starts the server's binary. Without a limit of memory, even in a container.
 pub fn command_line() -> Command {
-    Command::new(server_binary())
+    let mut command = Command::new(server_binary());
+    command.env("NUTHATCH_MAXMEMORY", "0");
+    command
 }
 
 fn named(path: PathBuf) -> PathBuf {

@@ -34,6 +34,8 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
     /// What the operator should know, one log line each, to be logged as warnings at start.
     pub warnings: Vec<String>,
+    /// Whether somebody has set `maxmemory`.
+    pub has_maxmemory: bool,
 }
 
 /// Prefix of environment variables that set directives: `NUTHATCH_MAXMEMORY`.
@@ -248,6 +250,7 @@ impl Loader {
             config: self.config,
             file,
             warnings: self.warnings,
+            has_maxmemory: self.given.contains("maxmemory"),
         }
     }
 }

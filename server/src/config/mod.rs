@@ -35,6 +35,6 @@ pub(crate) use parse::parse_memory;
 pub use settings::{Config, KeptValues, ProbeTarget, SHARDS_MAX, THREADS_MAX};
 pub use store::{ConfigStore, ConfigView};
 pub use types::{
-    KeyspaceEvents, LogFormat, LogLevel, MaxmemoryPolicy, OutputBufferLimit, OutputBufferLimits,
-    Permission, SavePoint, ShutdownOptions,
+    KeyspaceEvents, LogFormat, LogLevel, MaxmemoryPolicy, MemoryShare, OutputBufferLimit,
+    OutputBufferLimits, Permission, SavePoint, ShutdownOptions,
 };

@@ -9,8 +9,8 @@ use storage::typed::Limits;
 
 use super::table;
 use super::types::{
-    KeyspaceEvents, LogFormat, LogLevel, MaxmemoryPolicy, OutputBufferLimits, Permission,
-    SavePoint, ShutdownOptions,
+    KeyspaceEvents, LogFormat, LogLevel, MaxmemoryPolicy, MemoryShare, OutputBufferLimits,
+    Permission, SavePoint, ShutdownOptions,
 };
 use super::value::Value;
 
@@ -60,6 +60,8 @@ pub struct Config {
     pub maxmemory_bytes: u64,
     /// `maxmemory-policy`: which keys go when it is reached.
     pub maxmemory_policy: MaxmemoryPolicy,
+    /// `maxmemory-clients`: what all clients together may take.
+    pub maxmemory_clients: MemoryShare,
     /// `maxmemory-samples`: keys that policies compare which compare some.
     pub maxmemory_samples: u32,
     /// `lfu-log-factor`: how slowly LFU's counters rise.
@@ -116,6 +118,15 @@ impl Default for Config {
 }
 
 impl Config {
+    /// What all clients together may take, in bytes; `None`: there is no limit.
+    pub fn clients_limit_bytes(&self) -> Option<u64> {
+        let bytes = match self.maxmemory_clients {
+            MemoryShare::Bytes(bytes) => bytes,
+            MemoryShare::Percent(percent) => self.maxmemory_bytes / 100 * u64::from(percent),
+        };
+        (bytes > 0).then_some(bytes)
+    }
+
     /// How keys are evicted; `None` if they are not.
     pub fn eviction(&self) -> Option<EvictionSettings> {
         Some(EvictionSettings {
@@ -151,6 +162,7 @@ impl Config {
             log_format: LogFormat::Human,
             maxmemory_bytes: 0,
             maxmemory_policy: MaxmemoryPolicy::NONE,
+            maxmemory_clients: MemoryShare::Bytes(0),
             maxmemory_samples: 0,
             lfu_log_factor: 0,
             lfu_decay_minutes: 0,
@@ -334,6 +346,23 @@ choice_setting!(LogLevel {
 });
 choice_setting!(LogFormat { Human = "human", Json = "json" });
 choice_setting!(Permission { No = "no", Yes = "yes", Local = "local" });
+
+impl Setting for MemoryShare {
+    fn to_value(&self) -> Value {
+        match *self {
+            Self::Bytes(bytes) => Value::Memory(bytes),
+            Self::Percent(percent) => Value::Percent(percent),
+        }
+    }
+
+    fn from_value(value: Value) -> Self {
+        match value {
+            Value::Memory(bytes) => Self::Bytes(bytes),
+            Value::Percent(percent) => Self::Percent(percent),
+            other => panic!("the table gives {other:?} where a limit of memory is needed"),
+        }
+    }
+}
 
 impl Setting for MaxmemoryPolicy {
     fn to_value(&self) -> Value {

@@ -10,8 +10,7 @@
 //!   is missing: nothing is lost, but the operator asked for something.
 //! - `.refuses(…)` rows accept their default only. Any other value would promise durability (`appendonly`),
 //!   replication (`replicaof`, `min-replicas-to-write`), distribution (`cluster-enabled`), security (`tls-port`,
-//!   `aclfile`, `syslog-enabled`), bounded memory (`maxmemory-clients`) or a process model
-//!   (`daemonize`, `supervised`) that this version does not have.
+//!   `aclfile`, `syslog-enabled`) or a process model (`daemonize`, `supervised`) that this version does not have.
 //!
 //! Defaults that differ from Redis's, on purpose:
 //! - `bind` is `127.0.0.1 -::1` as in Redis's own configuration file, not `* -::*` as built into its binary: a
@@ -277,7 +276,12 @@ pub(super) static TABLE: &[Directive] = &[
         Integer { min: 0, max: 100 },
         "10",
     ),
-    kept("maxmemory-clients", MemoryOrPercent, "0").refuses("eviction of clients"),
+    live(
+        "maxmemory-clients",
+        MemoryOrPercent,
+        "0",
+        field!(maxmemory_clients),
+    ),
     live("lfu-log-factor", NUMBER, "10", field!(lfu_log_factor)),
     live("lfu-decay-time", NUMBER, "1", field!(lfu_decay_minutes)),
     kept("active-expire-effort", Integer { min: 1, max: 10 }, "1"),

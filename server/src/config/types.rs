@@ -61,6 +61,15 @@ impl MaxmemoryPolicy {
     }
 }
 
+/// A limit of memory (`maxmemory-clients`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemoryShare {
+    /// So many bytes; 0: no limit.
+    Bytes(u64),
+    /// So many percent of `maxmemory`.
+    Percent(u8),
+}
+
 /// `loglevel`: the least important lines that are still written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use smallvec::SmallVec;
 use storage::big_string::BigString;
-use storage::{BIG_STRING_MIN_BYTES, LockPlan, Unit};
+use storage::{AccessMark, BIG_STRING_MIN_BYTES, DbIndex, LockPlan, Unit};
 
 use crate::blocking::serve;
 use crate::command::context::{Context, Park};
@@ -262,6 +262,10 @@ impl<'e> Executor<'_, 'e> {
     ) -> CommandResult {
         let mark = self.outbox.mark();
         let db = self.session.db;
+        let untouched = match self.session.no_touch {
+            true => accesses_of(unit, db, command, args, keys),
+            false => Vec::new(),
+        };
         let reply = self.outbox.reply(self.session.version);
         let mut ctx = Context {
             unit,
@@ -285,6 +289,10 @@ impl<'e> Executor<'_, 'e> {
             ctx.server.faults.step();
             result
         }));
+        for (at, access) in untouched {
+            let key = self.server.keyspace.key(args.at(at));
+            unit.restore_access(db, &key, access);
+        }
         // Whatever came of the command: keys that it found expired are gone.
         if unit.owes() {
             self.settle_notes(unit);
@@ -328,4 +336,24 @@ impl<'e> Executor<'_, 'e> {
             }
         }
     }
+}
+
+/// What the keys of a command remember of accesses, which it is not to change (`CLIENT NO-TOUCH`): the argument of each key
+/// that is there, and what it remembers.
+#[cold]
+fn accesses_of(
+    unit: &mut Unit<'_>,
+    db: DbIndex,
+    command: &Registered,
+    args: Args<'_>,
+    keys: &[KeyAt],
+) -> Vec<(usize, AccessMark)> {
+    if command.row.name == "TOUCH" {
+        return Vec::new();
+    }
+    let access_of = |key: &KeyAt| {
+        let name = unit.keyspace().key(args.at(key.arg as usize));
+        Some((key.arg as usize, unit.access_of(db, &name)?))
+    };
+    keys.iter().filter_map(access_of).collect()
 }

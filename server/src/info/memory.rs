@@ -94,7 +94,8 @@ fn resident_bytes() -> u64 {
     pages * rustix::param::page_size() as u64
 }
 
-fn system_bytes() -> u64 {
+/// Memory of the machine.
+pub(crate) fn system_bytes() -> u64 {
     let system = rustix::system::sysinfo();
     system.totalram as u64 * u64::from(system.mem_unit)
 }

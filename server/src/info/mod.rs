@@ -18,7 +18,7 @@ use storage::Unit;
 
 use crate::server::Server;
 
-pub(crate) use memory::MemoryFigures;
+pub(crate) use memory::{MemoryFigures, system_bytes};
 use text::Text;
 
 /// The version of Redis whose behaviour clients can expect.

@@ -74,8 +74,11 @@ fn write_keys(text: &mut Text, server: &Server) {
     let expiry_nanos = stats.sum(|worker| &worker.expiry_nanos);
     text.field("expire_cycle_cpu_milliseconds", expiry_nanos / 1_000_000);
     text.field("evicted_keys", stats.sum(|worker| &worker.evicted));
+    text.field(
+        "evicted_clients",
+        stats.sum(|worker| &worker.evicted_clients),
+    );
     text.fields([
-        ("evicted_clients", 0),
         ("total_eviction_exceeded_time", 0),
         ("current_eviction_exceeded_time", 0),
     ]);

@@ -78,6 +78,8 @@ pub(crate) struct Session {
     pub(crate) wait: Option<Box<SessionWait>>,
     /// Why the request at the front of `input`, or the one to run again, waits.
     pub(crate) parked: Option<Park>,
+    /// What it takes, as last counted; see [`Session::memory_bytes`].
+    pub(crate) counted_bytes: usize,
     /// Where it queues for a turn.
     ready: Rc<ReadyQueue>,
     /// Whether it is in that queue.
@@ -227,6 +229,7 @@ impl Session {
             again: None,
             wait: None,
             parked: None,
+            counted_bytes: 0,
             ready,
             queued: Cell::new(false),
         }
@@ -325,6 +328,25 @@ impl Session {
         }
     }
 
+    /// What it takes beyond itself: requests and replies that wait, its transaction, keys watched, subscriptions.
+    #[inline]
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let rare = if self.keeps_things() {
+            self.rare_bytes()
+        } else {
+            0
+        };
+        self.pending.len() + self.input.capacity() + rare
+    }
+
+    #[cold]
+    fn rare_bytes(&self) -> usize {
+        let queued = self.transaction.as_deref().map_or(0, Transaction::bytes);
+        let watched = self.watches.as_deref().map_or(0, Watches::bytes);
+        let subscriptions = self.subscriptions.as_deref();
+        queued + watched + subscriptions.map_or(0, Subscriptions::bytes)
+    }
+
     /// What the client's output-buffer limit calls it.
     pub(crate) fn is_subscriber(&self) -> bool {
         self.subscription_count() > 0
@@ -338,6 +360,9 @@ impl Session {
     /// Copies to the registry what `CLIENT LIST` shows; once per turn, before its output is sent.
     pub(crate) fn publish(&self) {
         let client = &self.client;
+        client
+            .memory_bytes
+            .store(self.memory_bytes(), Ordering::Relaxed);
         // Relaxed throughout: each field is a figure of its own.
         client.db.store(self.db, Ordering::Relaxed);
         client

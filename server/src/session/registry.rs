@@ -49,6 +49,8 @@ pub(crate) struct ClientEntry {
     pub(crate) input_free_bytes: AtomicUsize,
     /// Bytes the socket has not taken.
     pub(crate) pending_bytes: AtomicUsize,
+    /// See [`super::Session::memory_bytes`].
+    pub(crate) memory_bytes: AtomicUsize,
     /// Whether any field below differs from that of a plain session.
     pub(crate) rare: AtomicBool,
     /// [`ClientFlags`].
@@ -120,6 +122,7 @@ impl ClientEntry {
             input_bytes: AtomicUsize::new(0),
             input_free_bytes: AtomicUsize::new(0),
             pending_bytes: AtomicUsize::new(0),
+            memory_bytes: AtomicUsize::new(0),
             rare: AtomicBool::new(false),
             flags: AtomicU16::new(0),
             version: AtomicU8::new(2),

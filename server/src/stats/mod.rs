@@ -72,6 +72,8 @@ pub(crate) struct WorkerStats {
     pub(crate) connections: Counter,
     /// Clients closed for their output buffer.
     pub(crate) output_limit_disconnections: Counter,
+    /// Clients disconnected because all together took too much.
+    pub(crate) evicted_clients: Counter,
     /// Clients closed for their query buffer.
     pub(crate) query_limit_disconnections: Counter,
     /// Times round the worker's loop.
@@ -178,6 +180,7 @@ impl WorkerStats {
             evicted: Counter::default(),
             connections: Counter::default(),
             output_limit_disconnections: Counter::default(),
+            evicted_clients: Counter::default(),
             query_limit_disconnections: Counter::default(),
             steps: Counter::default(),
             step_nanos: Counter::default(),
@@ -214,6 +217,7 @@ impl WorkerStats {
             &self.evicted,
             &self.connections,
             &self.output_limit_disconnections,
+            &self.evicted_clients,
             &self.query_limit_disconnections,
             &self.steps,
             &self.step_nanos,

@@ -6,6 +6,7 @@
 //! is behind a lock or a reference count.
 
 pub(crate) mod background;
+mod client_memory;
 mod connection;
 mod contain;
 mod cron;
@@ -61,6 +62,8 @@ pub(crate) struct WorkerState {
     pub(crate) pending_bytes: usize,
     /// Until when keys that this worker has set expire soon, in Unix milliseconds; 0: none.
     pub(crate) soon_until_ms: i64,
+    /// How much more its clients take than it has told.
+    uncounted_bytes: i64,
     /// Sessions wait for memory that the background is to free.
     pub(crate) evicts_for_parked: bool,
     /// When waits of its sessions end: Unix milliseconds, the session's place, the client's id.
@@ -167,6 +170,7 @@ impl Worker {
                 slow_nanos: u64::MAX,
                 pending_bytes: 0,
                 soon_until_ms: 0,
+                uncounted_bytes: 0,
                 evicts_for_parked: false,
                 deadlines: BTreeSet::new(),
                 random: seed,
@@ -354,6 +358,7 @@ impl Worker {
             server.monitors.remove(self.state.index as u16);
         }
         session.close = Close::Now;
+        self.uncount_memory(&mut session);
         server.clients.remove(session.id());
         server.boards[self.state.index]
             .connections

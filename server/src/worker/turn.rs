@@ -118,13 +118,14 @@ impl Worker {
     }
 
     /// Puts a session back after its turn, or ends it.
-    fn settle_turn(&mut self, index: u32, connection: Box<Connection>, turn: Turn) {
+    fn settle_turn(&mut self, index: u32, mut connection: Box<Connection>, turn: Turn) {
         if turn == Turn::Ended {
             self.contained("The end of a session", |worker| {
                 worker.end_session(index, connection.session);
             });
             return;
         }
+        self.count_memory(&mut connection.session);
         connection.session.publish_unsent();
         if turn == Turn::Yields {
             connection.session.wake();

@@ -35,6 +35,7 @@ impl TestServer {
             config,
             file: None,
             warnings: Vec::new(),
+            has_maxmemory: true,
         };
         let running = start_on_free_port(loaded).unwrap();
         let address = running.addresses()[0];

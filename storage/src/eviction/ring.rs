@@ -6,6 +6,10 @@ use crate::wheel::Record40;
 
 /// A queue is tidied once it has this many records, and twice as many as there are keys in it.
 const TIDY_RECORDS_MIN: usize = 1024;
+/// It grows by this part of itself.
+const GROWTH_PART: usize = 8;
+/// And by so many records at least.
+const GROWTH_MIN: usize = 16;
 
 /// A queue of keys, first in, first out, by 5 bytes each.
 ///
@@ -29,6 +33,11 @@ impl Ring {
     /// Adds a key behind all others.
     #[inline]
     pub(crate) fn push(&mut self, record: Record40) {
+        if self.records.len() == self.records.capacity() {
+            // Doubling would leave half of it unused.
+            let more = (self.records.len() / GROWTH_PART).max(GROWTH_MIN);
+            self.records.reserve_exact(more);
+        }
         self.records.push_back(record);
     }
 
@@ -51,7 +60,6 @@ impl Ring {
         }
         self.records.pop_front()
     }
-
 
     /// Bytes allocated.
     pub(crate) fn bytes(&self) -> usize {

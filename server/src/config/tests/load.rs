@@ -259,6 +259,7 @@ fn later_sources_win() {
         config,
         file,
         warnings,
+        has_maxmemory,
     } = super::super::load(&sources, environment, stdin).unwrap();
     assert_eq!(
         (config.port, config.timeout_seconds, config.maxclients),
@@ -267,6 +268,7 @@ fn later_sources_win() {
     assert_eq!(value(&config, "hz"), "1");
     assert_eq!(file, sources.file);
     assert_eq!(warnings, Vec::<String>::new());
+    assert!(!has_maxmemory);
 }
 
 #[test]

@@ -344,7 +344,6 @@ fn unknown_names_are_refused() {
 fn what_is_missing_is_refused_by_name() {
     let cases = [
         ("appendonly", "yes", "the append-only file"),
-        ("maxmemory-clients", "5%", "eviction of clients"),
         ("min-replicas-to-write", "1", "replication"),
         ("tls-port", "6380", "TLS"),
         ("activedefrag", "yes", "Redis's active defragmentation"),

@@ -1,0 +1,76 @@
+//! What clients take: requests that wait, transactions, watched keys, subscriptions, replies that wait. It counts against
+//! `maxmemory`; and who takes the most is disconnected when all of them together are above `maxmemory-clients`.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use crate::session::{ClientEntry, ClientFlags, Session};
+
+use super::Worker;
+
+/// A worker keeps so much of what its clients take to itself before it tells.
+const UNPUBLISHED_BYTES_MAX: u64 = 64 << 10;
+
+impl Worker {
+    /// Counts what a session takes after its turn.
+    #[inline]
+    pub(super) fn count_memory(&mut self, session: &mut Session) {
+        let bytes = session.memory_bytes();
+        if bytes != session.counted_bytes {
+            self.count_change(bytes as i64 - session.counted_bytes as i64);
+            session.counted_bytes = bytes;
+        }
+    }
+
+    /// A session has ended.
+    pub(super) fn uncount_memory(&mut self, session: &mut Session) {
+        self.count_change(-(std::mem::take(&mut session.counted_bytes) as i64));
+    }
+
+    fn count_change(&mut self, bytes: i64) {
+        self.state.uncounted_bytes += bytes;
+        if self.state.uncounted_bytes.unsigned_abs() >= UNPUBLISHED_BYTES_MAX {
+            self.publish_change();
+        }
+    }
+
+    #[cold]
+    fn publish_change(&mut self) {
+        let change = std::mem::take(&mut self.state.uncounted_bytes);
+        let memory = self.server.keyspace.memory();
+        memory.add_clients(change);
+        let limit = self.settings.clients_limit_bytes();
+        if change > 0 && limit.is_some_and(|limit| memory.clients_bytes() > limit) {
+            self.evict_clients();
+        }
+    }
+
+    /// Disconnects those who take the most until the others take less than they may.
+    #[cold]
+    fn evict_clients(&mut self) {
+        let server = Rc::clone(&self.server);
+        let Some(limit) = self.settings.clients_limit_bytes() else {
+            return;
+        };
+        // Relaxed throughout: figures, and a flag that is looked at soon.
+        let bytes_of = |client: &ClientEntry| client.memory_bytes.load(Ordering::Relaxed) as u64;
+        let mut clients = server.clients.list();
+        clients.retain(|client| !client.killed.load(Ordering::Relaxed));
+        let mut all: u64 = clients.iter().map(|client| bytes_of(client)).sum();
+        clients.retain(|client| !client.flags().has(ClientFlags::NO_EVICT));
+        clients.sort_by_cached_key(|client| bytes_of(client));
+        while all > limit
+            && let Some(client) = clients.pop()
+        {
+            let bytes = bytes_of(&client);
+            all -= bytes;
+            tracing::info!(
+                "Evicting client: id={} addr={} tot-mem={bytes}",
+                client.id,
+                client.addr
+            );
+            server.stats.worker(self.state.index).evicted_clients.add(1);
+            server.kill(&client);
+        }
+    }
+}
