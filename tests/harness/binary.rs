@@ -21,11 +21,9 @@ pub fn server_binary() -> &'static Path {
     })
 }
 
-/// A command that starts the server's binary. Without a limit of memory, even in a container.
+/// A command that starts the server's binary.
 pub fn command_line() -> Command {
-    let mut command = Command::new(server_binary());
-    command.env("NUTHATCH_MAXMEMORY", "0");
-    command
+    Command::new(server_binary())
 }
 
 fn named(path: PathBuf) -> PathBuf {

@@ -360,6 +360,8 @@ fn default_options(port: u16, directory: &Path, kind: ServerKind) -> Vec<(&'stat
         ("save", String::new()),
         ("appendonly", "no".into()),
         ("enable-debug-command", "yes".into()),
+        // In a container there would be one.
+        ("maxmemory", "0".into()),
     ];
     if kind.is_nuthatch() {
         // More workers than most machines that test have cores: whatever depends on two workers
