@@ -260,12 +260,45 @@ impl<'e> Executor<'_, 'e> {
         keys: &[KeyAt],
         in_exec: bool,
     ) -> CommandResult {
+        if self.session.no_touch {
+            return self.call_without_trace(unit, stripes, command, args, keys, in_exec);
+        }
+        self.call_now(unit, stripes, command, args, keys, in_exec)
+    }
+
+    /// As [`Executor::call`] under `CLIENT NO-TOUCH`: the keys remember no access.
+    #[cold]
+    fn call_without_trace(
+        &mut self,
+        unit: &mut Unit<'e>,
+        stripes: &mut HeldStripes<'e>,
+        command: &'static Registered,
+        args: Args<'_>,
+        keys: &[KeyAt],
+        in_exec: bool,
+    ) -> CommandResult {
+        let db = self.session.db;
+        let accesses = accesses_of(unit, db, command, args, keys);
+        let result = self.call_now(unit, stripes, command, args, keys, in_exec);
+        for (at, access) in accesses {
+            let key = self.server.keyspace.key(args.at(at));
+            unit.restore_access(db, &key, access);
+        }
+        result
+    }
+
+    #[inline]
+    fn call_now(
+        &mut self,
+        unit: &mut Unit<'e>,
+        stripes: &mut HeldStripes<'e>,
+        command: &'static Registered,
+        args: Args<'_>,
+        keys: &[KeyAt],
+        in_exec: bool,
+    ) -> CommandResult {
         let mark = self.outbox.mark();
         let db = self.session.db;
-        let untouched = match self.session.no_touch {
-            true => accesses_of(unit, db, command, args, keys),
-            false => Vec::new(),
-        };
         let reply = self.outbox.reply(self.session.version);
         let mut ctx = Context {
             unit,
@@ -289,10 +322,6 @@ impl<'e> Executor<'_, 'e> {
             ctx.server.faults.step();
             result
         }));
-        for (at, access) in untouched {
-            let key = self.server.keyspace.key(args.at(at));
-            unit.restore_access(db, &key, access);
-        }
         // Whatever came of the command: keys that it found expired are gone.
         if unit.owes() {
             self.settle_notes(unit);
