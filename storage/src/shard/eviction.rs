@@ -2,6 +2,9 @@
 //!
 //! `unsafe`: reads entries by their words; see the invariant in [`super`].
 
+#[cfg(test)]
+use std::collections::HashMap;
+
 use super::expiry::earliest;
 use super::{Db, Shard};
 use crate::DbIndex;
@@ -16,6 +19,8 @@ use crate::slot_word::{Kind, Word};
 use crate::table::position_of;
 use crate::time::UnixMillis;
 use crate::watch::WatchTable;
+#[cfg(test)]
+use crate::wheel::Record40;
 
 /// What a shard knows of eviction.
 pub(super) struct Eviction {
@@ -191,7 +196,7 @@ impl Db {
         };
         ring.tidy(most, |record| {
             let words = table.matches(record, hasher);
-            words.iter().any(|word| word.in_small())
+            words.iter().filter(|word| word.in_small()).count()
         })
     }
 }
@@ -346,6 +351,66 @@ impl Shard {
             database.eviction.policy.get(),
         ) {
             policy.resized(weight_of(old), weight_of(new));
+        }
+    }
+}
+
+#[cfg(test)]
+impl Shard {
+    /// What the policies take.
+    pub(crate) fn policy_bytes(&self) -> usize {
+        self.dbs
+            .iter()
+            .flatten()
+            .map(|db| db.eviction.bytes())
+            .sum()
+    }
+
+    /// Checks what the policies count, and the marks in the words, against the tables.
+    pub(super) fn audit_eviction(&mut self, hasher: &KeyHasher) {
+        for db in self.dbs.iter_mut().flatten() {
+            assert_eq!(db.eviction.generation, self.eviction.generation);
+            db.audit_eviction(hasher);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Db {
+    fn audit_eviction(&mut self, hasher: &KeyHasher) {
+        let unseen_from = self.eviction.adoption.map(|adoption| adoption.from);
+        let mut small: HashMap<Record40, usize> = HashMap::new();
+        let (mut small_keys, mut evictable) = (0, 0);
+        for word in self.table.audit(hasher) {
+            let position = position_of(word, hasher);
+            let belongs = self.eviction.belongs(word);
+            evictable += usize::from(belongs);
+            if word.generation() != self.eviction.generation {
+                assert!(
+                    unseen_from.is_some_and(|from| position >= from),
+                    "the sweep shows the policy what it passes"
+                );
+            } else if word.in_small() {
+                assert!(belongs, "only what may be evicted is in a queue");
+                small_keys += 1;
+                *small.entry(Record40::from_position(position)).or_default() += 1;
+            }
+        }
+        let policy = self.eviction.policy.get();
+        let Some((ring, counted)) = policy.and_then(|policy| policy.records()) else {
+            assert_eq!(small_keys, 0, "a policy without queues puts nothing there");
+            return;
+        };
+        assert_eq!(counted, small_keys, "keys in the small queue");
+        for record in ring.audit_records() {
+            if let Some(keys) = small.get_mut(&record) {
+                *keys = keys.saturating_sub(1);
+            }
+        }
+        let lost = small.values().filter(|keys| **keys > 0).count();
+        assert_eq!(lost, 0, "keys of the small queue have their records");
+        if matches!(self.eviction.policy, AnyPolicy::Fifo(_)) && unseen_from.is_none() {
+            assert_eq!(small_keys, evictable, "all are in the one queue");
         }
     }
 }
