@@ -5,6 +5,8 @@
 //! and keys through it, and drops it; what the unit holds locked is decided before it starts.
 
 mod access;
+#[cfg(test)]
+mod access_tests;
 pub mod big_string;
 pub mod bitfield;
 pub mod bits;

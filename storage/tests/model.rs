@@ -4,6 +4,7 @@ mod model {
     mod collections;
     mod compaction;
     mod concurrent;
+    mod eviction;
     mod expiry;
     mod hashes;
     mod pins;

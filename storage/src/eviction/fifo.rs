@@ -36,8 +36,7 @@ impl Policy for Fifo {
                 // Not all keys are enrolled yet: the policy is new.
                 return Search::NotYet;
             };
-            let words = residents.table.matches(record, residents.hasher);
-            let Some(&word) = words.iter().find(|word| word.in_small()) else {
+            let Some(word) = residents.queued(record) else {
                 continue;
             };
             if !residents.eligible.is(word) {

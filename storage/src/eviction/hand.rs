@@ -24,15 +24,11 @@ impl Hand {
         mut goes: impl FnMut(Word) -> bool,
     ) -> Option<Victim> {
         let eligible = residents.eligible;
-        loop {
+        while residents.step() {
             let segment = residents.table.segment(self.position);
             if self.bucket >= segment.bucket_count() {
                 self.position = segment.end(self.position).unwrap_or(0);
                 (self.bucket, self.word) = (0, 0);
-                if *residents.steps == 0 {
-                    return None;
-                }
-                *residents.steps -= 1;
                 continue;
             }
             if self.word == 0 {
@@ -41,10 +37,6 @@ impl Hand {
             let found = segment.word_from(self.bucket, self.word);
             let Some((at, word)) = found else {
                 (self.bucket, self.word) = (self.bucket + 1, 0);
-                if *residents.steps == 0 {
-                    return None;
-                }
-                *residents.steps -= 1;
                 continue;
             };
             // The word stays where it is if it goes: what moves up into its place has not been looked at.
@@ -54,10 +46,7 @@ impl Hand {
                 return Some(Victim { position, word });
             }
             self.word += 1;
-            if *residents.steps == 0 {
-                return None;
-            }
-            *residents.steps -= 1;
         }
+        None
     }
 }

@@ -26,7 +26,7 @@ use crate::hash::KeyHasher;
 use crate::slot_word::Word;
 use crate::table::Table;
 use crate::time::UnixMillis;
-use crate::wheel::Wheel;
+use crate::wheel::{Record40, Wheel};
 
 use fifo::Fifo;
 use lfu::Lfu;
@@ -163,6 +163,8 @@ pub(crate) struct Residents<'a> {
     /// What entries remember.
     pub(crate) rule: AccessRule,
     pub(crate) eligible: Eligible,
+    /// Which words bear the policy's marks: others have yet to be shown to it.
+    pub(crate) generation: u8,
     /// How many keys may be evicted.
     pub(crate) keys: usize,
     /// What they take, about.
@@ -179,6 +181,13 @@ impl Residents<'_> {
         let is_left = *self.steps > 0;
         *self.steps -= u32::from(is_left);
         is_left
+    }
+
+    /// A key in the policy's small queue whose record this is.
+    fn queued(&self, record: Record40) -> Option<Word> {
+        let words = self.table.matches(record, self.hasher);
+        let is_queued = |word: &Word| word.in_small() && word.generation() == self.generation;
+        words.into_iter().find(is_queued)
     }
 }
 

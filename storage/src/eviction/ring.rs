@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use hashbrown::HashMap;
+
 use crate::wheel::Record40;
 
 /// A queue is tidied once it has this many records, and twice as many as there are keys in it.
@@ -14,7 +16,8 @@ const GROWTH_MIN: usize = 16;
 /// A queue of keys, first in, first out, by 5 bytes each.
 ///
 /// A record stays when its key goes, and says nothing then: whoever takes it out looks whether the key is still there. Where
-/// many keys go by themselves, their records are thrown out in the background.
+/// many keys go by themselves, their records are thrown out in the background; so are those of a key that has gone and come
+/// again, but for the first.
 #[derive(Debug, Default)]
 pub(crate) struct Ring {
     records: VecDeque<Record40>,
@@ -23,10 +26,24 @@ pub(crate) struct Ring {
 
 /// Throwing out records: those before `kept` stay, those from there up to `seen` are thrown out, the others are yet to be
 /// looked at.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug)]
 struct Tidying {
     kept: usize,
     seen: usize,
+    /// How often each record is among those that stay.
+    copies: HashMap<Record40, u8, foldhash::fast::FixedState>,
+}
+
+impl Tidying {
+    /// Of a queue of so many records, of which at least half are thrown out. Room is made once: a map that grows would stop
+    /// everything for as long as it copies itself.
+    fn new(records: usize) -> Self {
+        Self {
+            kept: 0,
+            seen: 0,
+            copies: HashMap::with_capacity_and_hasher(records / 2, Default::default()),
+        }
+    }
 }
 
 impl Ring {
@@ -52,6 +69,11 @@ impl Ring {
             if tidying.kept > 0 {
                 tidying.kept -= 1;
                 tidying.seen -= 1;
+                let copies = self
+                    .records
+                    .front()
+                    .and_then(|it| tidying.copies.get_mut(it));
+                *copies.expect("what stays has been counted") -= 1;
             } else {
                 let thrown_out = tidying.seen;
                 self.records.drain(..thrown_out);
@@ -63,16 +85,20 @@ impl Ring {
 
     /// Bytes allocated.
     pub(crate) fn bytes(&self) -> usize {
-        self.records.capacity() * size_of::<Record40>()
+        let tidying = self.tidying.as_ref();
+        let copies = tidying.map_or(0, |tidying| tidying.copies.allocation_size());
+        self.records.capacity() * size_of::<Record40>() + copies
     }
 
-    /// Looks at up to `records` records and throws out those whose key is not there; whether there is more to do.
+    /// Looks at up to `records` records and throws out those that no key needs; whether there is more to do. `keys_of` says
+    /// how many keys there are whose record it is: mostly one or none.
     pub(crate) fn tidy(
         &mut self,
         records: usize,
-        mut is_there: impl FnMut(Record40) -> bool,
+        mut keys_of: impl FnMut(Record40) -> usize,
     ) -> bool {
-        let tidying = self.tidying.get_or_insert_default();
+        let all = self.records.len();
+        let tidying = self.tidying.get_or_insert_with(|| Tidying::new(all));
         for _ in 0..records {
             let Some(&record) = self.records.get(tidying.seen) else {
                 let kept = tidying.kept;
@@ -81,12 +107,29 @@ impl Ring {
                 self.tidying = None;
                 return false;
             };
-            if is_there(record) {
-                self.records[tidying.kept] = record;
-                tidying.kept += 1;
+            let keys = keys_of(record);
+            if keys > 0 {
+                let copies = tidying.copies.entry(record).or_insert(0);
+                if usize::from(*copies) < keys {
+                    *copies = copies.saturating_add(1);
+                    self.records[tidying.kept] = record;
+                    tidying.kept += 1;
+                }
             }
             tidying.seen += 1;
         }
         true
+    }
+
+    /// The records that have not been thrown out.
+    #[cfg(test)]
+    pub(crate) fn audit_records(&self) -> impl Iterator<Item = Record40> {
+        let (kept, seen) = self
+            .tidying
+            .as_ref()
+            .map_or((0, 0), |it| (it.kept, it.seen));
+        let records = self.records.iter().enumerate();
+        let left = records.filter(move |(at, _)| !(kept..seen).contains(at));
+        left.map(|(_, record)| *record)
     }
 }

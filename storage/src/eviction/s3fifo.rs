@@ -96,8 +96,7 @@ impl S3Fifo {
                 (self.small_keys, self.small_bytes) = (0, 0);
                 return None;
             };
-            let words = residents.table.matches(record, residents.hasher);
-            let Some(&word) = words.iter().find(|word| word.in_small()) else {
+            let Some(word) = residents.queued(record) else {
                 continue;
             };
             let position = position_of(word, residents.hasher);
@@ -118,8 +117,10 @@ impl S3Fifo {
     }
 
     fn main_victim(&mut self, residents: &mut Residents<'_>) -> Option<Victim> {
+        let generation = residents.generation;
         self.hand.next(residents, |word| {
-            !word.in_small() && !word.entry().access().spend_hit()
+            let is_small = word.in_small() && word.generation() == generation;
+            !is_small && !word.entry().access().spend_hit()
         })
     }
 }

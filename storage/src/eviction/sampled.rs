@@ -72,7 +72,8 @@ impl<S: Score> Sampled<S> {
             self.is_even = residents.table.seems_even(|| random.next());
         }
         self.fills = self.fills.wrapping_add(1);
-        while words.len() < self.samples && *residents.steps > 0 {
+        let samples = self.samples.min(residents.keys);
+        while words.len() < samples && *residents.steps > 0 {
             if S::NEIGHBOURS == 1 {
                 *residents.steps -= 1;
                 let word = residents.table.draw_one(self.is_even, || random.next());
@@ -80,7 +81,7 @@ impl<S: Score> Sampled<S> {
                 words.extend(word.inspect(|word| word.entry().prefetch()));
                 continue;
             }
-            let mut left = S::NEIGHBOURS.min(self.samples - words.len());
+            let mut left = S::NEIGHBOURS.min(samples - words.len());
             let looked_at = residents.table.draw_from(
                 self.is_even,
                 || random.next(),

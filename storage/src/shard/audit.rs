@@ -35,7 +35,8 @@ impl Census {
 
 impl Shard {
     /// Checks every figure and invariant of the shard against its entries.
-    pub(crate) fn audit(&self, hasher: &KeyHasher) {
+    pub(crate) fn audit(&mut self, hasher: &KeyHasher) {
+        self.audit_eviction(hasher);
         let mut census = Census::default();
         for db in self.dbs.iter().flatten().chain(&self.detached) {
             let words = db.table.audit(hasher);

@@ -2,6 +2,9 @@
 //!
 //! `unsafe`: reads entries by their words; see the invariant in [`super`].
 
+#[cfg(test)]
+use std::collections::HashMap;
+
 use super::expiry::earliest;
 use super::{Db, Shard};
 use crate::DbIndex;
@@ -16,12 +19,21 @@ use crate::slot_word::{Kind, Word};
 use crate::table::position_of;
 use crate::time::UnixMillis;
 use crate::watch::WatchTable;
+#[cfg(test)]
+use crate::wheel::Record40;
+
+/// How many policies, one after the other, words tell apart.
+const GENERATIONS: usize = 4;
+
+/// What entries remember whose words are of each generation.
+type Rules = [AccessRule; GENERATIONS];
 
 /// What a shard knows of eviction.
 pub(super) struct Eviction {
     settings: Option<EvictionSettings>,
-    /// Counts the policies there have been, modulo 4.
+    /// Counts the policies there have been, modulo [`GENERATIONS`].
     generation: u8,
+    rules: Rules,
     random: Random,
 }
 
@@ -31,6 +43,7 @@ impl Eviction {
         Self {
             settings: None,
             generation: 0,
+            rules: Rules::default(),
             random: Random::new(SEED ^ u64::from(shard) << 1),
         }
     }
@@ -60,8 +73,8 @@ pub(super) struct DbEviction {
 struct Adoption {
     /// The first position that has not been looked at.
     from: u64,
-    /// What entries there remember.
-    rule: AccessRule,
+    /// The first generation of which there may be words behind it.
+    oldest: u8,
 }
 
 impl DbEviction {
@@ -116,7 +129,8 @@ impl Db {
     /// A key has got an expire time, or lost it; `new` is its word in the table.
     #[cold]
     pub(super) fn ttl_changed(&mut self, position: u64, old: Word, new: Word) {
-        if !self.eviction.volatile_only {
+        // A key that has yet to be shown to the policy is shown to it as it is then.
+        if !self.eviction.volatile_only || old.generation() != self.eviction.generation {
             return;
         }
         let word = if new.has_ttl() {
@@ -143,7 +157,7 @@ impl Db {
     }
 
     /// Shows the policy the next keys that were there before it; whether there are more.
-    fn adopt_some(&mut self, rule: AccessRule, now: UnixMillis, hasher: &KeyHasher) -> bool {
+    fn adopt_some(&mut self, rules: &Rules, now: UnixMillis, hasher: &KeyHasher) -> bool {
         let Some(adoption) = self.eviction.adoption else {
             return false;
         };
@@ -155,8 +169,7 @@ impl Db {
             if word.generation() == generation {
                 continue;
             }
-            let access = word.entry().access();
-            access.store(access.load().translated(adoption.rule, rule, now));
+            translate(word, rules, generation, now);
             let mut small = false;
             let belongs = word.has_ttl() || !self.eviction.volatile_only;
             if let (true, Some(policy)) = (belongs, self.eviction.policy.get()) {
@@ -167,6 +180,25 @@ impl Db {
         }
         self.eviction.adoption = end.map(|from| Adoption { from, ..adoption });
         self.eviction.adoption.is_some()
+    }
+
+    /// Has all words bear the generation of the policy, which is replaced next, as if they had been shown to it.
+    #[cold]
+    fn skip_adoption(&mut self, rules: &Rules, now: UnixMillis) {
+        let generation = self.eviction.generation;
+        let mut from = Some(0);
+        while let Some(position) = from {
+            let segment = self.table.segment_mut(position);
+            from = segment.end(position);
+            for slot in segment.words_mut() {
+                let word = slot.load();
+                if word.generation() != generation {
+                    translate(word, rules, generation, now);
+                    slot.store(word.with_generation(generation).with_small(false));
+                }
+            }
+        }
+        self.eviction.adoption = None;
     }
 
     /// Whether the policy has keys to be shown, or records of keys that are gone.
@@ -185,13 +217,15 @@ impl Db {
         if !self.needs_tidying() {
             return false;
         }
+        let generation = self.eviction.generation;
         let (table, policy) = (&self.table, self.eviction.policy.get());
         let Some((ring, _)) = policy.and_then(|policy| policy.records()) else {
             return false;
         };
         ring.tidy(most, |record| {
             let words = table.matches(record, hasher);
-            words.iter().any(|word| word.in_small())
+            let is_queued = |word: &&Word| word.in_small() && word.generation() == generation;
+            words.iter().filter(is_queued).count()
         })
     }
 }
@@ -211,24 +245,30 @@ impl Shard {
     /// Has another policy choose from now on. Keys that are there are shown to it by [`Shard::eviction_chores`].
     pub(crate) fn set_eviction(&mut self, settings: Option<EvictionSettings>) {
         let before = std::mem::replace(&mut self.eviction.settings, settings);
-        let rule_before = self.access_rule;
         self.access_rule = settings.map_or(AccessRule::Stamp, |settings| settings.access_rule());
         let kind = |settings: Option<EvictionSettings>| {
             settings.map(|settings| (settings.algorithm, settings.volatile_only))
         };
         if kind(before) == kind(settings) {
+            self.eviction.rules[usize::from(self.eviction.generation)] = self.access_rule;
             for db in self.dbs.iter_mut().flatten() {
                 db.eviction.policy.set_samples(settings.as_ref());
             }
             return;
         }
-        self.eviction.generation = (self.eviction.generation + 1) % 4;
+        let (last, now) = (self.eviction.generation, self.clock());
+        let next = (last + 1) % GENERATIONS as u8;
+        self.eviction.generation = next;
         for db in self.dbs.iter_mut().flatten() {
-            // What an adoption that was under way has not reached bears the older rule's marks.
-            let rule = db.eviction.adoption.map_or(rule_before, |it| it.rule);
+            // Only if the policy changes faster than its keys are shown to it are there words of that number.
+            if db.eviction.adoption.is_some_and(|it| it.oldest == next) {
+                db.skip_adoption(&self.eviction.rules, now);
+            }
+            let oldest = db.eviction.adoption.map_or(last, |it| it.oldest);
             db.eviction = self.eviction.for_new_db();
-            db.eviction.adoption = Some(Adoption { from: 0, rule });
+            db.eviction.adoption = Some(Adoption { from: 0, oldest });
         }
+        self.eviction.rules[usize::from(next)] = self.access_rule;
         self.published.stale = true;
     }
 
@@ -240,10 +280,10 @@ impl Shard {
         now: UnixMillis,
         hasher: &KeyHasher,
     ) -> bool {
-        let rule = self.access_rule;
+        let rules = &self.eviction.rules;
         let mut more = false;
         for db in self.dbs.iter_mut().flatten() {
-            more |= db.adopt_some(rule, now, hasher);
+            more |= db.adopt_some(rules, now, hasher);
             more |= db.tidy_records(records, hasher);
         }
         more
@@ -329,6 +369,7 @@ impl Shard {
                 volatile_only: database.eviction.volatile_only,
                 parity,
             },
+            generation: database.eviction.generation,
             keys,
             bytes: (bytes as u128 * keys as u128 / all.max(1) as u128) as usize,
             random,
@@ -348,6 +389,74 @@ impl Shard {
             policy.resized(weight_of(old), weight_of(new));
         }
     }
+}
+
+#[cfg(test)]
+impl Shard {
+    /// What the policies take.
+    pub(crate) fn policy_bytes(&self) -> usize {
+        self.dbs
+            .iter()
+            .flatten()
+            .map(|db| db.eviction.bytes())
+            .sum()
+    }
+
+    /// Checks what the policies count, and the marks in the words, against the tables.
+    pub(super) fn audit_eviction(&mut self, hasher: &KeyHasher) {
+        for db in self.dbs.iter_mut().flatten() {
+            assert_eq!(db.eviction.generation, self.eviction.generation);
+            db.audit_eviction(hasher);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Db {
+    fn audit_eviction(&mut self, hasher: &KeyHasher) {
+        let unseen_from = self.eviction.adoption.map(|adoption| adoption.from);
+        let mut small: HashMap<Record40, usize> = HashMap::new();
+        let (mut small_keys, mut evictable) = (0, 0);
+        for word in self.table.audit(hasher) {
+            let position = position_of(word, hasher);
+            let belongs = self.eviction.belongs(word);
+            evictable += usize::from(belongs);
+            if word.generation() != self.eviction.generation {
+                assert!(
+                    unseen_from.is_some_and(|from| position >= from),
+                    "the sweep shows the policy what it passes"
+                );
+            } else if word.in_small() {
+                assert!(belongs, "only what may be evicted is in a queue");
+                small_keys += 1;
+                *small.entry(Record40::from_position(position)).or_default() += 1;
+            }
+        }
+        let policy = self.eviction.policy.get();
+        let Some((ring, counted)) = policy.and_then(|policy| policy.records()) else {
+            assert_eq!(small_keys, 0, "a policy without queues puts nothing there");
+            return;
+        };
+        assert_eq!(counted, small_keys, "keys in the small queue");
+        for record in ring.audit_records() {
+            if let Some(keys) = small.get_mut(&record) {
+                *keys = keys.saturating_sub(1);
+            }
+        }
+        let lost = small.values().filter(|keys| **keys > 0).count();
+        assert_eq!(lost, 0, "keys of the small queue have their records");
+        if matches!(self.eviction.policy, AnyPolicy::Fifo(_)) && unseen_from.is_none() {
+            assert_eq!(small_keys, evictable, "all are in the one queue");
+        }
+    }
+}
+
+/// Has the entry of a live word remember accesses as those of another generation do.
+fn translate(word: Word, rules: &Rules, generation: u8, now: UnixMillis) {
+    let rule = |generation: u8| rules[usize::from(generation)];
+    let access = word.entry().access();
+    let (from, to) = (rule(word.generation()), rule(generation));
+    access.store(access.load().translated(from, to, now));
 }
 
 /// What the entry of a live word takes: its block, and what it owns outside.

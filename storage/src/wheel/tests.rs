@@ -386,3 +386,150 @@ proptest! {
         prop_assert_eq!(owner.wheel.next_due(), None);
     }
 }
+
+/// An owner that takes keys before their time, the soonest first.
+impl Owner {
+    /// Evicts the key that comes first, to the bucket; `None` if a compaction holds all records.
+    fn evict(&mut self) -> Option<u64> {
+        let bound = 4 * (self.wheel.record_count() + self.keys.len() + 1);
+        for _ in 0..bound {
+            let (record, by) = self.wheel.pop_soonest(self.now)?;
+            let matching = self.keys.range(matching_keys(record));
+            let matching: Vec<_> = matching.map(|(&key, &at)| (key, at)).collect();
+            let mut found = None;
+            for (key, at) in matching {
+                if found.is_none() && at <= by {
+                    found = Some((key, at));
+                } else {
+                    self.wheel.file(record, at);
+                }
+            }
+            if let Some((key, at)) = found {
+                self.keys.remove(&key);
+                self.check_soonest(at, by);
+                return Some(key);
+            }
+        }
+        panic!("more than {bound} records handed out");
+    }
+
+    /// No key is left whose bucket comes before the one that ends at `by`, unless a compaction holds its record.
+    fn check_soonest(&self, at: UnixMillis, by: UnixMillis) {
+        if self.wheel.compaction.is_some() {
+            return;
+        }
+        let Some(first) = self.keys.values().min() else {
+            return;
+        };
+        let (first, place) = (*first, self.wheel.place_of(at));
+        assert!(
+            self.wheel.place_of(first) >= place || place == Place::Due,
+            "{first:?} was to go before {at:?}, which went by {by:?}"
+        );
+    }
+}
+
+#[test]
+fn the_soonest_record_comes_out_though_its_time_has_not_come() {
+    let mut owner = Owner::new(77);
+    let ttls = [
+        9 * YEAR,
+        50,
+        3 * DAY,
+        SECOND,
+        90 * SECOND,
+        100 * DAY,
+        3_600 * SECOND,
+        -5,
+    ];
+    for (key, ttl) in ttls.iter().enumerate() {
+        owner.set(key as u64 * 4, UnixMillis(START.0 + ttl));
+    }
+    let mut sorted = ttls;
+    sorted.sort_unstable();
+    for ttl in sorted {
+        let key = owner.evict().expect("a key is left");
+        assert_eq!(ttls[key as usize / 4], ttl);
+        owner.check();
+    }
+    assert_eq!(owner.evict(), None);
+    assert_eq!(owner.wheel.record_count(), 0);
+    assert_eq!(owner.wheel.next_due(), None);
+}
+
+#[test]
+fn keys_of_later_times_are_found_behind_records_that_say_nothing() {
+    let mut owner = Owner::new(0);
+    for key in 0..500 {
+        owner.set(key * 4, UnixMillis(START.0 + SECOND));
+    }
+    for key in 0..500 {
+        owner.keys.remove(&(key * 4));
+    }
+    // Moved back: the record comes out in the old bucket, and is filed under the new time.
+    owner.set(4_000, UnixMillis(START.0 + SECOND));
+    owner.set(4_000, UnixMillis(START.0 + DAY));
+    owner.set(8_000, UnixMillis(START.0 + 2 * SECOND));
+    assert_eq!(owner.evict(), Some(8_000));
+    assert_eq!(owner.evict(), Some(4_000));
+    assert_eq!(owner.evict(), None);
+    owner.check();
+}
+
+#[test]
+fn the_last_instant_comes_out_too() {
+    let mut owner = Owner::new(5);
+    owner.set(4, UnixMillis(i64::MAX));
+    owner.set(8, UnixMillis(i64::MAX - 1));
+    assert!(owner.evict().is_some() && owner.evict().is_some());
+    assert_eq!(owner.evict(), None);
+}
+
+#[test]
+fn a_compaction_hides_records_only_until_it_is_done() {
+    let mut owner = Owner::new(3);
+    for key in 0..3_000 {
+        owner.set(key * 4, UnixMillis(START.0 + DAY));
+        owner.set(key * 4, UnixMillis(START.0 + DAY / 2));
+    }
+    assert!(!owner.compact(100));
+    let mut gone = 0;
+    while !owner.keys.is_empty() {
+        gone += usize::from(owner.evict().is_some());
+        owner.check();
+        owner.compact(10);
+    }
+    assert_eq!(gone, 3_000);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+    #[test]
+    fn soonest_first_agrees_with_a_map(
+        phase in 0..10_000_u32,
+        steps in prop::collection::vec((step(), 0..4_usize), 1..200),
+    ) {
+        let mut owner = Owner::new(phase);
+        for (step, evictions) in steps {
+            match step {
+                Step::Set { key, ttl } => owner.set(key, UnixMillis(owner.now.0 + ttl)),
+                Step::Remove { key } => _ = owner.keys.remove(&key),
+                Step::Move { by } => owner.now.0 = (owner.now.0 + by).max(0),
+                Step::Expire { budget } => _ = owner.expire(budget),
+                Step::Compact { budget } => _ = owner.compact(budget),
+                Step::ExpireAll => owner.expire_all(),
+            }
+            for _ in 0..evictions {
+                let (keys, is_compacting) = (owner.keys.len(), owner.wheel.compaction.is_some());
+                let evicted = owner.evict();
+                prop_assert!(evicted.is_some() || keys == 0 || is_compacting);
+                owner.check();
+            }
+        }
+        while !owner.compact(1_000) {}
+        while owner.evict().is_some() {}
+        prop_assert!(owner.keys.is_empty());
+        owner.check();
+        prop_assert_eq!(owner.wheel.record_count(), 0);
+    }
+}

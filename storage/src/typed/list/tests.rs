@@ -91,7 +91,7 @@ impl Test {
             }
         }
         drop(unit);
-        let shard = self.keyspace.shards[0].lock.write();
+        let mut shard = self.keyspace.shards[0].lock.write();
         shard.audit(self.keyspace.hasher());
     }
 
