@@ -70,6 +70,13 @@ impl Memory {
         limit != 0 && self.used_bytes() > limit
     }
 
+    /// Whether so many bytes would be within the limit if nothing else were used.
+    #[inline]
+    pub fn can_ever_hold(&self, bytes: u64) -> bool {
+        let limit = self.limit_bytes();
+        limit == 0 || bytes <= limit
+    }
+
     pub(crate) fn add_shard(&self, used: i64, dataset: i64) {
         self.dataset.fetch_add(dataset, Ordering::Relaxed);
         let now = self.used.fetch_add(used, Ordering::Relaxed) + used;

@@ -18,7 +18,7 @@ use crate::session::Session;
 use crate::worker::WorkerState;
 use crate::worker::set::WorkerSet;
 
-use super::Args;
+use super::{Args, CommandError, CommandResult};
 use super::keys::KeyAt;
 
 /// Everything a command may touch while it runs, its unit's locks held.
@@ -212,6 +212,18 @@ impl<'c, 'e> Context<'c, 'e> {
         match self.built.iter().position(|(at, _)| *at == index) {
             Some(place) => NewValue::Big(self.built.swap_remove(place).1),
             None => NewValue::Bytes(bytes),
+        }
+    }
+
+    /// Refuses a string that could not be kept even alone: all other keys would be evicted for it, and then itself.
+    ///
+    /// # Errors
+    /// `OutOfMemory` when `bytes` are more than `maxmemory`.
+    #[inline]
+    pub(crate) fn check_fits(&self, bytes: u64) -> CommandResult {
+        match self.server.keyspace.memory().can_ever_hold(bytes) {
+            true => Ok(()),
+            false => Err(CommandError::OutOfMemory),
         }
     }
 

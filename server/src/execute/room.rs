@@ -23,13 +23,16 @@ impl<'e> Executor<'_, 'e> {
     /// Makes room if there is too little; an error says why the command does not run now.
     #[cold]
     pub(super) fn make_room(&mut self, hold: &mut Hold<'e>, args: Args<'_>) -> Result<(), Refusal> {
-        self.release(hold);
         let memory = self.server.keyspace.memory();
         let limit = memory.limit_bytes();
-        if args.total_bytes() as u64 > limit {
+        if !memory.can_ever_hold(args.total_bytes() as u64) {
             // No key has to go for what will never fit.
             return Err(CommandError::OutOfMemory.into());
         }
+        if !memory.over_limit() {
+            return Ok(());
+        }
+        self.release(hold);
         let more = background::expire_some_due(
             self.server,
             self.config,
