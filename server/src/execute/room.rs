@@ -54,6 +54,9 @@ impl<'e> Executor<'_, 'e> {
         let mut freed = false;
         for _ in 0..SHARDS_MAX {
             let shard = self.worker.fullest_of_some(self.server);
+            // What has been evicted elsewhere is still being freed: no further key has to go for it.
+            let dead = self.server.keyspace.shard_with_dead_memory(shard);
+            let shard = dead.unwrap_or(shard);
             let missing = memory.used_bytes().saturating_sub(limit);
             let ahead = AHEAD_BYTES_MAX.min(limit / AHEAD_PART);
             let budget = EvictionBudget {

@@ -46,7 +46,14 @@ impl Worker {
                     break;
                 }
                 let (worker, tools, config) = (&mut self.state, &mut self.tools, &self.settings);
-                let budget = EvictionBudget::default();
+                let missing = memory.used_bytes().saturating_sub(memory.limit_bytes());
+                let budget = EvictionBudget {
+                    bytes: usize::try_from(missing).unwrap_or(usize::MAX),
+                    ..EvictionBudget::default()
+                };
+                // What is dead goes before what lives, whichever shard's it is.
+                let dead = server.keyspace.shard_with_dead_memory(shard);
+                let shard = dead.unwrap_or(shard);
                 more |= free_memory(&server, config, worker, tools, shard, budget, now);
             }
             let is_due = expires && server.keyspace.next_due(shard).is_some_and(|at| at < now);
