@@ -18,8 +18,8 @@ use crate::session::Session;
 use crate::worker::WorkerState;
 use crate::worker::set::WorkerSet;
 
-use super::{Args, CommandError, CommandResult};
 use super::keys::KeyAt;
+use super::{Args, CommandError, CommandResult};
 
 /// Everything a command may touch while it runs, its unit's locks held.
 ///
