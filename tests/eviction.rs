@@ -553,6 +553,17 @@ fn frequencies_are_shown_under_lfu_and_idle_times_otherwise() {
     );
     client.check("CONFIG SET maxmemory-policy volatile-lfu", "+OK");
     client.check("OBJECT FREQ k", ":255");
+    // A copy is a new key; one that is renamed or moved is not.
+    client.check("COPY k copy", ":1");
+    client.check("OBJECT FREQ copy", ":5");
+    client.check("RENAME k other", "+OK");
+    client.check("OBJECT FREQ other", ":255");
+    client.check("MOVE other 1", ":1");
+    client.check("SELECT 1", "+OK");
+    client.check("OBJECT FREQ other", ":255");
+    client.check("MOVE other 0", ":1");
+    client.check("SELECT 0", "+OK");
+    client.check("RENAME other k", "+OK");
     for policy in policies().into_iter().chain(["noeviction"]) {
         client.check(&format!("CONFIG SET maxmemory-policy {policy}"), "+OK");
         if !policy.ends_with("lfu") {
@@ -667,7 +678,7 @@ fn big_collections_are_evicted_and_their_memory_comes_back() {
     }
     wait_within(&server, 64 * MIB);
     let lists = client.run("DBSIZE").integer();
-    assert!((8..=12).contains(&lists), "{lists} lists are left");
+    assert!((8..=13).contains(&lists), "{lists} lists are left");
     client.check("CONFIG SET maxmemory 16mb", "+OK");
     wait_within(&server, 16 * MIB);
     wait_until("memory is given back", || server.rss_bytes() < 45 * MIB);
@@ -710,7 +721,8 @@ fn keys_that_have_expired_go_before_those_that_live() {
         client.check("DEBUG SET-ACTIVE-EXPIRE 0", "+OK");
         fill(&mut client, "live", 0..2_000, 1000, &["EX", "10000"]);
         fill(&mut client, "short", 0..6_000, 1000, &["PX", "1"]);
-        client.check("SET clock v PX 1", "+OK");
+        // Longer than it takes until a server that looks at times in steps sees that they have.
+        client.check("SET clock v PX 100", "+OK");
         wait_until("they have expired", || {
             client.run("GET clock").to_string() == "$nil"
         });

@@ -38,7 +38,13 @@ impl Worker {
         let shards = 0..server.keyspace.shard_count() as u16;
         let mut more = false;
         let memory = server.keyspace.memory();
-        let evicts = self.settings.maxmemory_policy.algorithm.is_some();
+        let mut evicts = self.settings.maxmemory_policy.algorithm.is_some();
+        if evicts && memory.over_limit() {
+            let (worker, tools, config) = (&mut self.state, &mut self.tools, &self.settings);
+            // What has expired goes before what lives.
+            more = expire_some_due(&server, config, worker, tools, now);
+            evicts = !more;
+        }
         for shard in shards {
             if evicts && memory.over_limit() && self.cares_for(shard, now) {
                 if started.elapsed() > SLICE {
