@@ -221,10 +221,11 @@ impl<'c, 'e> Context<'c, 'e> {
     /// `OutOfMemory` when `bytes` are more than `maxmemory`.
     #[inline]
     pub(crate) fn check_fits(&self, bytes: u64) -> CommandResult {
-        match self.server.keyspace.memory().can_ever_hold(bytes) {
-            true => Ok(()),
-            false => Err(CommandError::OutOfMemory),
+        let can_hold = self.server.keyspace.memory().can_ever_hold(bytes);
+        if can_hold || !self.unit.state().may_expire() {
+            return Ok(());
         }
+        Err(CommandError::OutOfMemory)
     }
 
     /// Says that the log shall carry exactly `parts` for this command, in addition to earlier effects

@@ -23,6 +23,10 @@ impl<'e> Executor<'_, 'e> {
     /// Makes room if there is too little; an error says why the command does not run now.
     #[cold]
     pub(super) fn make_room(&mut self, hold: &mut Hold<'e>, args: Args<'_>) -> Result<(), Refusal> {
+        if !self.server.keyspace.state().may_expire() {
+            // No key may be taken away now, so none is missing: who may not write for that reason waits or hears so later.
+            return Ok(());
+        }
         let memory = self.server.keyspace.memory();
         let limit = memory.limit_bytes();
         if !memory.can_ever_hold(args.total_bytes() as u64) {
@@ -48,7 +52,8 @@ impl<'e> Executor<'_, 'e> {
             self.session.wake();
             return Err(Refusal::Park(Park::Memory));
         }
-        if self.config.maxmemory_policy.algorithm.is_none() {
+        // What is dead is as good as gone: a client that has deleted a list may write.
+        if self.config.maxmemory_policy.algorithm.is_none() && !memory.has_dead() {
             return Err(CommandError::OutOfMemory.into());
         }
         let mut freed = false;
