@@ -6,6 +6,7 @@ mod chaos;
 mod client;
 mod commands;
 mod connection;
+mod eviction;
 mod group_slices;
 mod hashes;
 mod hyperloglogs;

@@ -190,8 +190,8 @@ fn stamped(word: u32, now: UnixMillis) -> u32 {
 fn counted(word: u32, rule: LfuRule, now: UnixMillis, random: u32) -> u32 {
     let counter = Access(word & !KEPT).counter(rule, now);
     let above = u64::from(counter.saturating_sub(COUNTER_NEW));
-    let scale = above * u64::from(rule.log_factor) + 1;
-    let is_more = u64::from(random).saturating_mul(scale) <= u64::from(u32::MAX);
+    let odds = above * u64::from(rule.log_factor) + 1;
+    let is_more = u64::from(random).saturating_mul(odds) <= u64::from(u32::MAX);
     let counter = (counter + u32::from(is_more)).min(COUNTER_MAX);
     word & KEPT | with_counter(counter, now)
 }

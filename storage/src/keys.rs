@@ -45,11 +45,16 @@ impl Unit<'_> {
 
     /// Moves a value that is there to another key or database.
     fn take_value(&mut self, from_db: DbIndex, from: &Key<'_>, to_db: DbIndex, to: &Key<'_>) {
-        let hasher = self.keyspace().hasher();
+        let (now, hasher) = (self.now(), self.keyspace().hasher());
         let source = self.shard_mut(from.hash.shard);
+        let access = source.access_of(from_db, from, now);
         let taken = source.take_value(from_db, from, hasher);
         let (value, expire_at) = taken.expect("the caller has found the key");
         self.put_value(value, expire_at, to_db, to);
+        if let Some(access) = access {
+            self.shard_mut(to.hash.shard)
+                .inherit_access(to_db, to, access, now);
+        }
         self.spoil_watches(from_db, from);
     }
 

@@ -197,6 +197,16 @@ impl Keyspace {
         self.shards[usize::from(shard)].dead.load(Ordering::Relaxed)
     }
 
+    /// A shard whose dead memory waits to be freed; of several, one near `from`.
+    pub fn shard_with_dead_memory(&self, from: u16) -> Option<u16> {
+        if !self.memory.has_dead() {
+            return None;
+        }
+        let shards = self.shard_count() as u16;
+        let mut all = (from..shards).chain(0..from.min(shards));
+        all.find(|shard| self.has_dead_memory(*shard))
+    }
+
     /// Whether a shard has keys that may be evicted; as it was when its memory had last changed much.
     pub fn has_victims(&self, shard: u16) -> bool {
         self.shards[usize::from(shard)]
@@ -239,7 +249,11 @@ impl Keyspace {
         }
         cell.used_bytes
             .store(shard.published_used_bytes(), Ordering::Relaxed);
-        cell.dead.store(shard.has_dead_memory(), Ordering::Relaxed);
+        let dead = shard.has_dead_memory();
+        if cell.dead.load(Ordering::Relaxed) != dead {
+            cell.dead.store(dead, Ordering::Relaxed);
+            self.memory.shard_has_dead(dead);
+        }
         let has_victims = shard.evictable() > 0;
         cell.victims.store(has_victims, Ordering::Relaxed);
         let chores = shard.has_chores();

@@ -13,6 +13,8 @@ pub struct Memory {
     clients: AtomicI64,
     peak: AtomicI64,
     freed_in_background: AtomicU64,
+    /// How many shards have dead memory.
+    dead_shards: AtomicI64,
 }
 
 impl Memory {
@@ -80,6 +82,26 @@ impl Memory {
     pub fn over_limit(&self) -> bool {
         let limit = self.limit_bytes();
         limit != 0 && self.used_bytes() > limit
+    }
+
+    /// Whether so many bytes would be within the limit if nothing else were used.
+    #[inline]
+    pub fn can_ever_hold(&self, bytes: u64) -> bool {
+        let limit = self.limit_bytes();
+        limit == 0 || bytes <= limit
+    }
+
+    /// Whether any shard has dead memory: what is used already comes back without a key going for it.
+    #[inline]
+    pub fn has_dead(&self) -> bool {
+        // Relaxed: a hint; who acts on it looks again under the shard's lock.
+        self.dead_shards.load(Ordering::Relaxed) > 0
+    }
+
+    /// Counts a shard that has got dead memory, or whose dead memory has been freed.
+    pub(crate) fn shard_has_dead(&self, has: bool) {
+        self.dead_shards
+            .fetch_add(if has { 1 } else { -1 }, Ordering::Relaxed);
     }
 
     pub(crate) fn add_shard(&self, used: i64, dataset: i64) {

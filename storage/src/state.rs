@@ -75,7 +75,7 @@ impl State {
 
     /// Whether storage may take keys away on its own: not on a replica, not while paused.
     #[inline]
-    pub(crate) fn may_expire(self) -> bool {
+    pub fn may_expire(self) -> bool {
         self.0 & (REPLICA | PAUSE_WRITES) == 0
     }
 }

@@ -18,8 +18,8 @@ use crate::session::Session;
 use crate::worker::WorkerState;
 use crate::worker::set::WorkerSet;
 
-use super::Args;
 use super::keys::KeyAt;
+use super::{Args, CommandError, CommandResult};
 
 /// Everything a command may touch while it runs, its unit's locks held.
 ///
@@ -213,6 +213,19 @@ impl<'c, 'e> Context<'c, 'e> {
             Some(place) => NewValue::Big(self.built.swap_remove(place).1),
             None => NewValue::Bytes(bytes),
         }
+    }
+
+    /// Refuses a string that could not be kept even alone: all other keys would be evicted for it, and then itself.
+    ///
+    /// # Errors
+    /// `OutOfMemory` when `bytes` are more than `maxmemory`.
+    #[inline]
+    pub(crate) fn check_fits(&self, bytes: u64) -> CommandResult {
+        let can_hold = self.server.keyspace.memory().can_ever_hold(bytes);
+        if can_hold || !self.unit.state().may_expire() {
+            return Ok(());
+        }
+        Err(CommandError::OutOfMemory)
     }
 
     /// Says that the log shall carry exactly `parts` for this command, in addition to earlier effects

@@ -74,7 +74,7 @@ impl<'e> Executor<'_, 'e> {
         } else {
             flags
         };
-        if self.server.keyspace.memory().over_limit()
+        if self.may_lack_room(args)
             && (flags.has(Flags::DENY_OOM) || (in_transaction && grows_the_queue(command)))
         {
             self.make_room(hold, args)?;
@@ -87,6 +87,15 @@ impl<'e> Executor<'_, 'e> {
             return Err(Refusal::Park(Park::QueueFull));
         }
         Ok(command)
+    }
+
+    /// Whether memory is short, or may never do for this request; exact only when the answer is no.
+    #[inline]
+    fn may_lack_room(&self, args: Args<'_>) -> bool {
+        let memory = self.server.keyspace.memory();
+        let limit = memory.limit_bytes();
+        let never_fits = || args.may_have_long(usize::try_from(limit).unwrap_or(usize::MAX));
+        limit != 0 && (memory.used_bytes() > limit || never_fits())
     }
 
     /// Whether messages may come of a command: its own, or events of keys.

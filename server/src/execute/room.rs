@@ -23,13 +23,20 @@ impl<'e> Executor<'_, 'e> {
     /// Makes room if there is too little; an error says why the command does not run now.
     #[cold]
     pub(super) fn make_room(&mut self, hold: &mut Hold<'e>, args: Args<'_>) -> Result<(), Refusal> {
-        self.release(hold);
+        if !self.server.keyspace.state().may_expire() {
+            // No key may be taken away now, so none is missing: who may not write for that reason waits or hears so later.
+            return Ok(());
+        }
         let memory = self.server.keyspace.memory();
         let limit = memory.limit_bytes();
-        if args.total_bytes() as u64 > limit {
+        if !memory.can_ever_hold(args.total_bytes() as u64) {
             // No key has to go for what will never fit.
             return Err(CommandError::OutOfMemory.into());
         }
+        if !memory.over_limit() {
+            return Ok(());
+        }
+        self.release(hold);
         let more = background::expire_some_due(
             self.server,
             self.config,
@@ -45,12 +52,16 @@ impl<'e> Executor<'_, 'e> {
             self.session.wake();
             return Err(Refusal::Park(Park::Memory));
         }
-        if self.config.maxmemory_policy.algorithm.is_none() {
+        // What is dead is as good as gone: a client that has deleted a list may write.
+        if self.config.maxmemory_policy.algorithm.is_none() && !memory.has_dead() {
             return Err(CommandError::OutOfMemory.into());
         }
         let mut freed = false;
         for _ in 0..SHARDS_MAX {
             let shard = self.worker.fullest_of_some(self.server);
+            // What has been evicted elsewhere is still being freed: no further key has to go for it.
+            let dead = self.server.keyspace.shard_with_dead_memory(shard);
+            let shard = dead.unwrap_or(shard);
             let missing = memory.used_bytes().saturating_sub(limit);
             let ahead = AHEAD_BYTES_MAX.min(limit / AHEAD_PART);
             let budget = EvictionBudget {

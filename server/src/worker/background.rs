@@ -38,7 +38,13 @@ impl Worker {
         let shards = 0..server.keyspace.shard_count() as u16;
         let mut more = false;
         let memory = server.keyspace.memory();
-        let evicts = self.settings.maxmemory_policy.algorithm.is_some();
+        let mut evicts = self.settings.maxmemory_policy.algorithm.is_some();
+        if evicts && memory.over_limit() {
+            let (worker, tools, config) = (&mut self.state, &mut self.tools, &self.settings);
+            // What has expired goes before what lives.
+            more = expire_some_due(&server, config, worker, tools, now);
+            evicts = !more;
+        }
         for shard in shards {
             if evicts && memory.over_limit() && self.cares_for(shard, now) {
                 if started.elapsed() > SLICE {
@@ -46,7 +52,14 @@ impl Worker {
                     break;
                 }
                 let (worker, tools, config) = (&mut self.state, &mut self.tools, &self.settings);
-                let budget = EvictionBudget::default();
+                let missing = memory.used_bytes().saturating_sub(memory.limit_bytes());
+                let budget = EvictionBudget {
+                    bytes: usize::try_from(missing).unwrap_or(usize::MAX),
+                    ..EvictionBudget::default()
+                };
+                // What is dead goes before what lives, whichever shard's it is.
+                let dead = server.keyspace.shard_with_dead_memory(shard);
+                let shard = dead.unwrap_or(shard);
                 more |= free_memory(&server, config, worker, tools, shard, budget, now);
             }
             let is_due = expires && server.keyspace.next_due(shard).is_some_and(|at| at < now);

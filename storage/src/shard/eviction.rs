@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use super::expiry::earliest;
 use super::{Db, Shard};
 use crate::DbIndex;
-use crate::access::AccessRule;
+use crate::access::{Access, AccessRule, random_u32};
 use crate::entry::EntryView;
 use crate::eviction::{
     AnyPolicy, Eligible, EvictionSettings, Queue, Random, Residents, Search, Victim,
 };
-use crate::hash::KeyHasher;
+use crate::hash::{Key, KeyHasher};
 use crate::slab::Slab;
 use crate::slot_word::{Kind, Word};
 use crate::table::position_of;
@@ -375,6 +375,38 @@ impl Shard {
             random,
             steps,
         })
+    }
+
+    /// What is remembered of accesses to a key, and the rule that holds.
+    pub(crate) fn access_of(
+        &self,
+        db: DbIndex,
+        key: &Key<'_>,
+        now: UnixMillis,
+    ) -> Option<(AccessRule, Access)> {
+        let word = self.view(db, key)?.word();
+        let access = word.entry().access().load();
+        let from = self.eviction.rules[usize::from(word.generation())];
+        let rule = self.access_rule;
+        Some((rule, access.translated(from, rule, now)))
+    }
+
+    /// Has a key that has just been moved here remember what was remembered of it before, and that it was accessed now.
+    pub(crate) fn inherit_access(
+        &mut self,
+        db: DbIndex,
+        key: &Key<'_>,
+        (rule, access): (AccessRule, Access),
+        now: UnixMillis,
+    ) {
+        if rule != self.access_rule {
+            return;
+        }
+        if let Some(view) = self.view(db, key) {
+            let word = view.word();
+            word.entry().access().store(access);
+            word.entry().access().touch(rule, now, random_u32);
+        }
     }
 
     /// Tells the policy that the entry of a key, whose word is still in the table, is replaced by another one.

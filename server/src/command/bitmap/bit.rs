@@ -34,6 +34,7 @@ pub(super) fn setbit(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult
     let was_on = old.is_some_and(|byte| byte & mask(offset) != 0);
     // A bit that is what it shall be already is no change, unless the string has to grow.
     if old.is_none() || was_on != on {
+        ctx.check_fits(offset / 8 + 1)?;
         let at = (offset / 8) as usize;
         ctx.unit
             .with_string_mut(ctx.session.db, &key, offset / 8 + 1, |value| {

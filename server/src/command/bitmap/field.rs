@@ -224,6 +224,7 @@ fn change(ctx: &mut Context<'_, '_>, args: Args<'_>, operations: &[Operation]) -
 }
 
 fn write(ctx: &mut Context<'_, '_>, key: &Key<'_>, plan: &Plan) -> CommandResult {
+    ctx.check_fits(plan.len)?;
     ctx.unit
         .with_string_mut(ctx.session.db, key, plan.len, |value| {
             plan.bytes

@@ -49,6 +49,10 @@ pub(super) fn setrange(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResu
         u64::try_from(offset).map_err(|_| CommandError::Line("ERR offset is out of range"))?;
     let (key, value) = (ctx.key(args, 1), args.at(3));
     let len_max = ctx.config.proto_max_bulk_len_bytes;
+    let end = offset.saturating_add(value.len() as u64);
+    if !value.is_empty() && end <= len_max {
+        ctx.check_fits(end)?;
+    }
     let len = ctx
         .unit
         .set_range(ctx.session.db, &key, offset, value, len_max)?;
@@ -62,8 +66,10 @@ pub(super) fn setrange(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResu
 /// `APPEND key value`: adds to the end of the string, which is created if there is none.
 pub(super) fn append(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let key = ctx.key(args, 1);
-    let len = if ctx.unit.string_to_change(ctx.session.db, &key)?.is_some() {
+    let old = ctx.unit.string_to_change(ctx.session.db, &key)?;
+    let len = if let Some(old_len) = old.map(|old| old.len()) {
         let len_max = ctx.config.proto_max_bulk_len_bytes;
+        ctx.check_fits((old_len + args.at(2).len() as u64).min(len_max))?;
         ctx.unit.append(ctx.session.db, &key, args.at(2), len_max)?
     } else {
         let value = ctx.new_value(args, 2);
