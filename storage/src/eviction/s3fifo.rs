@@ -16,6 +16,9 @@ use crate::wheel::Record40;
 /// The small queue's part of the bytes.
 const SMALL_PART: usize = 10;
 
+/// Where so many keys at the small queue's end belong to a running snapshot, the hand goes on.
+const KEPT_MAX: u32 = 64;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct S3Fifo {
@@ -56,10 +59,13 @@ impl Policy for S3Fifo {
         if residents.keys == 0 {
             return Search::Nobody;
         }
+        let mut kept = 0;
         loop {
             let is_large = self.small_bytes * SMALL_PART >= residents.bytes;
-            let victim = if self.small_keys > 0 && (is_large || self.small_keys >= residents.keys) {
-                self.small_victim(residents)
+            let is_small_first = is_large && kept < KEPT_MAX;
+            let are_all_small = self.small_keys >= residents.keys;
+            let victim = if self.small_keys > 0 && (is_small_first || are_all_small) {
+                self.small_victim(residents, &mut kept)
             } else {
                 self.main_victim(residents)
             };
@@ -88,8 +94,9 @@ impl Policy for S3Fifo {
 }
 
 impl S3Fifo {
-    /// The key at the end of the small queue, unless it was hit and therefore stays.
-    fn small_victim(&mut self, residents: &mut Residents<'_>) -> Option<Victim> {
+    /// The key at the end of the small queue, unless it was hit and therefore stays. Counts those that may not go now, and
+    /// gives up when there are too many.
+    fn small_victim(&mut self, residents: &mut Residents<'_>, kept: &mut u32) -> Option<Victim> {
         while residents.step() {
             let Some(record) = self.small.pop() else {
                 // Every key of the queue has its record: this mends what should not be.
@@ -102,6 +109,10 @@ impl S3Fifo {
             let position = position_of(word, residents.hasher);
             if !residents.eligible.is(word) {
                 self.small.push(record);
+                *kept += 1;
+                if *kept == KEPT_MAX {
+                    return None;
+                }
                 continue;
             }
             if !word.entry().access().take_hits() {

@@ -76,9 +76,10 @@ impl Compaction {
 }
 
 impl Wheel {
-    /// Whether a pass of [`Wheel::compact`] is worth its cost, given how many keys have a TTL.
+    /// Whether a pass of [`Wheel::compact`] is worth its cost, given how many keys have a TTL, or one is to be gone on with:
+    /// [`Wheel::pop_soonest`] does not see what it holds.
     pub(crate) fn needs_compaction(&self, keys_with_ttl: usize) -> bool {
-        self.records > 2 * keys_with_ttl + LEFTOVER_RECORDS_MIN
+        self.compaction.is_some() || self.records > 2 * keys_with_ttl + LEFTOVER_RECORDS_MIN
     }
 
     /// Looks at up to `budget` records and throws out what is not needed. Returns true when a pass

@@ -97,7 +97,7 @@ impl Walker {
                 self.model[d].insert(a.clone(), expire_at);
             }
             250..330 => {
-                if unit.append(db, &key, &value, 1 << 22).is_ok() && !value.is_empty() {
+                if unit.append(db, &key, &value, 1 << 22).is_ok() {
                     self.model[d].entry(a.clone()).or_default();
                 }
             }
@@ -280,7 +280,18 @@ impl Walker {
                     from = end;
                 }
             }
-            assert_eq!(*keys, found);
+            let differing = keys.keys().chain(found.keys());
+            let differing = differing.filter(|name| keys.get(*name) != found.get(*name));
+            let differing: Vec<_> = differing
+                .map(|name| {
+                    (
+                        String::from_utf8_lossy(name),
+                        keys.get(name),
+                        found.get(name),
+                    )
+                })
+                .collect();
+            assert!(differing.is_empty(), "database {db}: {differing:?}");
         }
     }
 }
