@@ -216,7 +216,8 @@ impl Wheel {
                     let shift = DIGIT_BITS * number as u32;
                     let above = self.tick >> (shift + DIGIT_BITS) << DIGIT_BITS;
                     let end = ((above | digit as u64) + 1) << shift;
-                    return Some((record, self.start_of(end)));
+                    // A key goes with the tick after the one in which it expires.
+                    return Some((record, self.start_of(end - 1)));
                 }
             }
         }
