@@ -194,6 +194,7 @@ fn a_snapshot_and_the_stream_after_it_give_the_same_data() {
     let stream = drain(cursor);
     let start = image_of(&server, snapshot);
     replay::let_short_lived_keys_expire(&start);
+    replay::let_due_keys_go(server.running().keyspace());
     let snapshot = server.running().stop_log_with_snapshot().unwrap();
     let end = image_of(&server, snapshot);
     let replica = check(&start, &stream.join().unwrap(), &end, phases + 1, seed);

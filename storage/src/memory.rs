@@ -29,15 +29,15 @@ impl Memory {
         self.dataset.load(Ordering::Relaxed).max(0) as u64
     }
 
-    /// The part of [`Memory::used_bytes`] that clients take: requests and replies that wait.
+    /// What clients take: requests and replies that wait.
     pub fn clients_bytes(&self) -> u64 {
         self.clients.load(Ordering::Relaxed).max(0) as u64
     }
 
-    /// Counts how much more, or less, clients take.
-    pub fn add_clients(&self, bytes: i64) {
+    /// Counts how much more, or less, clients take, and how much of it counts against the limit.
+    pub fn add_clients(&self, bytes: i64, used_bytes: i64) {
         self.clients.fetch_add(bytes, Ordering::Relaxed);
-        self.add_used(bytes);
+        self.add_used(used_bytes);
     }
 
     /// The most that [`Memory::used_bytes`] has been.

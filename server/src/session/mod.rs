@@ -17,6 +17,7 @@ use crate::command::context::{Park, Slices};
 use crate::config::Config;
 use crate::execute::Again;
 use crate::output::PendingOutput;
+use crate::worker::client_memory::ClientBytes;
 use crate::worker::poller::ReadyQueue;
 
 pub(crate) use registry::{ClientEntry, ClientFlags, Clients};
@@ -79,7 +80,7 @@ pub(crate) struct Session {
     /// Why the request at the front of `input`, or the one to run again, waits.
     pub(crate) parked: Option<Park>,
     /// What it takes, as last counted; see [`Session::memory_bytes`].
-    pub(crate) counted_bytes: usize,
+    pub(crate) counted_bytes: ClientBytes,
     /// Where it queues for a turn.
     ready: Rc<ReadyQueue>,
     /// Whether it is in that queue.
@@ -229,7 +230,7 @@ impl Session {
             again: None,
             wait: None,
             parked: None,
-            counted_bytes: 0,
+            counted_bytes: ClientBytes::default(),
             ready,
             queued: Cell::new(false),
         }

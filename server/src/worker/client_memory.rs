@@ -1,5 +1,5 @@
-//! What clients take: requests that wait, transactions, watched keys, subscriptions, replies that wait. It counts against
-//! `maxmemory`; and who takes the most is disconnected when all of them together are above `maxmemory-clients`.
+//! What clients take: requests that wait, transactions, watched keys, subscriptions, replies that wait. All but the
+//! requests counts against `maxmemory`; and who takes the most is disconnected when all of them together are above `maxmemory-clients`.
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -11,24 +11,45 @@ use super::Worker;
 /// A worker keeps so much of what its clients take to itself before it tells.
 const UNPUBLISHED_BYTES_MAX: u64 = 64 << 10;
 
+/// What a client takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ClientBytes {
+    /// All of it.
+    all: usize,
+    /// A request that has not arrived whole, or has yet to run.
+    input: usize,
+}
+
+impl ClientBytes {
+    /// What counts against `maxmemory`. Not requests: no key is to go for one that will be refused.
+    fn used(self) -> usize {
+        self.all - self.input
+    }
+}
+
 impl Worker {
     /// Counts what a session takes after its turn.
     #[inline]
     pub(super) fn count_memory(&mut self, session: &mut Session) {
-        let bytes = session.memory_bytes();
-        if bytes != session.counted_bytes {
-            self.count_change(bytes as i64 - session.counted_bytes as i64);
-            session.counted_bytes = bytes;
+        let counted = ClientBytes {
+            all: session.memory_bytes(),
+            input: session.input.capacity(),
+        };
+        if counted != session.counted_bytes {
+            self.count_change(session.counted_bytes, counted);
+            session.counted_bytes = counted;
         }
     }
 
     /// A session has ended.
     pub(super) fn uncount_memory(&mut self, session: &mut Session) {
-        self.count_change(-(std::mem::take(&mut session.counted_bytes) as i64));
+        let counted = std::mem::take(&mut session.counted_bytes);
+        self.count_change(counted, ClientBytes::default());
     }
 
-    fn count_change(&mut self, bytes: i64) {
-        self.state.uncounted_bytes += bytes;
+    fn count_change(&mut self, before: ClientBytes, now: ClientBytes) {
+        self.state.uncounted_bytes += now.all as i64 - before.all as i64;
+        self.state.uncounted_used_bytes += now.used() as i64 - before.used() as i64;
         if self.state.uncounted_bytes.unsigned_abs() >= UNPUBLISHED_BYTES_MAX {
             self.publish_change();
         }
@@ -37,8 +58,9 @@ impl Worker {
     #[cold]
     fn publish_change(&mut self) {
         let change = std::mem::take(&mut self.state.uncounted_bytes);
+        let used = std::mem::take(&mut self.state.uncounted_used_bytes);
         let memory = self.server.keyspace.memory();
-        memory.add_clients(change);
+        memory.add_clients(change, used);
         let limit = self.settings.clients_limit_bytes();
         if change > 0 && limit.is_some_and(|limit| memory.clients_bytes() > limit) {
             self.evict_clients();

@@ -6,7 +6,7 @@
 //! is behind a lock or a reference count.
 
 pub(crate) mod background;
-mod client_memory;
+pub(crate) mod client_memory;
 mod connection;
 mod contain;
 mod cron;
@@ -64,6 +64,8 @@ pub(crate) struct WorkerState {
     pub(crate) soon_until_ms: i64,
     /// How much more its clients take than it has told.
     uncounted_bytes: i64,
+    /// The part of it that counts against `maxmemory`.
+    uncounted_used_bytes: i64,
     /// Sessions wait for memory that the background is to free.
     pub(crate) evicts_for_parked: bool,
     /// When waits of its sessions end: Unix milliseconds, the session's place, the client's id.
@@ -171,6 +173,7 @@ impl Worker {
                 pending_bytes: 0,
                 soon_until_ms: 0,
                 uncounted_bytes: 0,
+                uncounted_used_bytes: 0,
                 evicts_for_parked: false,
                 deadlines: BTreeSet::new(),
                 random: seed,

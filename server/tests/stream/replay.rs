@@ -11,8 +11,8 @@ use storage::collection::Collection;
 use storage::typed::sorted_set::Adding;
 use storage::typed::{CollectionRef, End, Limits};
 use storage::{
-    DataDigest, DbIndex, Key, LockPlan, NewExpiry, NewValue, Snapshot, Unit, UnixMillis, ValueRef,
-    ValueType,
+    DataDigest, DbIndex, Key, Keyspace, LockPlan, NewExpiry, NewValue, Snapshot, Unit, UnixMillis,
+    ValueRef, ValueType,
 };
 
 use super::commands::DATABASES;
@@ -229,6 +229,20 @@ pub(crate) fn let_short_lived_keys_expire(image: &Image) {
     let expire_times = of_keys.chain(of_fields);
     let last = expire_times.map(|at| at.0).filter(|&at| at < soon).max();
     while last.is_some_and(|last| now() <= last) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits until nothing is due any more: what has expired and is still there would go once the log has stopped.
+pub(crate) fn let_due_keys_go(keyspace: &Keyspace) {
+    /// The wheel names a key in the tick of this length after the one in which it expires.
+    const TICKS_MS: i64 = 2 * 16;
+    let now = || {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        since.unwrap().as_millis() as i64
+    };
+    let from = now();
+    while now() <= from + TICKS_MS || keyspace.due_shards(UnixMillis(now())).next().is_some() {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
