@@ -4,6 +4,7 @@ mod bitmaps;
 mod blocking;
 mod chaos;
 mod client;
+mod client_memory;
 mod commands;
 mod connection;
 mod eviction;

@@ -192,26 +192,21 @@ impl Keyspace {
             .load(Ordering::Relaxed)
     }
 
-    /// Whether dead memory of a shard waits to be freed.
-    pub fn has_dead_memory(&self, shard: u16) -> bool {
-        self.shards[usize::from(shard)].dead.load(Ordering::Relaxed)
-    }
-
-    /// A shard whose dead memory waits to be freed; of several, one near `from`.
-    pub fn shard_with_dead_memory(&self, from: u16) -> Option<u16> {
-        if !self.memory.has_dead() {
-            return None;
-        }
-        let shards = self.shard_count() as u16;
-        let mut all = (from..shards).chain(0..from.min(shards));
-        all.find(|shard| self.has_dead_memory(*shard))
-    }
-
-    /// Whether a shard has keys that may be evicted; as it was when its memory had last changed much.
-    pub fn has_victims(&self, shard: u16) -> bool {
-        self.shards[usize::from(shard)]
-            .victims
-            .load(Ordering::Relaxed)
+    /// A shard to free memory of, the first from shard `from` on: one with dead memory, for no key has to go while there is
+    /// some; or else one with keys that may be evicted. As it was when memory there had last changed much.
+    pub fn shard_to_free(&self, from: u16) -> Option<u16> {
+        let from = usize::from(from) % self.shards.len();
+        let first = |is_wanted: &dyn Fn(&ShardCell) -> bool| {
+            let mut all = (from..self.shards.len()).chain(0..from);
+            all.find(|&shard| is_wanted(&self.shards[shard]))
+        };
+        // Relaxed: hints; whoever acts on them looks again under the shard's lock.
+        let dead = match self.memory.has_dead() {
+            true => first(&|cell| cell.dead.load(Ordering::Relaxed)),
+            false => None,
+        };
+        let victims = || first(&|cell| cell.victims.load(Ordering::Relaxed));
+        dead.or_else(victims).map(|shard| shard as u16)
     }
 
     /// Whether a shard has dead memory to free or sparse pages to compact.

@@ -130,6 +130,12 @@ impl Word {
         Self(self.0 & !SMALL | if in_small { SMALL } else { 0 })
     }
 
+    /// Whether the policy of this generation has a record of the key.
+    #[inline]
+    pub(crate) fn is_queued(self, generation: u8) -> bool {
+        self.in_small() && self.generation() == generation
+    }
+
     /// Which policy has seen the word: their number, modulo 4.
     #[inline]
     pub(crate) fn generation(self) -> u8 {

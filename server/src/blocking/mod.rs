@@ -21,6 +21,7 @@ use storage::blocking::Blocked;
 use storage::waiters::{Serve, Waiter};
 use storage::{DbIndex, Key, Keyspace, Unit, ValueType};
 
+use crate::command::context::Rerun;
 use crate::command::{CommandResult, Context};
 use crate::output::Output;
 
@@ -198,6 +199,9 @@ impl Context<'_, '_> {
             deadline_ms: waited.map_or(deadline_ms, |waited| waited.deadline_ms),
             look_again_at_ms: client.operation.look_again_at_ms(self.unit, db, keys),
         };
+        if client.operation.may_be_long() {
+            self.after.rerun = Rerun::AfterWait;
+        }
         let wait = self.unit.block(db, keys, &also_locked, Box::new(client));
         self.after.wait = Some((wait, alarms));
     }

@@ -76,12 +76,32 @@ pub(crate) struct After {
     pub(crate) actions: Vec<Action>,
     /// A long command's remaining work, see [`Slices`].
     pub(crate) slices: Option<Box<dyn Slices>>,
-    /// Once the slices are [`SliceProgress::Prepared`] the command runs again.
-    pub(crate) runs_again: bool,
+    /// Whether, and when, the command runs again.
+    pub(crate) rerun: Rerun,
     /// The command waits; see [`Context::block`].
     pub(crate) wait: Option<(Wait, Alarms)>,
     /// What the command that runs has waited for before.
     pub(crate) waited: Option<Waited>,
+}
+
+impl After {
+    /// Whether the command is not simply done when it has run, or not run for the first time.
+    #[inline]
+    pub(crate) fn reruns(&self) -> bool {
+        self.rerun != Rerun::No || self.waited.is_some()
+    }
+}
+
+/// Whether a command runs again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Rerun {
+    /// No.
+    #[default]
+    No,
+    /// Once its slices are [`SliceProgress::Prepared`].
+    Prepared,
+    /// Once its wait is over, if serving it is long then.
+    AfterWait,
 }
 
 /// A wait that has ended with its command running again.
@@ -304,7 +324,7 @@ impl<'c, 'e> Context<'c, 'e> {
     /// must write no reply and change nothing.
     pub(crate) fn prepare_in_slices(&mut self, slices: impl Slices) {
         self.continue_in_slices(slices);
-        self.after.runs_again = true;
+        self.after.rerun = Rerun::Prepared;
     }
 
     /// Whether something was prepared for the command, and not taken yet.

@@ -25,7 +25,7 @@ pub(crate) struct Again {
 }
 
 impl<'e> Executor<'_, 'e> {
-    /// Keeps a request that will run again; it has not run to its end, so nobody hears of it yet.
+    /// Keeps a request that will run again, or may have to.
     #[cold]
     pub(super) fn keep_request(
         &mut self,

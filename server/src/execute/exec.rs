@@ -35,7 +35,7 @@ impl<'e> Executor<'_, 'e> {
         self.stopwatch.lap();
         let nanos = self.stopwatch.nanos_since(started);
         self.account(command, args, nanos, failed);
-        self.follow_up(hold, command, args, &[])
+        self.follow_up(hold, args)
     }
 
     fn try_exec(&mut self, hold: &mut Hold<'e>) -> Result<(), ExecStop> {

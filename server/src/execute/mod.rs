@@ -10,7 +10,7 @@ mod settle;
 mod unit;
 
 use storage::big_string::BigString;
-use storage::{Unit, UnixMillis};
+use storage::{AccessMark, Unit, UnixMillis};
 
 use crate::blocking::serve::Ready;
 use crate::clock::{Reading, Stopwatch};
@@ -59,6 +59,8 @@ pub(crate) struct Tools {
     pub(crate) prepared: Option<Box<dyn Slices>>,
     /// How long that took, and the command's earlier runs.
     pub(crate) earlier_nanos: u64,
+    /// What the running command's keys are to remember of accesses when it has run, by argument (`CLIENT NO-TOUCH`).
+    pub(crate) untouched: Vec<(usize, AccessMark)>,
 }
 
 impl Tools {
@@ -71,6 +73,7 @@ impl Tools {
         self.built = Vec::new();
         self.prepared = None;
         self.earlier_nanos = 0;
+        self.untouched = Vec::new();
         std::mem::take(&mut self.after).actions
     }
 }

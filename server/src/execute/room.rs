@@ -1,4 +1,4 @@
-//! Room for a command that may need memory: what is dead goes first, then what has expired, then keys that the eviction
+//! Room for a command that may need memory: what has expired goes first, then what is dead, then keys that the eviction
 //! policy names. All of it before the command takes a lock, and a bounded part at a time.
 
 use storage::EvictionBudget;
@@ -58,10 +58,10 @@ impl<'e> Executor<'_, 'e> {
         }
         let mut freed = false;
         for _ in 0..SHARDS_MAX {
-            let shard = self.worker.fullest_of_some(self.server);
-            // What has been evicted elsewhere is still being freed: no further key has to go for it.
-            let dead = self.server.keyspace.shard_with_dead_memory(shard);
-            let shard = dead.unwrap_or(shard);
+            let drawn = self.worker.fullest_of_some(self.server);
+            let Some(shard) = self.server.keyspace.shard_to_free(drawn) else {
+                break;
+            };
             let missing = memory.used_bytes().saturating_sub(limit);
             let ahead = AHEAD_BYTES_MAX.min(limit / AHEAD_PART);
             let budget = EvictionBudget {
@@ -85,7 +85,7 @@ impl<'e> Executor<'_, 'e> {
         if memory.used_bytes() <= limit + limit / GRACE_PART && freed {
             return Ok(());
         }
-        if !freed && !self.anything_to_free() {
+        if !freed && self.server.keyspace.shard_to_free(0).is_none() {
             return Err(CommandError::OutOfMemory.into());
         }
         // Later, when there may be room: at once if it comes about here.
@@ -94,13 +94,5 @@ impl<'e> Executor<'_, 'e> {
             self.session.wake();
         }
         Err(Refusal::Park(Park::Memory))
-    }
-
-    /// Whether there is a key to evict, or dead memory, in any shard.
-    #[cold]
-    fn anything_to_free(&mut self) -> bool {
-        let keyspace = &self.server.keyspace;
-        (0..keyspace.shard_count() as u16)
-            .any(|shard| keyspace.has_dead_memory(shard) || keyspace.has_victims(shard))
     }
 }

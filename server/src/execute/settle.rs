@@ -5,7 +5,8 @@ use std::any::Any;
 
 use storage::{DbIndex, LockPlan, Unit};
 
-use crate::blocking::{client_of, serve, wait};
+use crate::blocking::{serve, wait};
+use crate::command::context::Rerun;
 use crate::command::keys::KeyAt;
 use crate::command::table::{Lookup, Registered};
 use crate::command::{Args, CommandError, Flags};
@@ -86,30 +87,18 @@ impl<'e> Executor<'_, 'e> {
         }
     }
 
-    /// What the command put off until the locks are gone.
+    /// What the command of these arguments put off until the locks are gone.
     #[inline]
-    pub(super) fn follow_up(
-        &mut self,
-        hold: &mut Hold<'e>,
-        command: &'static Registered,
-        args: Args<'_>,
-        keys: &[KeyAt],
-    ) -> Flow {
+    pub(super) fn follow_up(&mut self, hold: &mut Hold<'e>, args: Args<'_>) -> Flow {
         let after = &self.tools.after;
         if after.actions.is_empty() && after.slices.is_none() && after.wait.is_none() {
             return Flow::Next;
         }
-        self.follow_up_now(hold, command, args, keys)
+        self.follow_up_now(hold, args)
     }
 
     #[cold]
-    fn follow_up_now(
-        &mut self,
-        hold: &mut Hold<'e>,
-        command: &'static Registered,
-        args: Args<'_>,
-        keys: &[KeyAt],
-    ) -> Flow {
+    fn follow_up_now(&mut self, hold: &mut Hold<'e>, args: Args<'_>) -> Flow {
         self.release(hold);
         self.server.faults.step();
         // One after the other: those behind one that panics are still to be found, and done.
@@ -118,9 +107,6 @@ impl<'e> Executor<'_, 'e> {
             self.server.faults.step();
         }
         if let Some((wait, alarms)) = self.tools.after.wait.take() {
-            if client_of(&wait).operation.may_be_long() {
-                self.keep_request(command, args, keys, 0);
-            }
             let request = slowlog::shorten(args);
             wait::begin(self.worker, self.session, wait, alarms, request);
             return Flow::Blocked;
@@ -175,21 +161,34 @@ impl<'e> Executor<'_, 'e> {
         }
     }
 
-    /// What is yet to be counted of a command that has waited and been counted then.
+    /// As [`Executor::account`], of a command that will run again or may have to, or has waited and runs again.
     #[cold]
-    pub(super) fn account_waited(
+    pub(super) fn account_rerun(
         &mut self,
         command: &'static Registered,
         args: Args<'_>,
+        keys: &[KeyAt],
         nanos: u64,
         failed: bool,
     ) {
-        if failed {
-            let stats = self.server.stats.worker(self.worker.index);
-            stats.command(command.id).failed.add(1);
+        let after = &mut self.tools.after;
+        let rerun = std::mem::take(&mut after.rerun);
+        if rerun == Rerun::Prepared {
+            // It has not run to its end, so nobody hears of it yet.
+            return self.keep_request(command, args, keys, nanos);
         }
-        if nanos >= self.worker.slow_nanos {
-            self.note_slow(command, args, nanos);
+        if after.waited.is_none() {
+            self.account(command, args, nanos, failed);
+        } else {
+            // It was counted when it began to wait.
+            let stats = self.server.stats.worker(self.worker.index);
+            stats.command(command.id).failed.add(u64::from(failed));
+            if nanos >= self.worker.slow_nanos {
+                self.note_slow(command, args, nanos);
+            }
+        }
+        if rerun == Rerun::AfterWait {
+            self.keep_request(command, args, keys, 0);
         }
     }
 
@@ -284,7 +283,7 @@ impl<'e> Executor<'_, 'e> {
         let text = format!("Command '{}' panicked: {text}", command.full_name);
         // What it has put off is done all the same, see `Tools::reset`.
         self.tools.after.slices = None;
-        self.tools.after.runs_again = false;
+        self.tools.after.rerun = Rerun::No;
         if unit.tally.dirty > 0 {
             self.server.mark_log_diverged();
         }

@@ -202,18 +202,15 @@ impl<'e> Executor<'_, 'e> {
         if has_deferred {
             self.serve_deferred();
         }
-        if self.tools.after.runs_again {
-            self.tools.after.runs_again = false;
-            self.keep_request(command, args, keys, nanos);
-        } else if self.tools.after.waited.is_some() {
-            self.account_waited(command, args, nanos, result.is_err());
+        if self.tools.after.reruns() {
+            self.account_rerun(command, args, keys, nanos, result.is_err());
         } else {
             self.account(command, args, nanos, result.is_err());
         }
         if !stale.is_empty() {
             self.expire_stale(hold, stale);
         }
-        self.follow_up(hold, command, args, keys)
+        self.follow_up(hold, args)
     }
 
     /// A new unit with the plan's locks.
@@ -261,42 +258,8 @@ impl<'e> Executor<'_, 'e> {
         in_exec: bool,
     ) -> CommandResult {
         if self.session.no_touch {
-            return self.call_without_trace(unit, stripes, command, args, keys, in_exec);
+            self.tools.untouched = accesses_of(unit, self.session.db, command, args, keys);
         }
-        self.call_now(unit, stripes, command, args, keys, in_exec)
-    }
-
-    /// As [`Executor::call`] under `CLIENT NO-TOUCH`: the keys remember no access.
-    #[cold]
-    fn call_without_trace(
-        &mut self,
-        unit: &mut Unit<'e>,
-        stripes: &mut HeldStripes<'e>,
-        command: &'static Registered,
-        args: Args<'_>,
-        keys: &[KeyAt],
-        in_exec: bool,
-    ) -> CommandResult {
-        let db = self.session.db;
-        let accesses = accesses_of(unit, db, command, args, keys);
-        let result = self.call_now(unit, stripes, command, args, keys, in_exec);
-        for (at, access) in accesses {
-            let key = self.server.keyspace.key(args.at(at));
-            unit.restore_access(db, &key, access);
-        }
-        result
-    }
-
-    #[inline]
-    fn call_now(
-        &mut self,
-        unit: &mut Unit<'e>,
-        stripes: &mut HeldStripes<'e>,
-        command: &'static Registered,
-        args: Args<'_>,
-        keys: &[KeyAt],
-        in_exec: bool,
-    ) -> CommandResult {
         let mark = self.outbox.mark();
         let db = self.session.db;
         let reply = self.outbox.reply(self.session.version);
@@ -322,6 +285,9 @@ impl<'e> Executor<'_, 'e> {
             ctx.server.faults.step();
             result
         }));
+        if !self.tools.untouched.is_empty() {
+            self.restore_accesses(unit, db, args);
+        }
         // Whatever came of the command: keys that it found expired are gone.
         if unit.owes() {
             self.settle_notes(unit);
@@ -347,6 +313,15 @@ impl<'e> Executor<'_, 'e> {
         self.count_tally(unit);
         self.tools.built.clear();
         result
+    }
+
+    /// The keys of a command remember what they did before it, under `CLIENT NO-TOUCH`.
+    #[cold]
+    fn restore_accesses(&mut self, unit: &mut Unit<'e>, db: DbIndex, args: Args<'_>) {
+        for (at, access) in std::mem::take(&mut self.tools.untouched) {
+            let key = self.server.keyspace.key(args.at(at));
+            unit.restore_access(db, &key, access);
+        }
     }
 
     /// Long arguments become values before any lock is taken.

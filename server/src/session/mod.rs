@@ -361,9 +361,6 @@ impl Session {
     /// Copies to the registry what `CLIENT LIST` shows; once per turn, before its output is sent.
     pub(crate) fn publish(&self) {
         let client = &self.client;
-        client
-            .memory_bytes
-            .store(self.memory_bytes(), Ordering::Relaxed);
         // Relaxed throughout: each field is a figure of its own.
         client.db.store(self.db, Ordering::Relaxed);
         client

@@ -57,10 +57,9 @@ impl Worker {
                     bytes: usize::try_from(missing).unwrap_or(usize::MAX),
                     ..EvictionBudget::default()
                 };
-                // What is dead goes before what lives, whichever shard's it is.
-                let dead = server.keyspace.shard_with_dead_memory(shard);
-                let shard = dead.unwrap_or(shard);
-                more |= free_memory(&server, config, worker, tools, shard, budget, now);
+                if let Some(shard) = server.keyspace.shard_to_free(shard) {
+                    more |= free_memory(&server, config, worker, tools, shard, budget, now);
+                }
             }
             let is_due = expires && server.keyspace.next_due(shard).is_some_and(|at| at < now);
             if (!is_due && !server.keyspace.has_chores(shard)) || !self.cares_for(shard, now) {

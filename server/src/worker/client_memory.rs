@@ -1,5 +1,6 @@
 //! What clients take: requests that wait, transactions, watched keys, subscriptions, replies that wait. All but the
-//! requests counts against `maxmemory`; and who takes the most is disconnected when all of them together are above `maxmemory-clients`.
+//! requests counts against `maxmemory`; and who takes the most is disconnected when all of them together are above
+//! `maxmemory-clients`.
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -36,6 +37,11 @@ impl Worker {
             input: session.input.capacity(),
         };
         if counted != session.counted_bytes {
+            // Relaxed: a figure.
+            session
+                .client
+                .memory_bytes
+                .store(counted.all, Ordering::Relaxed);
             self.count_change(session.counted_bytes, counted);
             session.counted_bytes = counted;
         }
@@ -50,7 +56,11 @@ impl Worker {
     fn count_change(&mut self, before: ClientBytes, now: ClientBytes) {
         self.state.uncounted_bytes += now.all as i64 - before.all as i64;
         self.state.uncounted_used_bytes += now.used() as i64 - before.used() as i64;
-        if self.state.uncounted_bytes.unsigned_abs() >= UNPUBLISHED_BYTES_MAX {
+        let changes = [self.state.uncounted_bytes, self.state.uncounted_used_bytes];
+        if changes
+            .iter()
+            .any(|change| change.unsigned_abs() >= UNPUBLISHED_BYTES_MAX)
+        {
             self.publish_change();
         }
     }
@@ -62,7 +72,7 @@ impl Worker {
         let memory = self.server.keyspace.memory();
         memory.add_clients(change, used);
         let limit = self.settings.clients_limit_bytes();
-        if change > 0 && limit.is_some_and(|limit| memory.clients_bytes() > limit) {
+        if limit.is_some_and(|limit| memory.clients_bytes() > limit) {
             self.evict_clients();
         }
     }

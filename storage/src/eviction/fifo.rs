@@ -23,8 +23,8 @@ impl Policy for Fifo {
         self.admit(position, bytes)
     }
 
-    fn departed(&mut self, queue: Queue, _bytes: usize) {
-        self.keys -= usize::from(queue == Queue::Small);
+    fn departed(&mut self, _bytes: usize) {
+        self.keys -= 1;
     }
 
     fn victim(&mut self, residents: &mut Residents<'_>) -> Search {

@@ -10,7 +10,7 @@ use crate::time::UnixMillis;
 pub(crate) struct Lfu;
 
 impl Score for Lfu {
-    const NEIGHBOURS: usize = 1;
+    const TAKES_NEIGHBOURS: bool = false;
 
     fn of(word: Word, rule: AccessRule, now: UnixMillis) -> u32 {
         match rule {

@@ -10,7 +10,7 @@ use crate::time::UnixMillis;
 pub(crate) struct Lru;
 
 impl Score for Lru {
-    const NEIGHBOURS: usize = usize::MAX;
+    const TAKES_NEIGHBOURS: bool = true;
 
     fn of(word: Word, _rule: AccessRule, now: UnixMillis) -> u32 {
         word.entry().access().load().idle_seconds(now)

@@ -100,7 +100,10 @@ pub(crate) enum Queue {
 /// A policy for one database of one shard.
 pub(crate) trait Policy: fmt::Debug {
     /// A key that may be evicted has come, whose entry takes `bytes`; where it belongs.
-    fn admit(&mut self, position: u64, bytes: usize) -> Queue;
+    fn admit(&mut self, position: u64, bytes: usize) -> Queue {
+        let _ = (position, bytes);
+        Queue::Main
+    }
 
     /// The same of a key that was there before this became the policy.
     fn adopt(&mut self, position: u64, bytes: usize) -> Queue {
@@ -108,8 +111,10 @@ pub(crate) trait Policy: fmt::Debug {
         Queue::Main
     }
 
-    /// A key of this queue, whose entry took `bytes`, has gone or may no longer be evicted.
-    fn departed(&mut self, queue: Queue, bytes: usize);
+    /// A key of the small queue, whose entry took `bytes`, has gone or may no longer be evicted.
+    fn departed(&mut self, bytes: usize) {
+        let _ = bytes;
+    }
 
     /// The entry of a key of the small queue is replaced by one of another size.
     fn resized(&mut self, old_bytes: usize, new_bytes: usize) {
@@ -119,9 +124,9 @@ pub(crate) trait Policy: fmt::Debug {
     /// The next key to evict. It is still there, and it is removed next, if it can be.
     fn victim(&mut self, residents: &mut Residents<'_>) -> Search;
 
-    /// A key named by [`Policy::victim`] has been evicted, which was in this queue; `keys` are left.
-    fn evicted(&mut self, position: u64, queue: Queue, keys: usize) {
-        let _ = (position, queue, keys);
+    /// A key of the small queue, named by [`Policy::victim`], has been evicted; `keys` are left.
+    fn evicted(&mut self, position: u64, keys: usize) {
+        let _ = (position, keys);
     }
 
     /// Bytes allocated.
@@ -186,8 +191,9 @@ impl Residents<'_> {
     /// A key in the policy's small queue whose record this is.
     fn queued(&self, record: Record40) -> Option<Word> {
         let words = self.table.matches(record, self.hasher);
-        let is_queued = |word: &Word| word.in_small() && word.generation() == self.generation;
-        words.into_iter().find(is_queued)
+        words
+            .into_iter()
+            .find(|word| word.is_queued(self.generation))
     }
 }
 
@@ -204,14 +210,14 @@ impl Eligible {
     /// Whether this one may.
     #[inline]
     pub(crate) fn is(self, word: Word) -> bool {
-        self.belongs(word) && word.parity() == self.parity
+        belongs(word, self.volatile_only) && word.parity() == self.parity
     }
+}
 
-    /// Whether this one may once no snapshot wants it.
-    #[inline]
-    pub(crate) fn belongs(self, word: Word) -> bool {
-        word.has_ttl() || !self.volatile_only
-    }
+/// Whether a key is the policy's business, if that evicts only keys with an expire time or all.
+#[inline]
+pub(crate) fn belongs(word: Word, volatile_only: bool) -> bool {
+    word.has_ttl() || !volatile_only
 }
 
 /// Uniform numbers, the same ones for the same seed (xorshift64*).

@@ -1,6 +1,6 @@
 //! Any key.
 
-use super::{Policy, Queue, Residents, Search, Victim};
+use super::{Policy, Residents, Search, Victim};
 use crate::table::position_of;
 
 /// See the module.
@@ -8,12 +8,6 @@ use crate::table::position_of;
 pub(crate) struct AnyKey;
 
 impl Policy for AnyKey {
-    fn admit(&mut self, _position: u64, _bytes: usize) -> Queue {
-        Queue::Main
-    }
-
-    fn departed(&mut self, _queue: Queue, _bytes: usize) {}
-
     fn victim(&mut self, residents: &mut Residents<'_>) -> Search {
         if residents.keys == 0 {
             return Search::Nobody;

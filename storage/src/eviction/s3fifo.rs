@@ -40,15 +40,13 @@ impl Policy for S3Fifo {
         Queue::Small
     }
 
-    fn departed(&mut self, queue: Queue, bytes: usize) {
-        if queue == Queue::Small {
-            self.small_keys -= 1;
-            // What a collection has grown by since it came is not known here.
-            self.small_bytes = match self.small_keys {
-                0 => 0,
-                _ => self.small_bytes.saturating_sub(bytes),
-            };
-        }
+    fn departed(&mut self, bytes: usize) {
+        self.small_keys = self.small_keys.saturating_sub(1);
+        // What a collection has grown by since it came is not known here.
+        self.small_bytes = match self.small_keys {
+            0 => 0,
+            _ => self.small_bytes.saturating_sub(bytes),
+        };
     }
 
     fn resized(&mut self, old_bytes: usize, new_bytes: usize) {
@@ -78,10 +76,8 @@ impl Policy for S3Fifo {
         }
     }
 
-    fn evicted(&mut self, position: u64, queue: Queue, keys: usize) {
-        if queue == Queue::Small {
-            self.ghost.put(position, keys);
-        }
+    fn evicted(&mut self, position: u64, keys: usize) {
+        self.ghost.put(position, keys);
     }
 
     fn bytes(&self) -> usize {
@@ -99,7 +95,7 @@ impl S3Fifo {
     fn small_victim(&mut self, residents: &mut Residents<'_>, kept: &mut u32) -> Option<Victim> {
         while residents.step() {
             let Some(record) = self.small.pop() else {
-                // Every key of the queue has its record: this mends what should not be.
+                debug_assert!(false, "every key of the small queue has its record");
                 (self.small_keys, self.small_bytes) = (0, 0);
                 return None;
             };
@@ -121,7 +117,7 @@ impl S3Fifo {
             let slot = residents.table.find_entry_mut(position, word.entry());
             let slot = slot.expect("the word has just been found");
             slot.store(word.with_small(false));
-            self.departed(Queue::Small, weight_of(word));
+            self.departed(weight_of(word));
             return None;
         }
         None
@@ -130,8 +126,7 @@ impl S3Fifo {
     fn main_victim(&mut self, residents: &mut Residents<'_>) -> Option<Victim> {
         let generation = residents.generation;
         self.hand.next(residents, |word| {
-            let is_small = word.in_small() && word.generation() == generation;
-            !is_small && !word.entry().access().spend_hit()
+            !word.is_queued(generation) && !word.entry().access().spend_hit()
         })
     }
 }

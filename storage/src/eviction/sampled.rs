@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use smallvec::SmallVec;
 
-use super::{Policy, Queue, Residents, Search, Victim};
+use super::{Policy, Residents, Search, Victim};
 use crate::access::AccessRule;
 use crate::slot_word::Word;
 use crate::table::position_of;
@@ -22,8 +22,8 @@ const FILLS_PER_LOOK: u32 = 256;
 
 /// What makes a key a good victim.
 pub(crate) trait Score: Debug {
-    /// How many keys are taken at one random place.
-    const NEIGHBOURS: usize;
+    /// Whether keys are taken that lie together at a random place, which costs fewer looks at memory; or one at a time.
+    const TAKES_NEIGHBOURS: bool;
 
     /// The higher, the better a victim.
     fn of(word: Word, rule: AccessRule, now: UnixMillis) -> u32;
@@ -65,8 +65,9 @@ impl<S: Score> Sampled<S> {
         self.samples = samples.clamp(1, SAMPLES_MAX) as usize;
     }
 
-    fn fill_pool(&mut self, residents: &mut Residents<'_>) {
-        let mut words: SmallVec<[Word; 64]> = SmallVec::new();
+    /// Some keys taken at random.
+    fn draw(&mut self, residents: &mut Residents<'_>) -> SmallVec<[Word; SAMPLES_MAX as usize]> {
+        let mut words = SmallVec::new();
         let (random, eligible) = (&mut *residents.random, residents.eligible);
         if self.fills.is_multiple_of(FILLS_PER_LOOK) {
             self.is_even = residents.table.seems_even(|| random.next());
@@ -74,66 +75,59 @@ impl<S: Score> Sampled<S> {
         self.fills = self.fills.wrapping_add(1);
         let samples = self.samples.min(residents.keys);
         while words.len() < samples && *residents.steps > 0 {
-            if S::NEIGHBOURS == 1 {
-                *residents.steps -= 1;
+            let looked_at = if S::TAKES_NEIGHBOURS {
+                residents.table.draw_from(
+                    self.is_even,
+                    || random.next(),
+                    |word| {
+                        words.extend(eligible.is(word).then_some(word));
+                        words.len() < samples
+                    },
+                )
+            } else {
                 let word = residents.table.draw_one(self.is_even, || random.next());
-                let word = word.filter(|word| eligible.is(*word) && !words.contains(word));
-                words.extend(word.inspect(|word| word.entry().prefetch()));
-                continue;
-            }
-            let mut left = S::NEIGHBOURS.min(samples - words.len());
-            let looked_at = residents.table.draw_from(
-                self.is_even,
-                || random.next(),
-                |word| {
-                    if eligible.is(word) {
-                        word.entry().prefetch();
-                        words.push(word);
-                        left -= 1;
-                    }
-                    left > 0
-                },
-            );
+                words.extend(word.filter(|word| eligible.is(*word) && !words.contains(word)));
+                1
+            };
             *residents.steps = residents.steps.saturating_sub(looked_at as u32);
         }
-        for word in words {
-            let is_it = |other: &Candidate| other.word.entry() == word.entry();
-            if let Some(known) = self.pool.iter().position(is_it) {
-                self.pool.remove(known);
-            }
-            let score = S::of(word, residents.rule, residents.now);
-            let is_full = self.pool.len() >= POOL;
-            if is_full && self.pool[0].score >= score {
-                continue;
-            }
-            if is_full {
-                self.pool.remove(0);
-            }
-            let at = self.pool.partition_point(|other| other.score < score);
-            let position = position_of(word, residents.hasher);
-            let candidate = Candidate {
-                score,
-                position,
-                word,
-            };
-            self.pool.insert(at, candidate);
+        words.iter().for_each(|word| word.entry().prefetch());
+        words
+    }
+
+    /// Keeps a key for later if it is better than the worst of those that are kept.
+    fn keep(&mut self, word: Word, residents: &Residents<'_>) {
+        let is_it = |other: &Candidate| other.word.entry() == word.entry();
+        if let Some(known) = self.pool.iter().position(is_it) {
+            self.pool.remove(known);
         }
+        let score = S::of(word, residents.rule, residents.now);
+        if self.pool.len() >= POOL {
+            if self.pool[0].score >= score {
+                return;
+            }
+            self.pool.remove(0);
+        }
+        let at = self.pool.partition_point(|other| other.score < score);
+        let position = position_of(word, residents.hasher);
+        let candidate = Candidate {
+            score,
+            position,
+            word,
+        };
+        self.pool.insert(at, candidate);
     }
 }
 
 impl<S: Score> Policy for Sampled<S> {
-    fn admit(&mut self, _position: u64, _bytes: usize) -> Queue {
-        Queue::Main
-    }
-
-    fn departed(&mut self, _queue: Queue, _bytes: usize) {}
-
     fn victim(&mut self, residents: &mut Residents<'_>) -> Search {
         if residents.keys == 0 {
             return Search::Nobody;
         }
         while *residents.steps > 0 {
-            self.fill_pool(residents);
+            for word in self.draw(residents) {
+                self.keep(word, residents);
+            }
             while let Some(best) = self.pool.pop() {
                 let slot = residents
                     .table

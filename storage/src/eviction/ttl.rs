@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Policy, Queue, Residents, Search, Victim};
+use super::{Policy, Residents, Search, Victim};
 use crate::shard::expiries_of;
 use crate::table::position_of;
 use crate::time::UnixMillis;
@@ -14,12 +14,6 @@ use crate::wheel::Record40;
 pub(crate) struct SoonestExpiry;
 
 impl Policy for SoonestExpiry {
-    fn admit(&mut self, _position: u64, _bytes: usize) -> Queue {
-        Queue::Main
-    }
-
-    fn departed(&mut self, _queue: Queue, _bytes: usize) {}
-
     fn victim(&mut self, residents: &mut Residents<'_>) -> Search {
         if residents.keys == 0 {
             return Search::Nobody;

@@ -11,7 +11,8 @@ use crate::DbIndex;
 use crate::access::{Access, AccessRule, random_u32};
 use crate::entry::EntryView;
 use crate::eviction::{
-    AnyPolicy, Eligible, EvictionSettings, Queue, Random, Residents, Search, Victim,
+    AnyPolicy, Eligible, EvictionSettings, Policy, Queue, Random, Residents, Search, Victim,
+    belongs,
 };
 use crate::hash::{Key, KeyHasher};
 use crate::slab::Slab;
@@ -84,15 +85,16 @@ impl DbEviction {
     }
 
     fn belongs(&self, word: Word) -> bool {
-        word.has_ttl() || !self.volatile_only
+        belongs(word, self.volatile_only)
     }
 
-    /// Where the policy has put the key.
-    fn queue_of(&self, word: Word) -> Queue {
-        if word.in_small() && word.generation() == self.generation {
-            Queue::Small
+    /// The policy, if it has a record of the key.
+    #[inline]
+    fn policy_with_record_of(&mut self, word: Word) -> Option<&mut dyn Policy> {
+        if word.is_queued(self.generation) {
+            self.policy.get()
         } else {
-            Queue::Main
+            None
         }
     }
 }
@@ -117,12 +119,8 @@ impl Db {
     /// A key goes, or may no longer be evicted.
     #[inline]
     pub(super) fn dismiss(&mut self, word: Word) {
-        if !self.eviction.belongs(word) {
-            return;
-        }
-        let queue = self.eviction.queue_of(word);
-        if let (Queue::Small, Some(policy)) = (queue, self.eviction.policy.get()) {
-            policy.departed(queue, weight_of(word));
+        if let Some(policy) = self.eviction.policy_with_record_of(word) {
+            policy.departed(weight_of(word));
         }
     }
 
@@ -136,9 +134,8 @@ impl Db {
         let word = if new.has_ttl() {
             self.enroll(position, new)
         } else {
-            let queue = self.eviction.queue_of(old);
-            if let (Queue::Small, Some(policy)) = (queue, self.eviction.policy.get()) {
-                policy.departed(queue, weight_of(new));
+            if let Some(policy) = self.eviction.policy_with_record_of(old) {
+                policy.departed(weight_of(new));
             }
             new.with_small(false)
         };
@@ -171,7 +168,7 @@ impl Db {
             }
             translate(word, rules, generation, now);
             let mut small = false;
-            let belongs = word.has_ttl() || !self.eviction.volatile_only;
+            let belongs = self.eviction.belongs(word);
             if let (true, Some(policy)) = (belongs, self.eviction.policy.get()) {
                 let position = position_of(word, hasher);
                 small = policy.adopt(position, weight_of(word)) == Queue::Small;
@@ -224,8 +221,8 @@ impl Db {
         };
         ring.tidy(most, |record| {
             let words = table.matches(record, hasher);
-            let is_queued = |word: &&Word| word.in_small() && word.generation() == generation;
-            words.iter().filter(is_queued).count()
+            let queued = words.iter().filter(|word| word.is_queued(generation));
+            queued.count()
         })
     }
 }
@@ -313,10 +310,9 @@ impl Shard {
         let database = self.dbs[db as usize].as_mut();
         let database = database.expect("the policy has found the key there");
         let removed = database.table.remove_entry(position, word.entry(), hasher);
-        let queue = database.eviction.queue_of(word);
         let keys = database.evictable();
-        if let (Some(_), Some(policy)) = (removed, database.eviction.policy.get()) {
-            policy.evicted(position, queue, keys);
+        if let Some(policy) = database.eviction.policy_with_record_of(word) {
+            policy.evicted(position, keys);
         }
         self.departed(db, removed.expect("the policy has found the word"));
         EvictionStep::Freed(bytes)
@@ -414,10 +410,7 @@ impl Shard {
         let Some(database) = self.dbs[db as usize].as_mut() else {
             return;
         };
-        if let (Queue::Small, Some(policy)) = (
-            database.eviction.queue_of(old),
-            database.eviction.policy.get(),
-        ) {
+        if let Some(policy) = database.eviction.policy_with_record_of(old) {
             policy.resized(weight_of(old), weight_of(new));
         }
     }
