@@ -20,6 +20,7 @@ use crate::hash::{KeyHasher, Mixed};
 use crate::same_bytes::same_bytes;
 use crate::slot_word::{SlotWord, Word};
 use crate::wheel::Record40;
+pub(crate) use draw::{BucketOf, Spot};
 use segment::{BUCKETS_MAX, KEYS_MAX, Segment};
 use trie::Trie;
 

@@ -187,8 +187,9 @@ impl Wheel {
         None
     }
 
-    /// Hands out a record of the bucket whose time comes first, whether it has come or not, and the end of that time, which
-    /// is when `now` is over for one that is due; `None` when there is no record.
+    /// Hands out a record of the bucket whose time comes first, whether it has come or not, and up to when a key must expire
+    /// to be one of those that the bucket stands for: `now` for one that is due, else a tick less than the end of the
+    /// bucket's time, for a key goes with the tick after the one in which it expires. `None` when there is no record.
     ///
     /// For each entry that matches, expires later than that and stays, the owner must call [`Wheel::file`].
     pub(crate) fn pop_soonest(&mut self, now: UnixMillis) -> Option<(Record40, UnixMillis)> {
@@ -216,7 +217,6 @@ impl Wheel {
                     let shift = DIGIT_BITS * number as u32;
                     let above = self.tick >> (shift + DIGIT_BITS) << DIGIT_BITS;
                     let end = ((above | digit as u64) + 1) << shift;
-                    // A key goes with the tick after the one in which it expires.
                     return Some((record, self.start_of(end - 1)));
                 }
             }

@@ -32,7 +32,7 @@ impl Policy for Fifo {
             return Search::Nobody;
         }
         while residents.step() {
-            let Some(record) = self.queue.pop() else {
+            let Some(record) = residents.pop(&mut self.queue) else {
                 // Not all keys are enrolled yet: the policy is new.
                 return Search::NotYet;
             };

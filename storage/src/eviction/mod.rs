@@ -5,6 +5,7 @@
 //! ([`crate::access`], by the rule it asks for). It is called under the shard's exclusive lock and names one key at a time,
 //! in a bounded number of steps; the shard removes it ([`crate::shard::Shard::evict`]).
 
+mod draws;
 mod fifo;
 mod ghost;
 mod hand;
@@ -23,6 +24,7 @@ use std::fmt;
 
 use crate::access::{AccessRule, LfuRule};
 use crate::hash::KeyHasher;
+use crate::prefetch::LINE;
 use crate::slot_word::Word;
 use crate::table::Table;
 use crate::time::UnixMillis;
@@ -188,6 +190,21 @@ impl Residents<'_> {
         is_left
     }
 
+    /// The next record of a queue. Starts loading what those behind it lead to.
+    #[inline]
+    fn pop(&self, queue: &mut Ring) -> Option<Record40> {
+        /// So many records ahead their keys' words are asked for, and half as many ahead their entries.
+        const AHEAD: usize = 8;
+        let record = queue.pop();
+        if let Some(later) = queue.peek(AHEAD) {
+            self.table.prefetch_home(later.position());
+        }
+        if let Some(soon) = queue.peek(AHEAD / 2) {
+            self.table.prefetch_entry(soon.position(), LINE);
+        }
+        record
+    }
+
     /// A key in the policy's small queue whose record this is.
     fn queued(&self, record: Record40) -> Option<Word> {
         let words = self.table.matches(record, self.hasher);
@@ -267,7 +284,7 @@ impl AnyPolicy {
             EvictionAlgorithm::Fifo => AnyPolicy::Fifo(Fifo::default()),
             EvictionAlgorithm::Lru => AnyPolicy::Lru(Sampled::new(settings.samples)),
             EvictionAlgorithm::Lfu => AnyPolicy::Lfu(Sampled::new(settings.samples)),
-            EvictionAlgorithm::Random => AnyPolicy::Random(AnyKey),
+            EvictionAlgorithm::Random => AnyPolicy::Random(AnyKey::default()),
             EvictionAlgorithm::Ttl => AnyPolicy::Ttl(SoonestExpiry),
         }
     }

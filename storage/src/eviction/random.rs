@@ -1,11 +1,14 @@
 //! Any key.
 
+use super::draws::Draws;
 use super::{Policy, Residents, Search, Victim};
 use crate::table::position_of;
 
 /// See the module.
-#[derive(Debug)]
-pub(crate) struct AnyKey;
+#[derive(Debug, Default)]
+pub(crate) struct AnyKey {
+    draws: Draws,
+}
 
 impl Policy for AnyKey {
     fn victim(&mut self, residents: &mut Residents<'_>) -> Search {
@@ -13,11 +16,10 @@ impl Policy for AnyKey {
             return Search::Nobody;
         }
         while residents.step() {
-            let random = &mut *residents.random;
-            let Some(word) = residents.table.draw(|| random.next()) else {
-                return Search::Nobody;
-            };
-            if residents.eligible.is(word) {
+            let drawn = self.draws.key(residents.table, residents.random);
+            if let Some((_, word)) = drawn
+                && residents.eligible.is(word)
+            {
                 let position = position_of(word, residents.hasher);
                 return Search::Found(Victim { position, word });
             }

@@ -83,6 +83,11 @@ impl Ring {
         self.records.pop_front()
     }
 
+    /// The record that comes out after `before` others, unless some are thrown out first.
+    pub(crate) fn peek(&self, before: usize) -> Option<Record40> {
+        self.records.get(before).copied()
+    }
+
     /// Bytes allocated.
     pub(crate) fn bytes(&self) -> usize {
         let tidying = self.tidying.as_ref();

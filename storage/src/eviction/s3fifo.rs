@@ -94,7 +94,7 @@ impl S3Fifo {
     /// gives up when there are too many.
     fn small_victim(&mut self, residents: &mut Residents<'_>, kept: &mut u32) -> Option<Victim> {
         while residents.step() {
-            let Some(record) = self.small.pop() else {
+            let Some(record) = residents.pop(&mut self.small) else {
                 debug_assert!(false, "every key of the small queue has its record");
                 (self.small_keys, self.small_bytes) = (0, 0);
                 return None;

@@ -5,10 +5,11 @@ use std::marker::PhantomData;
 
 use smallvec::SmallVec;
 
+use super::draws::Draws;
 use super::{Policy, Residents, Search, Victim};
 use crate::access::AccessRule;
 use crate::slot_word::Word;
-use crate::table::position_of;
+use crate::table::{BucketOf, position_of};
 use crate::time::UnixMillis;
 
 /// Candidates that are kept for later.
@@ -17,8 +18,8 @@ const POOL: usize = 16;
 /// Keys that are compared at a time, at most.
 const SAMPLES_MAX: u32 = 64;
 
-/// How often keys are taken before another look at how they lie.
-const FILLS_PER_LOOK: u32 = 256;
+/// So many need no allocation.
+const SAMPLES_TOGETHER: usize = 16;
 
 /// What makes a key a good victim.
 pub(crate) trait Score: Debug {
@@ -33,20 +34,20 @@ pub(crate) trait Score: Debug {
 #[derive(Debug)]
 pub(crate) struct Sampled<S> {
     samples: usize,
-    /// Whether keys lie evenly in the table, as last seen.
-    is_even: bool,
-    /// How often keys have been taken.
-    fills: u32,
+    draws: Draws,
     /// The best one last.
     pool: Vec<Candidate>,
     score: PhantomData<fn() -> S>,
 }
 
+/// Keys that have been taken, and where.
+type Drawn = SmallVec<[(BucketOf, Word); SAMPLES_TOGETHER]>;
+
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
     score: u32,
-    position: u64,
-    /// What its entry's address was: if another is there now, the key has gone or been written since.
+    place: BucketOf,
+    /// Its entry's address tells it from others there: if it is not found, the key has gone, moved, or been written since.
     word: Word,
 }
 
@@ -54,8 +55,7 @@ impl<S: Score> Sampled<S> {
     pub(crate) fn new(samples: u32) -> Self {
         Self {
             samples: samples.clamp(1, SAMPLES_MAX) as usize,
-            is_even: false,
-            fills: 0,
+            draws: Draws::default(),
             pool: Vec::new(),
             score: PhantomData,
         }
@@ -66,37 +66,31 @@ impl<S: Score> Sampled<S> {
     }
 
     /// Some keys taken at random.
-    fn draw(&mut self, residents: &mut Residents<'_>) -> SmallVec<[Word; SAMPLES_MAX as usize]> {
-        let mut words = SmallVec::new();
-        let (random, eligible) = (&mut *residents.random, residents.eligible);
-        if self.fills.is_multiple_of(FILLS_PER_LOOK) {
-            self.is_even = residents.table.seems_even(|| random.next());
-        }
-        self.fills = self.fills.wrapping_add(1);
+    fn draw(&mut self, residents: &mut Residents<'_>) -> Drawn {
+        let mut drawn = Drawn::new();
+        let (table, eligible) = (&*residents.table, residents.eligible);
         let samples = self.samples.min(residents.keys);
-        while words.len() < samples && *residents.steps > 0 {
+        while drawn.len() < samples && *residents.steps > 0 {
             let looked_at = if S::TAKES_NEIGHBOURS {
-                residents.table.draw_from(
-                    self.is_even,
-                    || random.next(),
-                    |word| {
-                        words.extend(eligible.is(word).then_some(word));
-                        words.len() < samples
-                    },
-                )
+                let spot = self.draws.spot(table, residents.random);
+                table.each_from(spot, |place, word| {
+                    drawn.extend(eligible.is(word).then_some((place, word)));
+                    drawn.len() < samples
+                })
             } else {
-                let word = residents.table.draw_one(self.is_even, || random.next());
-                words.extend(word.filter(|word| eligible.is(*word) && !words.contains(word)));
+                let found = self.draws.key(table, residents.random);
+                drawn.extend(found.filter(|(_, word)| {
+                    eligible.is(*word) && drawn.iter().all(|(_, other)| other != word)
+                }));
                 1
             };
             *residents.steps = residents.steps.saturating_sub(looked_at as u32);
         }
-        words.iter().for_each(|word| word.entry().prefetch());
-        words
+        drawn
     }
 
     /// Keeps a key for later if it is better than the worst of those that are kept.
-    fn keep(&mut self, word: Word, residents: &Residents<'_>) {
+    fn keep(&mut self, (place, word): (BucketOf, Word), residents: &Residents<'_>) {
         let is_it = |other: &Candidate| other.word.entry() == word.entry();
         if let Some(known) = self.pool.iter().position(is_it) {
             self.pool.remove(known);
@@ -109,13 +103,7 @@ impl<S: Score> Sampled<S> {
             self.pool.remove(0);
         }
         let at = self.pool.partition_point(|other| other.score < score);
-        let position = position_of(word, residents.hasher);
-        let candidate = Candidate {
-            score,
-            position,
-            word,
-        };
-        self.pool.insert(at, candidate);
+        self.pool.insert(at, Candidate { score, place, word });
     }
 }
 
@@ -125,18 +113,16 @@ impl<S: Score> Policy for Sampled<S> {
             return Search::Nobody;
         }
         while *residents.steps > 0 {
-            for word in self.draw(residents) {
-                self.keep(word, residents);
+            for found in self.draw(residents) {
+                self.keep(found, residents);
             }
             while let Some(best) = self.pool.pop() {
-                let slot = residents
-                    .table
-                    .find_entry_mut(best.position, best.word.entry());
-                if let Some(word) = slot.map(|slot| slot.load())
-                    && residents.eligible.is(word)
-                    && position_of(word, residents.hasher) == best.position
-                {
-                    let position = best.position;
+                if let Some(next) = self.pool.last() {
+                    next.word.entry().prefetch();
+                }
+                let word = residents.table.word_in(best.place, best.word.entry());
+                if let Some(word) = word.filter(|word| residents.eligible.is(*word)) {
+                    let position = position_of(word, residents.hasher);
                     return Search::Found(Victim { position, word });
                 }
             }

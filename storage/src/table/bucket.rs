@@ -46,6 +46,18 @@ impl WordSet {
         Self(self.0 & other.0)
     }
 
+    /// Those from word `first` on.
+    #[inline]
+    pub(super) fn from(self, first: usize) -> Self {
+        Self(self.0 & (u32::MAX << first))
+    }
+
+    /// Those before word `end`.
+    #[inline]
+    pub(super) fn before(self, end: usize) -> Self {
+        Self(self.0 & !(u32::MAX << end))
+    }
+
     #[inline]
     pub(super) fn is_empty(self) -> bool {
         self.0 == 0

@@ -2,12 +2,42 @@
 
 use super::bucket::WORDS;
 use super::{Segment, Table};
+use crate::entry::EntryPtr;
 use crate::slot_word::Word;
 
 /// Tables of up to this many keys (some thirty segments) are counted through for an exact draw.
 const COUNTED_KEYS_MAX: usize = 8192;
 /// Segments looked at to find out whether keys lie evenly.
 const SAMPLES: usize = 4;
+
+/// A place at which keys are looked for, drawn at random. It means the same place until the table changes around it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot {
+    /// Of the segment.
+    position: u64,
+    /// Which bucket and word of it.
+    within: u64,
+}
+
+impl Spot {
+    /// Where in a segment of so many buckets.
+    #[inline]
+    fn bucket(self, buckets: usize) -> usize {
+        (((self.within >> 32) * buckets as u64) >> 32) as usize
+    }
+
+    #[inline]
+    fn word(self) -> usize {
+        self.within as usize % WORDS
+    }
+}
+
+/// The bucket in which a word has been found: quickly found again, while the table does not change around it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BucketOf {
+    position: u64,
+    bucket: u32,
+}
 
 impl Table {
     /// The word of a random key, each about as likely as any other; `None` if there is none. `random` yields
@@ -24,52 +54,79 @@ impl Table {
                 return segment.words().nth(random() as usize % segment.len());
             }
         }
-        self.nth(random().checked_rem(self.len as u64)? as usize)
+        self.nth(random().checked_rem(self.len as u64)?)
+            .map(|(_, word)| word)
     }
 
-    /// Whether keys lie evenly, so that [`Table::draw_from`] may believe so for a while.
+    /// Whether keys lie evenly, so that any position is as good as another.
     pub(crate) fn seems_even(&self, mut random: impl FnMut() -> u64) -> bool {
         let samples: [&Segment; SAMPLES] = std::array::from_fn(|_| self.segment(random()));
         self.lies_evenly(&samples)
     }
 
-    /// Calls `each` with keys that lie together at a random place, until it says that it has seen enough; how many places
-    /// were looked at. Where keys lie is random, so neighbours are no more alike than others. With `is_even` the place is
-    /// found without a look at other segments.
-    pub(crate) fn draw_from(
+    /// A place, as often near one key as near another. With `is_even` nothing is read for that.
+    pub(crate) fn draw_spot(&self, is_even: bool, mut random: impl FnMut() -> u64) -> Spot {
+        let mut position = random();
+        if !is_even && let Some(rank) = random().checked_rem(self.len as u64) {
+            position = self.place_of_nth(rank).map_or(position, |place| place.0);
+        }
+        let within = random();
+        Spot { position, within }
+    }
+
+    /// Starts loading the words at a place.
+    pub(crate) fn prefetch_words(&self, spot: Spot) {
+        let segment = self.segment(spot.position);
+        segment.prefetch_words(spot.bucket(segment.bucket_count()));
+    }
+
+    /// Starts loading what the words of the bucket at a place lead to.
+    pub(crate) fn prefetch_entries(&self, spot: Spot) {
+        let segment = self.segment(spot.position);
+        segment.prefetch_entries(spot.bucket(segment.bucket_count()));
+    }
+
+    /// The word at a place, if there is one.
+    pub(crate) fn word_at(&self, spot: Spot) -> Option<(BucketOf, Word)> {
+        let segment = self.segment(spot.position);
+        let bucket = spot.bucket(segment.bucket_count());
+        let word = segment.word_at(bucket, spot.word())?;
+        Some((BucketOf::new(spot.position, bucket), word))
+    }
+
+    /// Calls `each` with words from a place on, until it says that it has seen enough; how many places were looked at.
+    /// Where keys lie is random, so neighbours are no more alike than others.
+    pub(crate) fn each_from(
         &self,
-        is_even: bool,
-        mut random: impl FnMut() -> u64,
-        each: impl FnMut(Word) -> bool,
+        spot: Spot,
+        mut each: impl FnMut(BucketOf, Word) -> bool,
     ) -> usize {
-        let Some(segment) = self.draw_segment(is_even, &mut random) else {
-            return 1;
-        };
-        let bucket = random() as usize % segment.bucket_count();
-        segment.each_from(bucket, each)
+        let segment = self.segment(spot.position);
+        let (bucket, word) = (spot.bucket(segment.bucket_count()), spot.word());
+        segment.each_from(bucket, word, |bucket, word| {
+            each(BucketOf::new(spot.position, bucket), word)
+        })
     }
 
-    /// As [`Table::draw`], with `is_even` without a look at other segments.
-    pub(crate) fn draw_one(&self, is_even: bool, mut random: impl FnMut() -> u64) -> Option<Word> {
-        let segment = self.draw_segment(is_even, &mut random)?;
-        // Any place, until there is a key: the first one behind an empty place would come too often.
-        loop {
-            let place = random();
-            let bucket = (place >> 32) as usize % segment.bucket_count();
-            if let Some(word) = segment.word_at(bucket, place as usize % WORDS) {
-                return Some(word);
+    /// The `rank`th key, segments in order of position.
+    pub(crate) fn nth(&self, rank: u64) -> Option<(BucketOf, Word)> {
+        let (position, mut rank) = self.place_of_nth(rank)?;
+        let mut found = None;
+        self.segment(position).each_from(0, 0, |bucket, word| {
+            if rank == 0 {
+                found = Some((BucketOf::new(position, bucket), word));
+                return false;
             }
-        }
+            rank -= 1;
+            true
+        });
+        found
     }
 
-    /// A segment with a key, one as often as it has keys.
-    fn draw_segment(&self, is_even: bool, random: &mut impl FnMut() -> u64) -> Option<&Segment> {
-        let segment = self.segment(random());
-        if is_even && segment.len() > 0 {
-            return Some(segment);
-        }
-        let rank = random().checked_rem(self.len as u64)?;
-        Some(self.place_of_nth(rank as usize)?.0)
+    /// The word that leads to `entry`, if it is still in that bucket. The entry itself is not read.
+    pub(crate) fn word_in(&self, place: BucketOf, entry: EntryPtr) -> Option<Word> {
+        let segment = self.segment(place.position);
+        segment.word_in(place.bucket as usize, entry)
     }
 
     /// Whether each of the segments would give about the right number of keys if all were like it.
@@ -79,22 +136,27 @@ impl Table {
         (self.len as u128 * 3 / 4..=self.len as u128 * 4 / 3).contains(&estimate)
     }
 
-    /// The `rank`th key, segments in order of position.
-    fn nth(&self, rank: usize) -> Option<Word> {
-        let (segment, rank) = self.place_of_nth(rank)?;
-        segment.words().nth(rank)
-    }
-
-    fn place_of_nth(&self, mut rank: usize) -> Option<(&Segment, usize)> {
-        let mut position = Some(0);
+    /// The first position of the segment with the `rank`th key, and which of its keys that is.
+    fn place_of_nth(&self, rank: u64) -> Option<(u64, usize)> {
+        let (mut position, mut rank) = (Some(0), rank as usize);
         while let Some(at) = position {
             let segment = self.segment(at);
             if rank < segment.len() {
-                return Some((segment, rank));
+                return Some((at, rank));
             }
             rank -= segment.len();
             position = segment.end(at);
         }
         None
+    }
+}
+
+impl BucketOf {
+    #[inline]
+    fn new(position: u64, bucket: usize) -> Self {
+        Self {
+            position,
+            bucket: bucket as u32,
+        }
     }
 }

@@ -178,11 +178,22 @@ impl Segment {
         self.buckets()
     }
 
-    /// The word at a place of `bucket`.
+    /// The word at a place of `bucket`, if there is one.
     pub(super) fn word_at(&self, bucket: usize, word: usize) -> Option<Word> {
         let is_place = bucket != 0 || word != HEADER_WORD;
         let word = self.slot(Place { bucket, word }).load();
         (is_place && !word.is_empty()).then_some(word)
+    }
+
+    /// The word of `bucket` that leads to `entry`, if there is such a bucket and such a word.
+    pub(super) fn word_in(&self, bucket: usize, entry: EntryPtr) -> Option<Word> {
+        if bucket >= self.buckets() {
+            return None;
+        }
+        let mut words = self
+            .places(bucket)
+            .map(|word| self.slot(Place { bucket, word }).load());
+        words.find(|word| !word.is_empty() && word.entry() == entry)
     }
 
     /// The first word of `bucket` from place `from` on, and its place.
@@ -206,16 +217,31 @@ impl Segment {
         }
     }
 
-    /// Calls `each` with the words from `bucket` on, round the segment, until it says that it has seen enough; how many
-    /// places were looked at.
-    pub(super) fn each_from(&self, bucket: usize, mut each: impl FnMut(Word) -> bool) -> usize {
-        let buckets = self.buckets();
+    /// Starts loading the words of `bucket` and of the one after it.
+    pub(super) fn prefetch_words(&self, bucket: usize) {
+        prefetch::read(&raw const self.0[bucket]);
+        prefetch::read(&raw const self.0[self.following(bucket)]);
+    }
+
+    /// Calls `each` with the words from place `from` of `bucket` on, round the segment and each once, and with their
+    /// buckets, until it says that it has seen enough; how many places were looked at.
+    pub(super) fn each_from(
+        &self,
+        bucket: usize,
+        from: usize,
+        mut each: impl FnMut(usize, Word) -> bool,
+    ) -> usize {
+        let first = self.places(bucket);
+        let others = (bucket + 1..self.buckets()).chain(0..bucket);
+        let others = others.map(|bucket| (bucket, self.places(bucket)));
+        let parts = std::iter::once((bucket, first.from(from))).chain(others);
+        let parts = parts.chain(std::iter::once((bucket, first.before(from))));
         let mut looked_at = 0;
-        for bucket in (bucket..buckets).chain(0..bucket) {
-            for word in self.places(bucket) {
+        for (bucket, places) in parts {
+            for word in places {
                 let word = self.slot(Place { bucket, word }).load();
                 looked_at += 1;
-                if !word.is_empty() && !each(word) {
+                if !word.is_empty() && !each(bucket, word) {
                     return looked_at;
                 }
             }

@@ -1,0 +1,81 @@
+//! Places of a table at which a policy looks for keys, drawn a few at a time and loaded ahead: one that is drawn only when it
+//! is looked at costs three cache misses, one after the other.
+
+use super::Random;
+use crate::slot_word::Word;
+use crate::table::{BucketOf, Spot, Table};
+
+/// So many places ahead the words are asked for.
+const WORDS_AHEAD: usize = 8;
+/// So many places ahead the entries are, once the words are there.
+const ENTRIES_AHEAD: usize = 4;
+
+/// So many places may be empty, one after the other, before a key is counted out instead.
+const EMPTY_MAX: u32 = 16;
+
+/// How many places are drawn before another look at how keys lie.
+const DRAWS_PER_LOOK: u32 = 256;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Draws {
+    /// A ring; `next` is the place that comes first.
+    upcoming: [Option<Spot>; WORDS_AHEAD],
+    next: usize,
+    /// Whether keys lie evenly in the table, as last seen.
+    is_even: bool,
+    /// Draws until the next look.
+    until_look: u32,
+}
+
+impl Draws {
+    /// A place at which keys lie together.
+    pub(crate) fn spot(&mut self, table: &Table, random: &mut Random) -> Spot {
+        self.look(table, random);
+        if self.is_even {
+            self.next(table, random, |spot| table.prefetch_entries(spot))
+        } else {
+            table.draw_spot(false, || random.next())
+        }
+    }
+
+    /// A key, any one as often as another.
+    pub(crate) fn key(&mut self, table: &Table, random: &mut Random) -> Option<(BucketOf, Word)> {
+        self.look(table, random);
+        let prefetch = |spot| {
+            if let Some((_, word)) = table.word_at(spot) {
+                word.entry().prefetch();
+            }
+        };
+        for _ in 0..EMPTY_MAX {
+            if !self.is_even {
+                break;
+            }
+            let spot = self.next(table, random, prefetch);
+            if let Some(found) = table.word_at(spot) {
+                return Some(found);
+            }
+        }
+        table.nth(random.next().checked_rem(table.len() as u64)?)
+    }
+
+    /// Sees from time to time how keys lie.
+    fn look(&mut self, table: &Table, random: &mut Random) {
+        if self.until_look == 0 {
+            self.is_even = table.seems_even(|| random.next());
+            self.until_look = DRAWS_PER_LOOK;
+        }
+        self.until_look -= 1;
+    }
+
+    /// The next place in a table in which keys lie evenly; `prefetch` asks for entries.
+    fn next(&mut self, table: &Table, random: &mut Random, prefetch: impl Fn(Spot)) -> Spot {
+        let drawn = table.draw_spot(true, || random.next());
+        table.prefetch_words(drawn);
+        let next = self.upcoming[self.next].replace(drawn);
+        self.next = (self.next + 1) % WORDS_AHEAD;
+        let soon = (self.next + ENTRIES_AHEAD - 1) % WORDS_AHEAD;
+        self.upcoming[soon].into_iter().for_each(prefetch);
+        next.unwrap_or(drawn)
+    }
+}
