@@ -1,5 +1,6 @@
 //! `# Stats`: what has happened since the start or the last `CONFIG RESETSTAT`.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use storage::{RemovedKeys, RemovedOfDb, Unit};
@@ -142,8 +143,10 @@ fn write_removed(text: &mut Text, server: &Server, removed: &RemovedKeys) {
         let policy = MaxmemoryPolicy::choosing(some.algorithm, some.volatile_only)?;
         Some((policy.word().to_owned(), some.evicted))
     });
+    // Which shard has evicted first does not matter.
+    let policies: BTreeMap<String, u64> = policies.collect();
     let in_force = server.config.get().maxmemory_policy;
-    let by_policy = list(policies, in_force.word());
+    let by_policy = list(policies.into_iter(), in_force.word());
     text.field("evicted_keys_by_policy", by_policy);
 }
 

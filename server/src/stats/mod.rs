@@ -260,7 +260,8 @@ pub(crate) struct Stats {
     pub(crate) rejected_connections: AtomicU64,
     /// How often a panic has left the log of effects behind the data.
     pub(crate) log_divergences: AtomicU64,
-    /// For how long more memory was used than `maxmemory` allows, commands that make room for themselves apart.
+    /// For how long more memory was used than `maxmemory` allows. A command that finds it so and makes the room it needs
+    /// leaves no trace in it.
     pub(crate) over_limit: ExceededTime,
     /// For how long there were sparse pages to be emptied.
     pub(crate) sparse: ExceededTime,
