@@ -317,7 +317,7 @@ mod tests {
                 .iter()
                 .all(|text| !text.starts_with('!'))
         );
-        let options = "save '60 1'\nmaxmemory 1mb\nmaxmemory-policy allkeys-lru\n";
+        let options = "save 60 1\nmaxmemory 1mb\nmaxmemory-policy allkeys-lru\n";
         let saved = "!maxmemory-policy allkeys-lru also takes keys that are to be saved";
         assert_eq!(said(options, None).1.last().unwrap(), saved);
     }
