@@ -11,6 +11,7 @@ mod eviction;
 mod group_slices;
 mod hashes;
 mod hyperloglogs;
+mod info_memory;
 mod keys;
 mod limits;
 mod newer;

@@ -101,6 +101,63 @@ fn the_log_says_pid_then_initialized_then_ready() {
 }
 
 #[test]
+fn the_log_says_how_much_memory_may_be_used() {
+    if !ServerKind::of_binary().is_nuthatch() {
+        return;
+    }
+    let start = |options: &[&str]| {
+        let port = free_port();
+        let port_text = port.to_string();
+        let arguments = [&["--port", &port_text, "--save", ""], options].concat();
+        TestServer::start_exactly(port, &arguments)
+    };
+    // Whether this is a container, and of which size, is the server's to find out; what follows from it must be so. What
+    // the two cases are is tested where that is found out.
+    let server = start(&[]);
+    let log = server.log();
+    let maxmemory: u64 = config_value(&server, "maxmemory").parse().expect("bytes");
+    let said = log
+        .lines()
+        .find(|line| line.contains("Running in a container"));
+    let is_marked = ["/.dockerenv", "/run/.containerenv"]
+        .iter()
+        .any(|mark| Path::new(mark).exists());
+    assert!(said.is_some() || !is_marked, "{log}");
+    match said {
+        Some(line) => {
+            let mut numbers = line
+                .split(' ')
+                .rev()
+                .filter_map(|word| word.parse::<u64>().ok());
+            let bytes = numbers.next().expect("how much it may use");
+            assert_eq!(maxmemory, bytes / 100 * 80, "{log}");
+            assert!(maxmemory > 0);
+            let limit = format!("maxmemory is {maxmemory} bytes, maxmemory-policy noeviction");
+            assert!(log.contains(&limit), "{log}");
+        }
+        None => {
+            assert_eq!(maxmemory, 0, "{log}");
+            assert!(log.contains("maxmemory is off"), "{log}");
+        }
+    }
+    let server = start(&["--maxmemory", "0"]);
+    assert!(
+        server.log().contains("maxmemory is off"),
+        "{}",
+        server.log()
+    );
+    assert_eq!(config_value(&server, "maxmemory"), "0");
+    let server = start(&["--maxmemory", "10mb"]);
+    let limit = "maxmemory is 10485760 bytes, maxmemory-policy noeviction";
+    assert!(server.log().contains(limit), "{}", server.log());
+    let server = start(&["--maxmemory", "0", "--maxmemory-policy", "allkeys-lfu"]);
+    let log = server.log();
+    let warned = "maxmemory-policy allkeys-lfu evicts nothing without a limit: set maxmemory";
+    assert!(log.contains(warned), "{log}");
+    assert!(!log.contains("maxmemory is off"), "{log}");
+}
+
+#[test]
 fn version_is_printed_in_the_form_that_tools_parse() {
     for flag in ["--version", "-v"] {
         let output = run_to_end(&[flag]);

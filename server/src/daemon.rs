@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::NUTHATCH_VERSION;
 use crate::config::{Config, Loaded};
-use crate::container;
+use crate::container::{self, ContainerMemory};
 use crate::descriptors::make_room;
 use crate::info::system_bytes;
 use crate::logging::Logging;
@@ -22,7 +22,12 @@ pub fn run(mut loaded: Loaded, logging: Logging) -> ExitCode {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    fit_memory(&mut loaded);
+    for remark in fit_memory(&mut loaded, container::memory(system_bytes())) {
+        match remark {
+            Remark::Info(text) => tracing::info!("{text}"),
+            Remark::Warning(text) => tracing::warn!("{text}"),
+        }
+    }
     if !fit_clients(&mut loaded.config) {
         return ExitCode::FAILURE;
     }
@@ -64,10 +69,18 @@ pub fn run(mut loaded: Loaded, logging: Logging) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// What there is to say about memory at the start.
+#[derive(Debug, PartialEq, Eq)]
+enum Remark {
+    Info(String),
+    Warning(String),
+}
+
 /// Sets `maxmemory` in a container unless somebody has, and says what it is.
-fn fit_memory(loaded: &mut Loaded) {
+fn fit_memory(loaded: &mut Loaded, container: Option<ContainerMemory>) -> Vec<Remark> {
     let config = &mut loaded.config;
-    if let Some(container) = container::memory(system_bytes()) {
+    let mut remarks = Vec::new();
+    if let Some(container) = container {
         if !loaded.has_maxmemory {
             config.maxmemory_bytes = container.maxmemory_bytes();
         }
@@ -75,19 +88,25 @@ fn fit_memory(loaded: &mut Loaded) {
             true => "Running in a container that may use",
             false => "Running in a container without a limit, on a machine with",
         };
-        tracing::info!("{whose} {} bytes of memory", container.bytes);
+        let bytes = container.bytes;
+        remarks.push(Remark::Info(format!("{whose} {bytes} bytes of memory")));
     }
     let policy = config.maxmemory_policy.word();
-    match (config.maxmemory_bytes, config.eviction()) {
-        (0, Some(_)) => tracing::warn!(
+    remarks.push(match (config.maxmemory_bytes, config.eviction()) {
+        (0, Some(_)) => Remark::Warning(format!(
             "maxmemory-policy {policy} evicts nothing without a limit: set maxmemory"
-        ),
-        (0, None) => tracing::info!("maxmemory is off"),
-        (bytes, _) => tracing::info!("maxmemory is {bytes} bytes, maxmemory-policy {policy}"),
-    }
+        )),
+        (0, None) => Remark::Info("maxmemory is off".to_owned()),
+        (bytes, _) => Remark::Info(format!(
+            "maxmemory is {bytes} bytes, maxmemory-policy {policy}"
+        )),
+    });
     if config.eviction().is_some() && !config.save.is_empty() {
-        tracing::warn!("maxmemory-policy {policy} also takes keys that are to be saved");
+        remarks.push(Remark::Warning(format!(
+            "maxmemory-policy {policy} also takes keys that are to be saved"
+        )));
     }
+    remarks
 }
 
 fn announce(config: &Config, server: &RunningServer) {
@@ -200,5 +219,106 @@ fn remove_pid_file(path: &Path) {
     tracing::info!("Removing the pid file.");
     if let Err(error) = std::fs::remove_file(path) {
         tracing::warn!("Failed to remove PID file {}: {error}", path.display());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Sources, load};
+
+    const CONTAINER: Option<ContainerMemory> = Some(ContainerMemory {
+        bytes: 1_000,
+        is_limit: true,
+    });
+    const MARKED_ONLY: Option<ContainerMemory> = Some(ContainerMemory {
+        bytes: 5_000,
+        is_limit: false,
+    });
+
+    /// What `maxmemory` is then, and what is said; warnings begin with an exclamation mark.
+    fn said(options: &str, container: Option<ContainerMemory>) -> (u64, Vec<String>) {
+        let sources = Sources {
+            options: options.as_bytes().to_vec(),
+            ..Sources::default()
+        };
+        let mut loaded = load(&sources, [], std::io::empty()).expect("they are right");
+        let remarks = fit_memory(&mut loaded, container).into_iter();
+        let texts = remarks.map(|remark| match remark {
+            Remark::Info(text) => text,
+            Remark::Warning(text) => format!("!{text}"),
+        });
+        (loaded.config.maxmemory_bytes, texts.collect())
+    }
+
+    #[test]
+    fn a_container_is_mentioned_and_sets_the_limit_unless_somebody_has() {
+        let contained = "Running in a container that may use 1000 bytes of memory";
+        let marked =
+            "Running in a container without a limit, on a machine with 5000 bytes of memory";
+        let cases: [(&str, _, u64, &[&str]); 6] = [
+            ("", None, 0, &["maxmemory is off"]),
+            (
+                "",
+                CONTAINER,
+                800,
+                &[
+                    contained,
+                    "maxmemory is 800 bytes, maxmemory-policy noeviction",
+                ],
+            ),
+            (
+                "",
+                MARKED_ONLY,
+                4_000,
+                &[
+                    marked,
+                    "maxmemory is 4000 bytes, maxmemory-policy noeviction",
+                ],
+            ),
+            (
+                "maxmemory 0\n",
+                CONTAINER,
+                0,
+                &[contained, "maxmemory is off"],
+            ),
+            (
+                "maxmemory 300\n",
+                CONTAINER,
+                300,
+                &[
+                    contained,
+                    "maxmemory is 300 bytes, maxmemory-policy noeviction",
+                ],
+            ),
+            (
+                "maxmemory 300\n",
+                None,
+                300,
+                &["maxmemory is 300 bytes, maxmemory-policy noeviction"],
+            ),
+        ];
+        for (options, container, bytes, texts) in cases {
+            let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+            let options = format!("save ''\n{options}");
+            assert_eq!(said(&options, container), (bytes, texts), "{options}");
+        }
+    }
+
+    #[test]
+    fn a_policy_that_cannot_work_is_warned_of() {
+        let useless = "!maxmemory-policy allkeys-lru evicts nothing without a limit: set maxmemory";
+        let options = "save ''\nmaxmemory-policy allkeys-lru\n";
+        assert_eq!(said(options, None).1, [useless]);
+        // The container has a limit, so that it can.
+        assert!(
+            said(options, CONTAINER)
+                .1
+                .iter()
+                .all(|text| !text.starts_with('!'))
+        );
+        let options = "save 60 1\nmaxmemory 1mb\nmaxmemory-policy allkeys-lru\n";
+        let saved = "!maxmemory-policy allkeys-lru also takes keys that are to be saved";
+        assert_eq!(said(options, None).1.last().unwrap(), saved);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use parking_lot::Mutex;
+use storage::UnixMillis;
 
 /// Spikes kept per event.
 const HISTORY_MAX: usize = 160;
@@ -36,6 +37,21 @@ impl LatencyMonitor {
                     event.history.pop_front();
                 }
             }
+        }
+    }
+
+    /// Notes that `event` took so many nanoseconds, if that is as long as the threshold, in milliseconds; 0 means that
+    /// nothing is.
+    pub(crate) fn add_if_slow(
+        &self,
+        threshold_ms: i64,
+        event: &'static str,
+        at: UnixMillis,
+        nanos: u64,
+    ) {
+        let millis = nanos / 1_000_000;
+        if threshold_ms > 0 && millis >= threshold_ms as u64 {
+            self.add(event, at.0 / 1_000, millis);
         }
     }
 
@@ -81,6 +97,12 @@ mod tests {
         let event = monitor.get(b"command").unwrap();
         assert_eq!((event.max_ms, event.history.len()), (30, HISTORY_MAX));
         assert_eq!(event.history.front(), Some(&(2, 10)));
+        monitor.add_if_slow(0, "expire-cycle", UnixMillis(1_000), 9_000_000);
+        monitor.add_if_slow(10, "expire-cycle", UnixMillis(1_000), 9_999_999);
+        assert_eq!(monitor.get(b"expire-cycle"), None);
+        monitor.add_if_slow(10, "expire-cycle", UnixMillis(1_999), 10_000_000);
+        assert_eq!(monitor.get(b"expire-cycle").unwrap().history, [(1, 10)]);
+        assert_eq!(monitor.reset(|name| name == "expire-cycle"), 1);
         assert_eq!(monitor.reset(|name| name == "fork"), 0);
         assert_eq!(monitor.reset(|_| true), 1);
         assert!(monitor.all().is_empty());

@@ -2,7 +2,7 @@
 
 use crate::DbIndex;
 use crate::hash::Key;
-use crate::shard::{Due, OwnedValue};
+use crate::shard::{Due, OwnedValue, RemovedKeys};
 use crate::time::UnixMillis;
 use crate::unit::{NewExpiry, Note, NoteKind, Unit};
 
@@ -129,6 +129,25 @@ impl Unit<'_> {
         keys
     }
 
+    /// Keys that storage has removed on its own since this was last reset. Visits every shard, so it needs
+    /// [`crate::LockPlan::Roaming`] or [`crate::LockPlan::Exclusive`].
+    pub fn removed_keys(&mut self) -> RemovedKeys {
+        let mut sum = RemovedKeys::default();
+        for index in 0..self.keyspace().shard_count() as u16 {
+            sum.add(&self.shard(index).removed);
+        }
+        self.leave();
+        sum
+    }
+
+    /// Counts keys that storage removes from 0 on again; as [`Unit::removed_keys`].
+    pub fn reset_removed_keys(&mut self) {
+        for index in 0..self.keyspace().shard_count() as u16 {
+            self.shard_mut(index).removed = RemovedKeys::default();
+        }
+        self.leave();
+    }
+
     /// One slice of a shard's housekeeping: removes keys that are due, clears an abandoned snapshot away, frees
     /// dead memory, compacts sparse pages, merges sparse segments. Whether there is more to do now. Keys removed are reported by
     /// [`Unit::take_notes`] as ever.
@@ -178,6 +197,7 @@ impl Unit<'_> {
         let (mut removed, mut keys, mut more) = (Vec::new(), 0, false);
         let locked = self.shard_mut(shard);
         for db in 0..databases {
+            let before = keys;
             more |= locked.expire_due(db, now, EXPIRE_RECORDS, hasher, |watches, key, due| {
                 let kind = match due {
                     Due::Key => {
@@ -193,6 +213,7 @@ impl Unit<'_> {
                 let key = key.into();
                 removed.push(Note { db, key, kind });
             });
+            locked.removed.count_expired(db, keys - before);
         }
         for note in &removed {
             self.mark_ready(shard, note.db, &note.key);

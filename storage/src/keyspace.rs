@@ -12,7 +12,7 @@ use crate::hash::{Key, KeyHasher};
 use crate::log::{Log, Ticket};
 use crate::memory::Memory;
 use crate::pins::EndedPins;
-use crate::shard::Shard;
+use crate::shard::{Relocated, Shard};
 use crate::shard_lock::{ReaderTable, ShardLock, WriteGuard};
 use crate::snapshot::{Snapshot, SnapshotProgress};
 use crate::state::State;
@@ -46,6 +46,8 @@ pub(crate) struct ShardCell {
     used_bytes: AtomicUsize,
     /// Whether dead memory waits to be freed.
     dead: AtomicBool,
+    /// Whether pages wait to be compacted.
+    sparse: AtomicBool,
     /// Whether there are keys that may be evicted.
     victims: AtomicBool,
 }
@@ -81,6 +83,7 @@ impl Keyspace {
                 chores: AtomicBool::new(false),
                 used_bytes: AtomicUsize::new(0),
                 dead: AtomicBool::new(false),
+                sparse: AtomicBool::new(false),
                 victims: AtomicBool::new(false),
             })
         };
@@ -248,6 +251,16 @@ impl Keyspace {
         if cell.dead.load(Ordering::Relaxed) != dead {
             cell.dead.store(dead, Ordering::Relaxed);
             self.memory.shard_has_dead(dead);
+        }
+        let relocated = shard.take_relocated();
+        if relocated.moved + relocated.declined > 0 {
+            let Relocated { moved, declined } = relocated;
+            self.memory.add_moved_by_compaction(moved, declined);
+        }
+        let sparse = shard.is_sparse();
+        if cell.sparse.load(Ordering::Relaxed) != sparse {
+            cell.sparse.store(sparse, Ordering::Relaxed);
+            self.memory.shard_is_sparse(sparse);
         }
         let has_victims = shard.evictable() > 0;
         cell.victims.store(has_victims, Ordering::Relaxed);

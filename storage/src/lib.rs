@@ -33,6 +33,7 @@ pub mod listpack;
 pub mod log;
 pub mod long_double;
 mod memory;
+mod memory_parts;
 mod pieces;
 mod pins;
 mod pre_images;
@@ -69,7 +70,9 @@ pub use eviction::{Evicted, EvictionAlgorithm, EvictionBudget, EvictionSettings}
 pub use hash::{ElementHasher, Key, KeyHash, KeyHasher};
 pub use keyspace::{Cut, Keyspace, KeyspaceOptions};
 pub use memory::Memory;
+pub use memory_parts::{DbOverhead, MemoryParts};
 pub use pins::PinnedCollection;
+pub use shard::{RemovedByPolicy, RemovedKeys, RemovedOfDb};
 pub use snapshot::Snapshot;
 pub use state::{Pause, State};
 pub use strings::StringMut;

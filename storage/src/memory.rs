@@ -13,6 +13,11 @@ pub struct Memory {
     clients: AtomicI64,
     peak: AtomicI64,
     freed_in_background: AtomicU64,
+    /// Entries that compaction has moved, and that it could not.
+    moved: AtomicU64,
+    declined: AtomicU64,
+    /// How many shards have sparse pages.
+    sparse_shards: AtomicI64,
     /// How many shards have dead memory.
     dead_shards: AtomicI64,
 }
@@ -63,6 +68,23 @@ impl Memory {
         self.freed_in_background.store(0, Ordering::Relaxed);
     }
 
+    /// How many entries compaction has moved since this was last reset, and how many it could not.
+    pub fn moved_by_compaction(&self) -> (u64, u64) {
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (load(&self.moved), load(&self.declined))
+    }
+
+    /// Counts them from 0 on again.
+    pub fn reset_moved_by_compaction(&self) {
+        self.moved.store(0, Ordering::Relaxed);
+        self.declined.store(0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_moved_by_compaction(&self, moved: u64, declined: u64) {
+        self.moved.fetch_add(moved, Ordering::Relaxed);
+        self.declined.fetch_add(declined, Ordering::Relaxed);
+    }
+
     pub(crate) fn add_freed_in_background(&self, count: u64) {
         self.freed_in_background.fetch_add(count, Ordering::Relaxed);
     }
@@ -102,6 +124,18 @@ impl Memory {
     pub(crate) fn shard_has_dead(&self, has: bool) {
         self.dead_shards
             .fetch_add(if has { 1 } else { -1 }, Ordering::Relaxed);
+    }
+
+    /// Whether sparse pages of any shard are being emptied.
+    pub fn is_sparse(&self) -> bool {
+        // Relaxed: a figure.
+        self.sparse_shards.load(Ordering::Relaxed) > 0
+    }
+
+    /// Counts a shard that has got sparse pages, or whose pages are not sparse any more.
+    pub(crate) fn shard_is_sparse(&self, is: bool) {
+        self.sparse_shards
+            .fetch_add(if is { 1 } else { -1 }, Ordering::Relaxed);
     }
 
     pub(crate) fn add_shard(&self, used: i64, dataset: i64) {

@@ -44,6 +44,7 @@ mod expiry;
 mod graveyard;
 mod packed;
 mod publish;
+mod removed;
 mod string_slot;
 #[cfg(test)]
 mod tests;
@@ -58,6 +59,7 @@ pub(crate) use expiry::Due;
 use graveyard::Graveyard;
 pub(crate) use packed::LentPack;
 use publish::Published;
+pub use removed::{RemovedByPolicy, RemovedKeys, RemovedOfDb};
 pub(crate) use string_slot::StringSlot;
 pub(crate) use values::{OwnedValue, payload_of};
 
@@ -125,15 +127,17 @@ impl Db {
     }
 
     fn bytes(&self) -> usize {
-        let wheel = self
-            .wheel
+        self.table_bytes() + self.wheel_bytes() + self.eviction.bytes()
+    }
+
+    fn table_bytes(&self) -> usize {
+        size_of::<Self>() + self.table.bytes() + self.pre_images.bytes()
+    }
+
+    fn wheel_bytes(&self) -> usize {
+        self.wheel
             .as_ref()
-            .map_or(0, |wheel| size_of::<Wheel>() + wheel.bytes());
-        size_of::<Self>()
-            + self.table.bytes()
-            + wheel
-            + self.pre_images.bytes()
-            + self.eviction.bytes()
+            .map_or(0, |wheel| size_of::<Wheel>() + wheel.bytes())
     }
 }
 
@@ -168,6 +172,19 @@ pub(crate) struct Shard {
     walk: Option<Walk>,
     graveyard: Graveyard,
     next_db_id: u64,
+    /// Keys that have expired or been evicted here.
+    pub(crate) removed: RemovedKeys,
+    /// What compaction has done since it was last told.
+    relocated: Relocated,
+}
+
+/// What compaction has done.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Relocated {
+    /// Entries that were moved.
+    pub(crate) moved: u64,
+    /// Entries that could not be.
+    pub(crate) declined: u64,
 }
 
 const _: () = assert!(ShardLock::<Shard>::HEADER_BYTES + offset_of!(Shard, published) <= 64);
@@ -194,6 +211,8 @@ impl Shard {
             walk: None,
             graveyard: Graveyard::default(),
             next_db_id: u64::from(index) << 48,
+            removed: RemovedKeys::default(),
+            relocated: Relocated::default(),
         }
     }
 
@@ -708,13 +727,21 @@ impl Shard {
             let Some(block) = self.slab.sparse_block() else {
                 return false;
             };
-            self.relocate(EntryPtr::new(block), hasher);
+            match self.relocate(EntryPtr::new(block), hasher) {
+                true => self.relocated.moved += 1,
+                false => self.relocated.declined += 1,
+            }
         }
         self.slab.needs_compaction()
     }
 
-    /// Moves one entry to another block, if some table's word for its key is exactly this block.
-    fn relocate(&mut self, entry: EntryPtr, hasher: &KeyHasher) {
+    /// What [`Shard::compact`] has done since this was last asked.
+    pub(crate) fn take_relocated(&mut self) -> Relocated {
+        std::mem::take(&mut self.relocated)
+    }
+
+    /// Moves one entry to another block, if some table's word for its key is exactly this block; whether it was.
+    fn relocate(&mut self, entry: EntryPtr, hasher: &KeyHasher) -> bool {
         // SAFETY: the slab yields live blocks, and every live block of this shard is an entry.
         let key = unsafe { entry.key() };
         let position = hasher.hash(key).position;
@@ -732,8 +759,9 @@ impl Shard {
                 self.slab.free(entry.block());
             }
             slot.store(word.moved_to(EntryPtr::new(block)));
-            return;
+            return true;
         }
+        false
     }
 
     /// Merges sparse segments, one step in each database that has shrunk; whether there is more to do.

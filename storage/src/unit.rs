@@ -829,6 +829,7 @@ impl<'e> Unit<'e> {
 
     fn remove_expired(&mut self, db: DbIndex, key: &Key<'_>) {
         let shard = self.shard_mut(key.hash.shard);
+        shard.removed.count_expired(db, 1);
         shard.watches.expired(db, key.bytes);
         if shard.waits.mark_ready(db, key.bytes) {
             self.has_ready = true;

@@ -169,15 +169,14 @@ impl Worker {
         let request = std::mem::take(&mut waiting.request);
         let server = Rc::clone(self.server());
         let (_, sessions) = self.state_and_sessions();
-        let at_seconds = unix_now().0 / 1_000;
+        let now = unix_now();
+        let at_seconds = now.0 / 1_000;
         if let Some(session) = sessions.get_mut(session) {
             slowlog::note(&server, &session.client, at_seconds, nanos, || request);
         }
         let threshold_ms = server.config.get().latency_monitor_threshold_ms;
-        let millis = nanos / 1_000_000;
-        if threshold_ms > 0 && millis >= threshold_ms as u64 {
-            server.latency.add("command-unblocking", at_seconds, millis);
-        }
+        let event = "command-unblocking";
+        server.latency.add_if_slow(threshold_ms, event, now, nanos);
     }
 
     /// A session's wait has ended with its command to run again, in the session's next turn.

@@ -21,7 +21,14 @@ const SUBCOMMANDS: &[Command] = &[
         Flags::LOADING.and(Flags::STALE),
         help,
     ),
-    Command::new("RESETSTAT", Exactly(2), NoKeys, FLAGS, reset_statistics),
+    // What shards count is reset one shard after the other.
+    Command::new(
+        "RESETSTAT",
+        Exactly(2),
+        NoKeys,
+        FLAGS.and(Flags::UNDECLARED).and(Flags::ROAMING),
+        reset_statistics,
+    ),
     Command::new("REWRITE", Exactly(2), NoKeys, FLAGS, rewrite),
     // A new memory limit counts from the next command on, so what is used must be known exactly.
     Command::new(
@@ -85,8 +92,10 @@ fn rewrite(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
 /// `CONFIG RESETSTAT`.
 fn reset_statistics(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
     ctx.server.stats.reset();
+    ctx.unit.reset_removed_keys();
     let memory = ctx.server.keyspace.memory();
     memory.reset_peak();
+    memory.reset_moved_by_compaction();
     memory.reset_freed_in_background();
     ctx.reply.ok();
     Ok(())

@@ -1,9 +1,15 @@
 //! `MEMORY`: where the bytes are.
 
+mod doctor;
+
 use super::Arity::{AtLeast, Exactly};
 use super::KeySpec::{NoKeys, One};
 use super::{Args, Command, CommandError, CommandResult, Context, Flags, KeyAccess};
-use crate::info::MemoryFigures;
+use crate::container;
+use crate::info::{MemoryFigures, system_bytes};
+use crate::output::Output;
+use crate::stats::{Chore, DoneBy, WINDOWS};
+use doctor::{Case, diagnosis};
 
 pub(super) const MEMORY: Command = Command::container("MEMORY", SUBCOMMANDS);
 
@@ -51,12 +57,16 @@ fn usage(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     Ok(())
 }
 
-/// `MEMORY STATS`: those fields of Redis that mean something here.
+/// `MEMORY STATS`: the figures of INFO, and what each database takes beyond its entries.
 fn stats(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
     let figures = MemoryFigures::read(ctx.server, ctx.unit);
-    let databases = 0..ctx.server.keyspace.databases();
-    let keys: u64 = databases.map(|db| ctx.unit.db_len(db)).sum();
-    let integers = [
+    let keys: Vec<u64> = (0..ctx.server.keyspace.databases())
+        .map(|db| ctx.unit.db_len(db))
+        .collect();
+    let all_keys: u64 = keys.iter().sum();
+    let dbs = figures.parts.dbs.iter().zip(&keys).enumerate();
+    let dbs: Vec<_> = dbs.filter(|(_, (_, keys))| **keys > 0).collect();
+    let parts = [
         ("peak.allocated", figures.peak_bytes),
         ("total.allocated", figures.used_bytes),
         // Nothing is allocated for the keyspace before the first key.
@@ -71,88 +81,109 @@ fn stats(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
     ];
     let totals = [
         ("overhead.total", figures.overhead_bytes()),
-        ("keys.count", keys),
+        ("keys.count", all_keys),
         (
             "keys.bytes-per-key",
-            figures.used_bytes.checked_div(keys).unwrap_or(0),
+            figures.used_bytes.checked_div(all_keys).unwrap_or(0),
         ),
         ("dataset.bytes", figures.dataset_bytes),
     ];
-    ctx.reply.map(integers.len() + totals.len() + 4);
-    let reply = &mut ctx.reply;
-    for (name, value) in integers.into_iter().chain(totals) {
-        reply.bulk(name.as_bytes());
-        reply.integer(value as i64);
-    }
-    let doubles = [
+    let shares = [
         ("dataset.percentage", figures.dataset_percent()),
         ("peak.percentage", figures.peak_percent()),
-        ("fragmentation", figures.fragmentation_ratio()),
     ];
-    for (name, value) in doubles {
+    let allocator = [
+        ("allocator.allocated", figures.allocated_bytes()),
+        ("allocator.active", figures.active_bytes()),
+        ("allocator.resident", figures.anonymous_bytes),
+    ];
+    let gaps = figures.gaps();
+    let fields = parts.len() + dbs.len() + totals.len() + shares.len() + allocator.len();
+    let reply = &mut ctx.reply;
+    reply.map(fields + 2 * gaps.len());
+    put_integers(reply, &parts);
+    for (number, (overhead, _)) in dbs {
+        reply.bulk(format!("db.{number}").as_bytes());
+        reply.map(4);
+        let parts = [
+            ("overhead.hashtable.main", overhead.table_bytes),
+            ("overhead.hashtable.expires", overhead.expiry_bytes),
+            ("overhead.hashtable.slot-to-keys", 0),
+            ("overhead.eviction", overhead.eviction_bytes),
+        ];
+        put_integers(reply, &parts);
+    }
+    put_integers(reply, &totals);
+    for (name, value) in shares {
         reply.bulk(name.as_bytes());
         reply.double(value);
     }
-    reply.bulk(b"fragmentation.bytes");
-    reply.integer(figures.fragmentation_bytes());
+    put_integers(reply, &allocator);
+    for gap in gaps {
+        reply.bulk(gap.stats_names.0.as_bytes());
+        reply.double(gap.ratio());
+        reply.bulk(gap.stats_names.1.as_bytes());
+        reply.integer(gap.bytes());
+    }
     Ok(())
+}
+
+fn put_integers(reply: &mut Output<'_>, fields: &[(&str, u64)]) {
+    for (name, value) in fields {
+        reply.bulk(name.as_bytes());
+        reply.integer(*value as i64);
+    }
 }
 
 /// `MEMORY DOCTOR`.
 fn doctor(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
-    let figures = MemoryFigures::read(ctx.server, ctx.unit);
-    let text = diagnosis(&figures, ctx.server.keyspace.memory().limit_bytes());
+    let server = ctx.server;
+    let figures = MemoryFigures::read(server, ctx.unit);
+    let removed = ctx.unit.removed_keys();
+    let databases = 0..server.keyspace.databases();
+    let container = container::memory(system_bytes());
+    let minute = server.stats.window(WINDOWS.len() - 1);
+    let text = diagnosis(&Case {
+        figures,
+        limit_bytes: server.keyspace.memory().limit_bytes(),
+        policy: server.config.get().maxmemory_policy,
+        available_bytes: container.map_or_else(system_bytes, |container| container.bytes),
+        is_container: container.is_some_and(|container| container.is_limit),
+        keys: databases.clone().map(|db| ctx.unit.db_len(db)).sum(),
+        expiring: databases.map(|db| ctx.unit.db_expires(db)).sum(),
+        expired: removed.by_db.iter().map(|db| db.expired).sum(),
+        evicted: removed.by_db.iter().map(|db| db.evicted).sum(),
+        eviction_percent: minute.percent(|nanos| {
+            let by = [DoneBy::Background, DoneBy::Command];
+            by.map(|by| nanos.of(by, Chore::Eviction)).iter().sum()
+        }),
+    });
     ctx.reply.verbatim(b"txt", text.as_bytes());
     Ok(())
-}
-
-/// Below this the figures say more about the process than about the data.
-const SMALL_BYTES: u64 = 5 * 1024 * 1024;
-
-/// What there is to say about these figures.
-fn diagnosis(figures: &MemoryFigures, limit_bytes: u64) -> String {
-    if figures.used_bytes < SMALL_BYTES {
-        return "There is too little data in here for a diagnosis.\n".to_owned();
-    }
-    let mut findings = Vec::new();
-    if figures.peak_bytes > figures.used_bytes / 2 * 3 {
-        findings.push(
-            "- The peak was more than half again what is used now. Memory that is free again goes back to the system by \
-             and by; until then the resident size stays high.\n",
-        );
-    }
-    if figures.fragmentation_ratio() > 1.4 && figures.fragmentation_bytes() > 10 << 20 {
-        findings.push(
-            "- The resident size is more than 1.4 times what is used. Sparse pages are compacted in the background; if \
-             this stays, MEMORY PURGE gives free memory back at once.\n",
-        );
-    }
-    if figures.clients_bytes > figures.used_bytes / 10 {
-        findings.push(
-            "- Buffers of clients take more than a tenth of the data: CLIENT LIST shows who does not read (omem) or sends \
-             much at once (qbuf).\n",
-        );
-    }
-    if limit_bytes != 0 && figures.used_bytes > limit_bytes / 100 * 95 {
-        findings.push("- Less than a twentieth of maxmemory is free.\n");
-    }
-    if findings.is_empty() {
-        return "Memory shows no problem.\n".to_owned();
-    }
-    format!("Memory shows this:\n\n{}", findings.concat())
 }
 
 /// `MEMORY MALLOC-STATS`: of the keyspace's own allocator.
 fn malloc_stats(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
     let figures = MemoryFigures::read(ctx.server, ctx.unit);
+    let parts = &figures.parts;
     let text = format!(
         "keyspace: {} bytes used, {} of them by entries, {} by tables, free slab space and buffers; peak {}\n\
-         process: {} bytes resident\n",
+         slabs: {} bytes in blocks, {} in pages, {} in records of both; {} of {} shards are being compacted\n\
+         outside: {} bytes in large entries, {} in long strings and big collections\n\
+         process: {} bytes resident, {} of them anonymous\n",
         figures.used_bytes,
         figures.dataset_bytes,
         figures.overhead_bytes(),
         figures.peak_bytes,
+        figures.slab_live_bytes,
+        figures.slab_resident_bytes,
+        parts.slab_metadata_bytes,
+        parts.sparse_shards,
+        ctx.server.keyspace.shard_count(),
+        parts.large_bytes,
+        parts.outside_bytes,
         figures.resident_bytes,
+        figures.anonymous_bytes,
     );
     ctx.reply.verbatim(b"txt", text.as_bytes());
     Ok(())
@@ -181,28 +212,4 @@ fn help(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
         ],
     );
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_diagnosis_names_what_is_wrong() {
-        let mut figures = MemoryFigures {
-            used_bytes: 100 << 20,
-            peak_bytes: 101 << 20,
-            dataset_bytes: 90 << 20,
-            clients_bytes: 0,
-            resident_bytes: 110 << 20,
-        };
-        assert_eq!(diagnosis(&figures, 0), "Memory shows no problem.\n");
-        figures.resident_bytes = 150 << 20;
-        assert!(diagnosis(&figures, 0).contains("resident size is more"));
-        assert!(diagnosis(&figures, 102 << 20).contains("maxmemory"));
-        figures.clients_bytes = 20 << 20;
-        assert!(diagnosis(&figures, 0).contains("CLIENT LIST"));
-        figures.used_bytes = 1;
-        assert!(diagnosis(&figures, 0).contains("too little data"));
-    }
 }

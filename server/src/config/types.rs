@@ -37,7 +37,7 @@ impl MaxmemoryPolicy {
     };
 
     /// The policy of this name, one of [`MaxmemoryPolicy::WORDS`].
-    pub(super) fn of_word(word: &'static str) -> Self {
+    pub(crate) fn of_word(word: &'static str) -> Self {
         let (scope, algorithm) = word.split_once('-').unwrap_or(("", ""));
         let algorithm = match algorithm {
             "s3fifo" => Some(S3Fifo),
@@ -53,6 +53,15 @@ impl MaxmemoryPolicy {
             algorithm,
             volatile_only: scope == "volatile",
         }
+    }
+
+    /// The policy that chooses so.
+    pub(crate) fn choosing(algorithm: EvictionAlgorithm, volatile_only: bool) -> Option<Self> {
+        let policies = Self::WORDS.iter().map(|word| Self::of_word(word));
+        let chooses = (Some(algorithm), volatile_only);
+        policies
+            .into_iter()
+            .find(|policy| (policy.algorithm, policy.volatile_only) == chooses)
     }
 
     /// Its name.

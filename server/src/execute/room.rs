@@ -5,6 +5,7 @@ use storage::EvictionBudget;
 
 use crate::command::context::Park;
 use crate::command::{Args, CommandError};
+use crate::stats::{Chore, DoneBy, UpkeepNanos};
 use crate::worker::background;
 
 use super::admit::Refusal;
@@ -28,7 +29,6 @@ impl<'e> Executor<'_, 'e> {
             return Ok(());
         }
         let memory = self.server.keyspace.memory();
-        let limit = memory.limit_bytes();
         if !memory.can_ever_hold(args.total_bytes() as u64) {
             // No key has to go for what will never fit.
             return Err(CommandError::OutOfMemory.into());
@@ -37,11 +37,39 @@ impl<'e> Executor<'_, 'e> {
             return Ok(());
         }
         self.release(hold);
+        let upkeep = &self.server.stats.worker(self.worker.index).upkeep;
+        let before = upkeep.read();
+        let made = self.make_some_room();
+        self.server.stats.note_memory(memory);
+        let spent = upkeep.read().since(before);
+        self.note_cycles(&spent);
+        made
+    }
+
+    /// Tells the latency monitor if making room took long.
+    fn note_cycles(&self, spent: &UpkeepNanos) {
+        let of = |chore| spent.of(DoneBy::Command, chore);
+        let room = of(Chore::Maintenance) + of(Chore::Eviction);
+        for (event, nanos) in [
+            ("expire-cycle", of(Chore::Expiry)),
+            ("eviction-cycle", room),
+        ] {
+            let threshold_ms = self.config.latency_monitor_threshold_ms;
+            let latency = &self.server.latency;
+            latency.add_if_slow(threshold_ms, event, self.now, nanos);
+        }
+    }
+
+    fn make_some_room(&mut self) -> Result<(), Refusal> {
+        let memory = self.server.keyspace.memory();
+        let limit = memory.limit_bytes();
+        let by = DoneBy::Command;
         let more = background::expire_some_due(
             self.server,
             self.config,
             self.worker,
             self.tools,
+            by,
             self.now,
         );
         if !memory.over_limit() {
@@ -75,6 +103,7 @@ impl<'e> Executor<'_, 'e> {
                 self.tools,
                 shard,
                 budget,
+                by,
                 self.now,
             );
             freed |= room;

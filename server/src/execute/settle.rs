@@ -210,15 +210,12 @@ impl<'e> Executor<'_, 'e> {
             });
         }
         let threshold_ms = self.server.config.get().latency_monitor_threshold_ms;
-        let millis = nanos / 1_000_000;
-        if threshold_ms > 0 && millis >= threshold_ms as u64 {
-            let fast = command.row.flags.has(Flags::FAST);
-            self.server.latency.add(
-                if fast { "fast-command" } else { "command" },
-                at_seconds,
-                millis,
-            );
-        }
+        let event = match command.row.flags.has(Flags::FAST) {
+            true => "fast-command",
+            false => "command",
+        };
+        let latency = &self.server.latency;
+        latency.add_if_slow(threshold_ms, event, self.now, nanos);
     }
 
     /// A request that did not run gets its error, and its transaction is doomed.

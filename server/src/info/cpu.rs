@@ -6,6 +6,7 @@ use storage::Unit;
 
 use super::text::Text;
 use crate::server::Server;
+use crate::stats::{Chore, DoneBy, UpkeepNanos, WINDOWS};
 
 /// Ticks per second of the times in `/proc`.
 fn ticks_per_second() -> f64 {
@@ -51,7 +52,55 @@ pub(super) fn write(text: &mut Text, server: &Server, _unit: &mut Unit<'_>) {
         });
     text.field("used_cpu_sys_main_thread", seconds(system));
     text.field("used_cpu_user_main_thread", seconds(user));
+    write_upkeep(text, server);
 }
+
+/// The time that workers spend on expiry, eviction and housekeeping, in seconds and in percent of one processor: in the
+/// background, and where commands wait for it because they need memory. Nothing is in two of these figures but in their
+/// sum, `used_cpu_background`.
+fn write_upkeep(text: &mut Text, server: &Server) {
+    let spent = server.stats.upkeep();
+    let seconds = |nanos: u64| format!("{:.6}", nanos as f64 / 1e9);
+    text.field(
+        "used_cpu_background",
+        seconds(spent.all(DoneBy::Background)),
+    );
+    for (name, by, chore) in PARTS {
+        text.field(
+            format_args!("used_cpu_{name}"),
+            seconds(spent.of(by, chore)),
+        );
+    }
+    for (at, window) in WINDOWS.iter().enumerate() {
+        let totals = server.stats.window(at);
+        let percent = |some: &dyn Fn(&UpkeepNanos) -> u64| format!("{:.2}", totals.percent(some));
+        text.field(
+            format_args!("background_cpu_percent_{window}s"),
+            percent(&|nanos| nanos.all(DoneBy::Background)),
+        );
+        for (name, by, chore) in PARTS {
+            text.field(
+                format_args!("{name}_cpu_percent_{window}s"),
+                percent(&|nanos| nanos.of(by, chore)),
+            );
+        }
+    }
+}
+
+/// What is told apart.
+const PARTS: [(&str, DoneBy, Chore); 7] = [
+    ("background_expiry", DoneBy::Background, Chore::Expiry),
+    ("background_eviction", DoneBy::Background, Chore::Eviction),
+    (
+        "background_maintenance",
+        DoneBy::Background,
+        Chore::Maintenance,
+    ),
+    ("background_other", DoneBy::Background, Chore::Other),
+    ("commands_expiry", DoneBy::Command, Chore::Expiry),
+    ("commands_eviction", DoneBy::Command, Chore::Eviction),
+    ("commands_maintenance", DoneBy::Command, Chore::Maintenance),
+];
 
 #[cfg(test)]
 mod tests {

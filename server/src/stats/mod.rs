@@ -2,17 +2,24 @@
 //! asks (`INFO`, `LATENCY HISTOGRAM`) adds the workers up.
 
 mod errors;
+mod exceeded;
 mod histogram;
+mod upkeep;
+mod windows;
 
 pub(crate) use errors::ErrorCounts;
+pub(crate) use exceeded::ExceededTime;
 pub(crate) use histogram::{Histogram, HistogramCounts};
+pub(crate) use upkeep::{Chore, DoneBy, Upkeep, UpkeepNanos};
+pub(crate) use windows::{History, WINDOWS, Window, WindowTotals};
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use storage::Tally;
+use std::time::Instant;
 
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
+use storage::{Memory, Tally};
 
 /// A counter that one thread writes and any thread may read.
 #[derive(Debug, Default)]
@@ -82,8 +89,12 @@ pub(crate) struct WorkerStats {
     pub(crate) step_nanos: Counter,
     /// Nanoseconds of commands that are in their EXEC's figure too.
     pub(crate) queued_nanos: Counter,
-    /// Nanoseconds spent on removing keys that were due.
-    pub(crate) expiry_nanos: Counter,
+    /// Time spent on keys that are due, on memory and on housekeeping.
+    pub(crate) upkeep: Upkeep,
+    /// What has happened over each of [`WINDOWS`].
+    pub(crate) windows: [Window; WINDOWS.len()],
+    /// How often this was reset.
+    resets: AtomicU64,
     /// Commands per second over the last interval of the worker's cron.
     pub(crate) commands_per_second: Counter,
     /// Bytes read per second, likewise.
@@ -185,7 +196,9 @@ impl WorkerStats {
             steps: Counter::default(),
             step_nanos: Counter::default(),
             queued_nanos: Counter::default(),
-            expiry_nanos: Counter::default(),
+            upkeep: Upkeep::default(),
+            windows: Default::default(),
+            resets: AtomicU64::new(0),
             commands_per_second: Counter::default(),
             read_bytes_per_second: Counter::default(),
             written_bytes_per_second: Counter::default(),
@@ -200,6 +213,12 @@ impl WorkerStats {
     #[inline]
     pub(crate) fn command(&self, id: u16) -> &CommandStats {
         &self.commands_by_id[usize::from(id)]
+    }
+
+    /// How often the counters were reset.
+    pub(crate) fn resets(&self) -> u64 {
+        // Acquire: who sees the number sees the zeros.
+        self.resets.load(Ordering::Acquire)
     }
 
     /// Sets everything that `CONFIG RESETSTAT` resets to zero. An addition that the worker makes at the
@@ -222,9 +241,12 @@ impl WorkerStats {
             &self.steps,
             &self.step_nanos,
             &self.queued_nanos,
-            &self.expiry_nanos,
         ];
         counters.into_iter().for_each(|counter| counter.set(0));
+        self.upkeep.reset();
+        self.windows.iter().for_each(Window::reset);
+        // Release: pairs with the acquire load in `resets`.
+        self.resets.fetch_add(1, Ordering::Release);
         self.errors.lock().clear();
         self.commands_by_id.iter().for_each(CommandStats::reset);
     }
@@ -238,6 +260,11 @@ pub(crate) struct Stats {
     pub(crate) rejected_connections: AtomicU64,
     /// How often a panic has left the log of effects behind the data.
     pub(crate) log_divergences: AtomicU64,
+    /// For how long more memory was used than `maxmemory` allows. A command that finds it so and makes the room it needs
+    /// leaves no trace in it.
+    pub(crate) over_limit: ExceededTime,
+    /// For how long there were sparse pages to be emptied.
+    pub(crate) sparse: ExceededTime,
 }
 
 /// One command's figures over all workers.
@@ -256,6 +283,7 @@ pub(crate) struct CommandTotals {
 impl Stats {
     /// Zeros for `workers` workers and a table of `commands` rows.
     pub(crate) fn new(workers: usize, commands: usize) -> Self {
+        let now = Instant::now();
         let workers = (0..workers)
             .map(|_| CachePadded::new(WorkerStats::new(commands)))
             .collect();
@@ -263,6 +291,8 @@ impl Stats {
             workers,
             rejected_connections: AtomicU64::new(0),
             log_divergences: AtomicU64::new(0),
+            over_limit: ExceededTime::new(now),
+            sparse: ExceededTime::new(now),
         }
     }
 
@@ -277,6 +307,25 @@ impl Stats {
             .iter()
             .map(|worker| counter(worker).get())
             .sum()
+    }
+
+    /// The time that all workers spent on upkeep.
+    pub(crate) fn upkeep(&self) -> UpkeepNanos {
+        let workers = self.workers.iter();
+        workers.fold(UpkeepNanos::default(), |sum, worker| {
+            sum.plus(worker.upkeep.read())
+        })
+    }
+
+    /// What has happened over one of [`WINDOWS`].
+    pub(crate) fn window(&self, window: usize) -> WindowTotals {
+        WindowTotals::of(self.workers.iter().map(|worker| &worker.windows[window]))
+    }
+
+    /// Takes down whether memory is within its bounds.
+    pub(crate) fn note_memory(&self, memory: &Memory) {
+        self.over_limit.note(memory.over_limit());
+        self.sparse.note(memory.is_sparse());
     }
 
     /// One command's figures over all workers.
@@ -329,5 +378,7 @@ impl Stats {
         self.workers.iter().for_each(|worker| worker.reset());
         // Relaxed: a figure.
         self.rejected_connections.store(0, Ordering::Relaxed);
+        self.over_limit.reset();
+        self.sparse.reset();
     }
 }

@@ -9,11 +9,13 @@ use storage::waiters::WaitState;
 use storage::{EvictionBudget, LockPlan, Pause, Unit, UnixMillis};
 
 use crate::blocking::{Wait, client_of, serve};
+use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::execute::Tools;
 use crate::notify::Events;
 use crate::server::Server;
+use crate::stats::{Chore, DoneBy, UpkeepNanos};
 
 use super::set::WorkerSet;
 use super::{Worker, WorkerState};
@@ -32,6 +34,35 @@ impl Worker {
     pub(super) fn background_slice(&mut self) -> bool {
         let server = Rc::clone(&self.server);
         let now = Self::now();
+        let mut stopwatch = Stopwatch::start();
+        let upkeep = &server.stats.worker(self.state.index).upkeep;
+        let before = upkeep.read();
+        let more = self.do_some(&server, now);
+        let spent = upkeep.read().since(before).all(DoneBy::Background);
+        let other = stopwatch.lap().saturating_sub(spent);
+        upkeep.add(DoneBy::Background, Chore::Other, other);
+        server.stats.note_memory(server.keyspace.memory());
+        let spent = upkeep.read().since(before);
+        self.note_cycles(&spent, now);
+        more
+    }
+
+    /// Tells the latency monitor if a slice held up the sessions.
+    fn note_cycles(&self, spent: &UpkeepNanos, now: UnixMillis) {
+        let threshold_ms = self.settings.latency_monitor_threshold_ms;
+        let cycles = [
+            ("expire-cycle", Chore::Expiry),
+            ("eviction-cycle", Chore::Eviction),
+        ];
+        for (event, chore) in cycles {
+            let nanos = spent.of(DoneBy::Background, chore);
+            let latency = &self.server.latency;
+            latency.add_if_slow(threshold_ms, event, now, nanos);
+        }
+    }
+
+    /// What one slice does; whether there is more.
+    fn do_some(&mut self, server: &Server, now: UnixMillis) -> bool {
         let started = Instant::now();
         // Relaxed, here and below: a switch for tests; the slice after the next one at the latest obeys it.
         let expires = server.active_expiry.load(Ordering::Relaxed);
@@ -42,7 +73,7 @@ impl Worker {
         if evicts && memory.over_limit() {
             let (worker, tools, config) = (&mut self.state, &mut self.tools, &self.settings);
             // What has expired goes before what lives.
-            more = expire_some_due(&server, config, worker, tools, now);
+            more = expire_some_due(server, config, worker, tools, DoneBy::Background, now);
             evicts = !more;
         }
         for shard in shards {
@@ -58,22 +89,19 @@ impl Worker {
                     ..EvictionBudget::default()
                 };
                 if let Some(shard) = server.keyspace.shard_to_free(shard) {
-                    more |= free_memory(&server, config, worker, tools, shard, budget, now);
+                    let by = DoneBy::Background;
+                    more |= free_memory(server, config, worker, tools, shard, budget, by, now);
                 }
             }
             let is_due = expires && server.keyspace.next_due(shard).is_some_and(|at| at < now);
             if (!is_due && !server.keyspace.has_chores(shard)) || !self.cares_for(shard, now) {
                 continue;
             }
-            let before = started.elapsed();
-            if before > SLICE {
+            if started.elapsed() > SLICE {
                 more = true;
                 break;
             }
-            more |= self.maintain(&server, shard, now);
-            if is_due {
-                self.count_expiry(&server, started.elapsed() - before);
-            }
+            more |= self.maintain(server, shard, is_due, now);
         }
         self.after_units();
         if std::mem::take(&mut self.state.evicts_for_parked) {
@@ -82,25 +110,27 @@ impl Worker {
         more
     }
 
-    /// Counts the time that went to a shard with keys that were due. What is tidied up behind them is part of it.
-    fn count_expiry(&self, server: &Server, took: Duration) {
-        let stats = server.stats.worker(self.state.index);
-        stats.expiry_nanos.add(took.as_nanos() as u64);
-    }
-
-    /// Housekeeping of one shard; whether there is more.
-    fn maintain(&mut self, server: &Server, shard: u16, now: UnixMillis) -> bool {
+    /// Housekeeping of one shard, and of keys that are due first; whether there is more.
+    fn maintain(&mut self, server: &Server, shard: u16, is_due: bool, now: UnixMillis) -> bool {
+        // The wait for the lock, and what is told of keys that have gone, are expiry's if there is any.
+        let around = match is_due {
+            true => Chore::Expiry,
+            false => Chore::Maintenance,
+        };
+        let upkeep = &server.stats.worker(self.state.index).upkeep;
+        let mut stopwatch = Stopwatch::start();
+        let mut count = |chore| upkeep.add(DoneBy::Background, chore, stopwatch.lap());
         let mut unit = Unit::begin(&server.keyspace, LockPlan::Write(shard), now);
         let expires = server.active_expiry.load(Ordering::Relaxed);
-        let more = if expires {
-            unit.maintain(shard)
-        } else {
-            unit.tidy(shard)
-        };
+        let some_left = expires && unit.expire_due(shard);
+        count(around);
+        let more = unit.tidy(shard);
+        count(Chore::Maintenance);
         server.background_faults.step();
         let (worker, tools, config) = (&mut self.state, &mut self.tools, &self.settings);
         end_unit(server, config, worker, tools, unit, shard, now);
-        more
+        count(around);
+        some_left || more
     }
 
     /// Serves those who wait for the keys of a wait as if these had changed: time may have made them ready. When to do so
@@ -229,11 +259,12 @@ pub(crate) fn expire_some_due(
     config: &Config,
     worker: &mut WorkerState,
     tools: &mut Tools,
+    by: DoneBy,
     now: UnixMillis,
 ) -> bool {
     /// Calls of `expire_due`, each of which removes some hundred keys.
     const CALLS: u32 = 8;
-    let started = Instant::now();
+    let mut stopwatch = Stopwatch::start();
     let (mut calls, mut more) = (0, false);
     for shard in server.keyspace.due_shards(now) {
         if calls == CALLS {
@@ -250,13 +281,17 @@ pub(crate) fn expire_some_due(
         end_unit(server, config, worker, tools, unit, shard, now);
     }
     if calls > 0 {
-        let stats = server.stats.worker(worker.index);
-        stats.expiry_nanos.add(started.elapsed().as_nanos() as u64);
+        let upkeep = &server.stats.worker(worker.index).upkeep;
+        upkeep.add(by, Chore::Expiry, stopwatch.lap());
     }
     more
 }
 
 /// Frees memory of a shard that no key needs or, if there is none, evicts keys of it; whether there was anything.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a worker's parts, and what to do"
+)]
 pub(crate) fn free_memory(
     server: &Server,
     config: &Config,
@@ -264,14 +299,29 @@ pub(crate) fn free_memory(
     tools: &mut Tools,
     shard: u16,
     budget: EvictionBudget,
+    by: DoneBy,
     now: UnixMillis,
 ) -> bool {
+    let upkeep = &server.stats.worker(worker.index).upkeep;
+    let mut stopwatch = Stopwatch::start();
     let mut unit = Unit::begin(&server.keyspace, LockPlan::Write(shard), now);
     let mut freed = unit.reclaim(shard);
+    let chore = match freed {
+        true => Chore::Maintenance,
+        false => Chore::Eviction,
+    };
+    upkeep.add(by, chore, stopwatch.lap());
+    let mut evicting_nanos = 0;
     if !freed {
         freed = unit.evict(shard, budget).keys > 0;
+        evicting_nanos = stopwatch.lap();
+        upkeep.add(by, chore, evicting_nanos);
     }
     end_unit(server, config, worker, tools, unit, shard, now);
+    upkeep.add(by, chore, stopwatch.lap());
+    let threshold_ms = config.latency_monitor_threshold_ms;
+    let latency = &server.latency;
+    latency.add_if_slow(threshold_ms, "eviction-del", now, evicting_nanos);
     freed
 }
 

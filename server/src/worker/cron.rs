@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::os;
 use crate::session::Close;
+use crate::stats::History;
 
 use super::{Worker, limits};
 
@@ -53,6 +54,7 @@ const RETAINED_BYTES_MAX: u64 = 1024 * 1024;
 /// When the cron's slower parts ran last, and what the counters were then.
 #[derive(Default)]
 struct CronClock {
+    history: History,
     sampled_at_ms: i64,
     checked_at_ms: i64,
     overhead_peak_bytes: u64,
@@ -102,6 +104,7 @@ impl Worker {
         if self.server.cron_paused.load(Ordering::Relaxed) {
             return false;
         }
+        self.server.stats.note_memory(self.server.keyspace.memory());
         let elapsed_ms = now.0 - clock.sampled_at_ms;
         if !(0..100).contains(&elapsed_ms) {
             self.sample(clock, elapsed_ms);
@@ -136,6 +139,7 @@ impl Worker {
     /// second.
     fn sample(&mut self, clock: &mut CronClock, elapsed_ms: i64) {
         let stats = self.server.stats.worker(self.state.index);
+        clock.history.sample(stats, Instant::now());
         let pairs = [
             (
                 &stats.commands,

@@ -1,5 +1,6 @@
 //! Eviction: its queues against plain models, its policies in keyspaces.
 
+mod counts;
 mod ghost;
 mod limits;
 mod policies;

@@ -49,6 +49,11 @@ impl Eviction {
         }
     }
 
+    /// Which keys go, and how they are chosen.
+    pub(super) fn settings(&self) -> Option<&EvictionSettings> {
+        self.settings.as_ref()
+    }
+
     /// For a database without keys.
     pub(super) fn for_new_db(&self) -> DbEviction {
         DbEviction {
@@ -315,6 +320,7 @@ impl Shard {
             policy.evicted(position, keys);
         }
         self.departed(db, removed.expect("the policy has found the word"));
+        self.count_evicted(db);
         EvictionStep::Freed(bytes)
     }
 

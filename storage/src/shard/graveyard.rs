@@ -65,6 +65,12 @@ impl Graveyard {
         self.dbs.is_empty() && self.values.is_empty()
     }
 
+    /// Dead values, and keys of dead databases.
+    pub(super) fn objects(&self) -> u64 {
+        let keys = self.dbs.iter().map(|(db, _)| db.table.len());
+        (self.values.len() + keys.sum::<usize>()) as u64
+    }
+
     /// What the tables of dead databases take.
     pub(super) fn dbs_bytes(&self) -> usize {
         self.dbs_bytes

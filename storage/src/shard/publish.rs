@@ -1,6 +1,7 @@
 //! What of a shard is known outside its lock: memory figures, and whether there is housekeeping to do.
 
 use super::{PREFETCHED_BYTES_MAX, Shard};
+use crate::memory_parts::MemoryParts;
 
 /// A shard publishes its memory figures once they have moved by this many bytes.
 const PUBLISH_BYTES: usize = 4096;
@@ -24,14 +25,36 @@ impl Shard {
     /// Bytes this shard counts against the limit: data, tables, and slab pages above 1.04 x live.
     pub(crate) fn used_bytes(&self) -> usize {
         let dbs = self.dbs.iter().flatten().chain(&self.detached);
-        let live = self.slab.live_bytes();
-        let excess = self.slab.resident_bytes().saturating_sub(live + live / 25);
         self.dataset_bytes()
             + self.slab.metadata_bytes()
-            + excess
+            + self.excess_bytes()
             + self.watches.bytes()
             + dbs.map(|db| db.bytes()).sum::<usize>()
             + self.graveyard.dbs_bytes()
+    }
+
+    fn excess_bytes(&self) -> usize {
+        let live = self.slab.live_bytes();
+        self.slab.resident_bytes().saturating_sub(live + live / 25)
+    }
+
+    /// Adds what there is of this shard.
+    pub(crate) fn add_parts(&self, parts: &mut MemoryParts) {
+        let slab = &self.slab;
+        parts.slab_live_bytes += slab.live_bytes() as u64;
+        parts.slab_resident_bytes += slab.resident_bytes() as u64;
+        parts.slab_excess_bytes += self.excess_bytes() as u64;
+        parts.slab_metadata_bytes += slab.metadata_bytes() as u64;
+        parts.large_bytes += slab.large_bytes() as u64;
+        parts.outside_bytes += self.outside_bytes as u64;
+        parts.dead_objects += self.graveyard.objects();
+        parts.sparse_shards += u64::from(self.is_sparse());
+        for (db, part) in self.dbs.iter().zip(&mut parts.dbs) {
+            let Some(db) = db else { continue };
+            part.table_bytes += db.table_bytes() as u64;
+            part.expiry_bytes += db.wheel_bytes() as u64;
+            part.eviction_bytes += db.eviction.bytes() as u64;
+        }
     }
 
     /// Whether what others know of this shard is out of date.

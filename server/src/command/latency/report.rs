@@ -40,8 +40,33 @@ pub(super) fn report(events: &[(&'static str, LatencyEvent)], config: &Config) -
              swapping, and for a virtual machine that does not get its share.\n",
         );
     }
+    for (event, advice) in ADVICE {
+        if events.iter().any(|(name, _)| name == event) {
+            text.push_str(advice);
+        }
+    }
     text
 }
+
+/// What there is to say about events that the server brings about by itself.
+const ADVICE: &[(&str, &str)] = &[
+    (
+        "eviction-cycle",
+        "- Making room for new keys took long. INFO cpu tells how much of the time goes there; a larger maxmemory, or \
+         fewer new keys at once, makes it less. Where eviction-del is not among the events it was not the keys: pages \
+         were being emptied, or others held the locks.\n",
+    ),
+    (
+        "eviction-del",
+        "- Evicting up to 64 keys took long, although large values are freed later and in steps: look for other processes \
+         that use the processor, and for swapping.\n",
+    ),
+    (
+        "expire-cycle",
+        "- Removing keys that had expired took long: many expire at the same moment. Spreading their times to live a \
+         little makes that moment longer and each cycle shorter.\n",
+    ),
+];
 
 fn summary(event: &LatencyEvent) -> String {
     let spikes = event.history.len() as u64;
@@ -84,5 +109,9 @@ mod tests {
         ));
         assert!(text.contains("Worst all time event 400 ms."));
         assert!(text.contains("SLOWLOG GET shows which. KEYS"));
+        for (event, advice) in ADVICE {
+            let text = report(&[(event, LatencyEvent::default())], &config);
+            assert!(text.contains(advice) && text.contains(event));
+        }
     }
 }
