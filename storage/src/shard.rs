@@ -721,18 +721,19 @@ impl Shard {
         result
     }
 
-    /// Moves up to `blocks` blocks off sparse pages; whether compaction wants to go on.
-    pub(crate) fn compact(&mut self, blocks: usize, hasher: &KeyHasher) -> bool {
-        for _ in 0..blocks {
+    /// Moves up to `blocks` entries off sparse pages; how many the slab has offered. Fewer than asked for: there is no
+    /// page to empty at present, which may be so although much memory is unused.
+    pub(crate) fn compact(&mut self, blocks: usize, hasher: &KeyHasher) -> usize {
+        for offered in 0..blocks {
             let Some(block) = self.slab.sparse_block() else {
-                return false;
+                return offered;
             };
             match self.relocate(EntryPtr::new(block), hasher) {
                 true => self.relocated.moved += 1,
                 false => self.relocated.declined += 1,
             }
         }
-        self.slab.needs_compaction()
+        blocks
     }
 
     /// What [`Shard::compact`] has done since this was last asked.
