@@ -85,6 +85,7 @@ fn rewrite(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
 /// `CONFIG RESETSTAT`.
 fn reset_statistics(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
     ctx.server.stats.reset();
+    ctx.server.hot_keys.reset(ctx.unit.now());
     let memory = ctx.server.keyspace.memory();
     memory.reset_peak();
     memory.reset_freed_in_background();
