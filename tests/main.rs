@@ -10,6 +10,7 @@ mod connection;
 mod eviction;
 mod group_slices;
 mod hashes;
+mod hot_keys;
 mod hyperloglogs;
 mod info_memory;
 mod keys;

@@ -18,6 +18,7 @@ mod effects;
 mod execute;
 mod framing;
 pub mod healthcheck;
+mod hot_keys;
 mod info;
 mod latency;
 mod listen;

@@ -184,6 +184,13 @@ impl Outbox {
         }
     }
 
+    /// The bytes written since `mark`.
+    pub(crate) fn bytes_since(&self, mark: OutboxMark) -> usize {
+        let splices = self.splices.all.get(mark.splices..).unwrap_or_default();
+        let spliced = splices.iter().map(|splice| splice.value.bytes());
+        self.bytes.len().saturating_sub(mark.bytes) + spliced.sum::<usize>()
+    }
+
     /// Drops everything written since `mark`.
     pub(crate) fn truncate(&mut self, mark: OutboxMark) {
         self.bytes.truncate(mark.bytes);

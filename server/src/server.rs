@@ -19,6 +19,7 @@ use crate::command::Args;
 use crate::command::names::CommandNames;
 use crate::command::table::{Lookup, table};
 use crate::config::{ConfigStore, Loaded};
+use crate::hot_keys::HotKeys;
 use crate::latency::LatencyMonitor;
 use crate::listen::{self, BindError, ListenControl, PortZero};
 use crate::logging::Logging;
@@ -56,6 +57,8 @@ pub(crate) struct Server {
     pub(crate) slowlog: SlowLog,
     /// `LATENCY`.
     pub(crate) latency: LatencyMonitor,
+    /// `HOTKEYS`.
+    pub(crate) hot_keys: HotKeys,
     /// How the server goes down.
     pub(crate) shutdown: Shutdown,
     /// The listening sockets.
@@ -128,6 +131,7 @@ impl Server {
             monitors: Monitors::new(workers),
             slowlog: SlowLog::default(),
             latency: LatencyMonitor::default(),
+            hot_keys: HotKeys::new(workers, started_at),
             shutdown: Shutdown::default(),
             listening: ListenControl::default(),
             started_at,

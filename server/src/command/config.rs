@@ -93,6 +93,7 @@ fn rewrite(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
 fn reset_statistics(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
     ctx.server.stats.reset();
     ctx.unit.reset_removed_keys();
+    ctx.server.hot_keys.reset(ctx.unit.now());
     let memory = ctx.server.keyspace.memory();
     memory.reset_peak();
     memory.reset_moved_by_compaction();

@@ -26,6 +26,7 @@ mod docs;
 mod geo;
 mod hash;
 mod help;
+mod hot_keys;
 mod hyperloglog;
 mod info;
 mod key;

@@ -34,7 +34,8 @@ impl<'e> Executor<'_, 'e> {
         };
         self.stopwatch.lap();
         let nanos = self.stopwatch.nanos_since(started);
-        self.account(command, args, nanos, failed);
+        let reply_from = self.tools.reply_from;
+        self.account(command, args, &[], reply_from, nanos, failed);
         self.follow_up(hold, args)
     }
 
@@ -113,11 +114,13 @@ impl<'e> Executor<'_, 'e> {
             self.tools
                 .effects
                 .begin(queued.keys.first().map_or(0, |key| key.hash.shard));
+            let mark = self.outbox.mark();
             let result = self.call(unit, stripes, command, queued.args, queued.keys, true);
             let nanos = self.stopwatch.lap();
             let stats = self.server.stats.worker(self.worker.index);
             stats.queued_nanos.add(nanos);
-            self.account(command, queued.args, nanos, result.is_err());
+            let (args, keys) = (queued.args, queued.keys);
+            self.account(command, args, keys, mark, nanos, result.is_err());
         }
     }
 

@@ -5,6 +5,7 @@ mod admit;
 mod again;
 mod batch;
 mod exec;
+mod heat;
 mod room;
 mod settle;
 mod unit;

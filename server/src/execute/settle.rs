@@ -133,6 +133,8 @@ impl<'e> Executor<'_, 'e> {
         &mut self,
         command: &'static Registered,
         args: Args<'_>,
+        keys: &[KeyAt],
+        reply_from: OutboxMark,
         nanos: u64,
         failed: bool,
     ) {
@@ -143,6 +145,9 @@ impl<'e> Executor<'_, 'e> {
         of_command.record(nanos, self.config.latency_tracking);
         if failed {
             of_command.failed.add(1);
+        }
+        if self.worker.sampler.is_due(nanos) {
+            self.note_heat(args, keys, reply_from, nanos);
         }
         if nanos >= self.worker.slow_nanos {
             self.note_slow(command, args, nanos);
@@ -178,7 +183,8 @@ impl<'e> Executor<'_, 'e> {
             return self.keep_request(command, args, keys, nanos);
         }
         if after.waited.is_none() {
-            self.account(command, args, nanos, failed);
+            let reply_from = self.tools.reply_from;
+            self.account(command, args, keys, reply_from, nanos, failed);
         } else {
             // It was counted when it began to wait.
             let stats = self.server.stats.worker(self.worker.index);

@@ -205,7 +205,8 @@ impl<'e> Executor<'_, 'e> {
         if self.tools.after.reruns() {
             self.account_rerun(command, args, keys, nanos, result.is_err());
         } else {
-            self.account(command, args, nanos, result.is_err());
+            let reply_from = self.tools.reply_from;
+            self.account(command, args, keys, reply_from, nanos, result.is_err());
         }
         if !stale.is_empty() {
             self.expire_stale(hold, stale);

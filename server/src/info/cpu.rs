@@ -20,6 +20,13 @@ fn ticks() -> Option<[u64; 4]> {
     parse(&stat)
 }
 
+/// The process's user and system time so far, in milliseconds.
+pub(crate) fn process_ms() -> [u64; 2] {
+    let [user, system, ..] = ticks().unwrap_or_default();
+    let per_second = rustix::param::clock_ticks_per_second().max(1);
+    [user, system].map(|ticks| ticks * 1_000 / per_second)
+}
+
 /// The first two of the same for a thread.
 fn ticks_of_thread(thread: i32) -> Option<[u64; 2]> {
     let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).ok()?;

@@ -18,6 +18,7 @@ use storage::Unit;
 
 use crate::server::Server;
 
+pub(crate) use cpu::process_ms;
 pub(crate) use memory::{MemoryFigures, system_bytes};
 use text::Text;
 

@@ -35,6 +35,7 @@ use crate::blocking::wait;
 use crate::clock::unix_now;
 use crate::config::{Config, ConfigView};
 use crate::execute::{Batch, ElementsAhead, Tools};
+use crate::hot_keys::Sampler;
 use crate::os;
 use crate::output::Outbox;
 use crate::pubsub::local::LocalSubscribers;
@@ -58,6 +59,8 @@ pub(crate) struct WorkerState {
     pub(crate) woken: WorkerSet,
     /// Commands that took at least this long concern the slow log or the latency monitor.
     pub(crate) slow_nanos: u64,
+    /// Which commands tell the hot keys of themselves.
+    pub(crate) sampler: Sampler,
     /// Output that waits in all its sessions; brought up to date by the cron.
     pub(crate) pending_bytes: usize,
     /// Until when keys that this worker has set expire soon, in Unix milliseconds; 0: none.
@@ -170,6 +173,7 @@ impl Worker {
                 subscribers: LocalSubscribers::default(),
                 woken: WorkerSet::default(),
                 slow_nanos: u64::MAX,
+                sampler: Sampler::new(seed),
                 pending_bytes: 0,
                 soon_until_ms: 0,
                 uncounted_bytes: 0,

@@ -171,6 +171,7 @@ impl Worker {
             return Ok(Some(Turn::Waits));
         }
         self.refresh_config();
+        self.state.sampler.heed(&self.server.hot_keys);
         let stopped = if session.slices.is_some() {
             self.run_slice(session)
         } else if session.wait.is_some() {

@@ -156,6 +156,56 @@ pub(super) const DOCS: &[Doc] = &[
         ],
     )
     .optional()]),
+    Doc::new(
+        "hotkeys",
+        "8.6.0",
+        "Depends on the subcommand",
+        "Holds commands about the keys on which most is spent.",
+    ),
+    Doc::new(
+        "hotkeys|get",
+        "8.6.0",
+        "O(N) where N is the number of keys that the workers keep",
+        "Returns the keys on which most was spent: in the session, or without one of late, in which case the figures are \
+         estimates.",
+    )
+    .tips(&["nondeterministic_output"]),
+    Doc::new("hotkeys|help", "8.6.1", "O(1)", "Lists the subcommands."),
+    Doc::new(
+        "hotkeys|reset",
+        "8.6.0",
+        "O(1)",
+        "Forgets the session that was stopped.",
+    ),
+    Doc::new(
+        "hotkeys|start",
+        "8.6.0",
+        "O(1)",
+        "Begins a session in which accesses are counted.",
+    )
+    .arguments(&[
+        block(
+            "metrics",
+            &[
+                integer("count"),
+                token("cpu", "CPU").optional(),
+                token("net", "NET").optional(),
+            ],
+        )
+        .after("METRICS"),
+        integer("k").after("COUNT").optional(),
+        integer("seconds").after("DURATION").optional(),
+        integer("ratio").after("SAMPLE").optional(),
+        block("slots", &[integer("count"), integer("slot").multiple()])
+            .after("SLOTS")
+            .optional(),
+    ]),
+    Doc::new(
+        "hotkeys|stop",
+        "8.6.0",
+        "O(1)",
+        "Ends the session and keeps what it has seen.",
+    ),
     Doc::new("info", "1.0.0", "O(1)", "Returns figures about the server.")
         .categories(&["@dangerous"])
         .tips(&[
