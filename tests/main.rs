@@ -13,6 +13,7 @@ mod hashes;
 mod hyperloglogs;
 mod keys;
 mod limits;
+mod miss_ratio;
 mod newer;
 mod process;
 mod protocol;

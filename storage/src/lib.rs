@@ -33,6 +33,7 @@ pub mod listpack;
 pub mod log;
 pub mod long_double;
 mod memory;
+mod miss_ratio;
 mod pieces;
 mod pins;
 mod pre_images;
@@ -69,6 +70,7 @@ pub use eviction::{Evicted, EvictionAlgorithm, EvictionBudget, EvictionSettings}
 pub use hash::{ElementHasher, Key, KeyHash, KeyHasher};
 pub use keyspace::{Cut, Keyspace, KeyspaceOptions};
 pub use memory::Memory;
+pub use miss_ratio::{HitRatios, Lookups, MissRatio};
 pub use pins::PinnedCollection;
 pub use snapshot::Snapshot;
 pub use state::{Pause, State};

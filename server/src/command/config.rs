@@ -88,6 +88,7 @@ fn reset_statistics(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult
     let memory = ctx.server.keyspace.memory();
     memory.reset_peak();
     memory.reset_freed_in_background();
+    ctx.server.keyspace.miss_ratio().reset();
     ctx.reply.ok();
     Ok(())
 }
