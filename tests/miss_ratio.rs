@@ -116,11 +116,10 @@ fn check_curve(reply: &Value, at_double: f64) {
 
 fn field_of_info(client: &mut RawClient, field: &str) -> Option<String> {
     let info = client.run("INFO memory");
-    let line = info.text().lines().find_map(|line| {
+    info.text().lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         (name == field).then(|| value.trim().to_owned())
-    });
-    line
+    })
 }
 
 #[test]
