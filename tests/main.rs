@@ -15,6 +15,7 @@ mod hyperloglogs;
 mod info_memory;
 mod keys;
 mod limits;
+mod miss_ratio;
 mod newer;
 mod process;
 mod protocol;

@@ -24,6 +24,7 @@ mod latency;
 mod listen;
 pub mod logging;
 mod long_reply;
+mod miss_ratio;
 mod monitor;
 mod notify;
 mod os;

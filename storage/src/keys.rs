@@ -107,6 +107,9 @@ impl Unit<'_> {
             self.mark_all_ready(index, a);
             self.mark_all_ready(index, b);
         }
+        for db in [a, b] {
+            self.keyspace().miss_ratio().forget(Some(db));
+        }
     }
 
     /// Empties one database or all, in O(1) per shard; memory comes back in the background. Returns how many
@@ -125,6 +128,7 @@ impl Unit<'_> {
             }
             dbs.clone().for_each(|db| self.mark_all_ready(index, db));
         }
+        self.keyspace().miss_ratio().forget(which);
         self.tally.dirty += keys;
         keys
     }

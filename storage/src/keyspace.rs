@@ -11,6 +11,7 @@ use crate::eviction::EvictionSettings;
 use crate::hash::{Key, KeyHasher};
 use crate::log::{Log, Ticket};
 use crate::memory::Memory;
+use crate::miss_ratio::MissRatio;
 use crate::pins::EndedPins;
 use crate::shard::{Relocated, Shard};
 use crate::shard_lock::{ReaderTable, ShardLock, WriteGuard};
@@ -59,6 +60,7 @@ pub struct Keyspace {
     pub(crate) state: CachePadded<AtomicU64>,
     hasher: KeyHasher,
     memory: Memory,
+    miss_ratio: MissRatio,
     log: Log,
     databases: u32,
     snapshot: Arc<SnapshotProgress>,
@@ -93,6 +95,7 @@ impl Keyspace {
             state: CachePadded::new(AtomicU64::new(State::default().0)),
             hasher,
             memory,
+            miss_ratio: MissRatio::new(),
             log: Log::new(),
             databases: options.databases,
             snapshot: Arc::default(),
@@ -127,6 +130,12 @@ impl Keyspace {
     #[inline]
     pub fn memory(&self) -> &Memory {
         &self.memory
+    }
+
+    /// The estimate of the hit ratio at other sizes.
+    #[inline]
+    pub fn miss_ratio(&self) -> &MissRatio {
+        &self.miss_ratio
     }
 
     /// Bytes that the shards' allocators hold for entries: touched pages and single large blocks. Looks into one

@@ -89,6 +89,17 @@ impl Memory {
         self.freed_in_background.fetch_add(count, Ordering::Relaxed);
     }
 
+    /// How much of so many used bytes would be the dataset's: of what clients do not take, as much as it has now.
+    pub fn dataset_share(&self, used_bytes: u64) -> u64 {
+        let fixed = self.clients_bytes();
+        let taken = self.used_bytes().saturating_sub(fixed);
+        let dataset = self.dataset_bytes().min(taken);
+        let free = u128::from(used_bytes.saturating_sub(fixed));
+        (free * u128::from(dataset))
+            .checked_div(taken.into())
+            .map_or(used_bytes, |bytes| bytes as u64)
+    }
+
     /// `maxmemory` in bytes; 0 means no limit.
     pub fn limit_bytes(&self) -> u64 {
         self.limit.load(Ordering::Relaxed)

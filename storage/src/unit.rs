@@ -15,7 +15,8 @@ use crate::hash::Key;
 use crate::keyspace::Keyspace;
 use crate::listpack::Listpack;
 use crate::log::{EffectGroup, TicketRange};
-use crate::shard::{Edited, Found, LentPack, Shard, StringSlot, payload_of};
+use crate::miss_ratio::{Sample, SampledAccess, is_sampled};
+use crate::shard::{Edited, Found, LentPack, Shard, StringSlot, payload_of, weight_of};
 use crate::shard_lock::Guard;
 use crate::slot_word::Kind;
 use crate::state::State;
@@ -481,7 +482,7 @@ impl<'e> Unit<'e> {
     pub fn find(&mut self, db: DbIndex, key: &Key<'_>) -> Option<EntryView<'_>> {
         match self.lookup(db, key) {
             Some(found) => {
-                self.tally.hits += 1;
+                self.hit(db, key);
                 let now = self.now;
                 // SAFETY: nothing has happened in the shard since the word was read under its lock.
                 Some(unsafe { self.shard(key.hash.shard).resolve_and_touch(found, now) })
@@ -500,16 +501,44 @@ impl<'e> Unit<'e> {
             self.missed(db, key);
             return None;
         }
-        self.tally.hits += 1;
+        self.hit(db, key);
         self.shard(key.hash.shard).view(db, key)
+    }
+
+    #[inline]
+    fn hit(&mut self, db: DbIndex, key: &Key<'_>) {
+        self.tally.hits += 1;
+        self.sample(db, key, SampledAccess::Hit);
     }
 
     #[inline]
     fn missed(&mut self, db: DbIndex, key: &Key<'_>) {
         self.tally.misses += 1;
+        self.sample(db, key, SampledAccess::Miss);
         if self.notes_misses {
             self.note(db, key, NoteKind::Missed);
         }
+    }
+
+    /// Leaves a sample of what has become of `key`, if it is one of those that are sampled.
+    #[inline]
+    fn sample(&mut self, db: DbIndex, key: &Key<'_>, access: SampledAccess) {
+        if is_sampled(&key.hash) {
+            self.sample_now(db, key, access);
+        }
+    }
+
+    #[cold]
+    fn sample_now(&mut self, db: DbIndex, key: &Key<'_>, access: SampledAccess) {
+        let view = self.shard(key.hash.shard).view(db, key);
+        let access = match view {
+            None if access == SampledAccess::Write => SampledAccess::Gone,
+            _ => access,
+        };
+        let bytes = view.map_or(0, |view| weight_of(view.word()));
+        let expire_at = view.and_then(|view| view.expire_at());
+        let sample = Sample::new(db, key.hash.position, access, bytes, expire_at);
+        self.keyspace.miss_ratio().push(sample);
     }
 
     /// Notes that `key` has come into being.
@@ -641,7 +670,9 @@ impl<'e> Unit<'e> {
             }
             return Ok(None);
         };
-        self.tally.hits += u64::from(counted);
+        if counted {
+            self.hit(db, key);
+        }
         let now = self.now;
         // SAFETY: nothing has happened in the shard since the word was read under its lock.
         let entry = unsafe { self.shard(key.hash.shard).resolve_and_touch(found, now) };
@@ -912,6 +943,7 @@ impl<'e> Unit<'e> {
         if shard.waits.mark_ready(db, key.bytes) {
             self.has_ready = true;
         }
+        self.sample(db, key, SampledAccess::Write);
     }
 
     /// Notes that those who wait for `key` may be served, or may wait in vain, though nobody minds what changed in it.
@@ -995,6 +1027,8 @@ impl<'e> Unit<'e> {
     /// Removes `key`; whether it was there and alive.
     pub fn delete(&mut self, db: DbIndex, key: &Key<'_>) -> bool {
         if !self.live(db, key) {
+            // One that was evicted would be there with more memory.
+            self.sample(db, key, SampledAccess::Gone);
             return false;
         }
         self.remove(db, key);

@@ -98,6 +98,7 @@ fn reset_statistics(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult
     memory.reset_peak();
     memory.reset_moved_by_compaction();
     memory.reset_freed_in_background();
+    ctx.server.keyspace.miss_ratio().reset();
     ctx.reply.ok();
     Ok(())
 }

@@ -4,7 +4,7 @@ mod doctor;
 
 use super::Arity::{AtLeast, Exactly};
 use super::KeySpec::{NoKeys, One};
-use super::{Args, Command, CommandError, CommandResult, Context, Flags, KeyAccess};
+use super::{Args, Command, CommandError, CommandResult, Context, Flags, KeyAccess, miss_ratio};
 use crate::container;
 use crate::info::{MemoryFigures, system_bytes};
 use crate::output::Output;
@@ -26,6 +26,7 @@ const SUBCOMMANDS: &[Command] = &[
         help,
     ),
     Command::new("MALLOC-STATS", Exactly(2), NoKeys, ALL_SHARDS, malloc_stats),
+    Command::new("MRC", Exactly(2), NoKeys, ALL_SHARDS, miss_ratio::mrc),
     Command::new("PURGE", Exactly(2), NoKeys, Flags::NONE, purge),
     Command::new("STATS", Exactly(2), NoKeys, ALL_SHARDS, stats),
     Command::new("USAGE", AtLeast(3), One(2), Flags::READ, usage)
@@ -203,6 +204,7 @@ fn help(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
         &[
             ("DOCTOR", &["Say in words how memory is doing."]),
             ("MALLOC-STATS", &["Return the allocator's figures."]),
+            miss_ratio::HELP,
             ("PURGE", &["Give free memory back to the system."]),
             ("STATS", &["Return figures about memory."]),
             (

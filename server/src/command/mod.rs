@@ -35,6 +35,7 @@ mod latency;
 pub(crate) mod list;
 mod lolwut;
 mod memory;
+mod miss_ratio;
 mod monitor;
 mod mpop;
 mod process;

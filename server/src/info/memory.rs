@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use storage::{MemoryParts, Unit};
 
 use super::text::Text;
+use crate::miss_ratio::Figures;
 use crate::server::Server;
 use crate::stats::{Chore, DoneBy};
 
@@ -229,6 +230,21 @@ fn write_slabs(text: &mut Text, server: &Server, figures: &MemoryFigures) {
     text.field("active_defrag_running", format_args!("{percent:.0}"));
 }
 
+/// The hit ratio of the last minutes, and what it would be with half the memory and double, once that is known.
+fn write_hit_ratios(text: &mut Text, server: &Server) {
+    let ratios = Figures::read(server).ratios;
+    text.field("mrc_samples", ratios.samples as u64);
+    let names = [
+        "mrc_hit_ratio",
+        "mrc_hit_ratio_half_memory",
+        "mrc_hit_ratio_double_memory",
+    ];
+    let known = ratios.measured.into_iter().chain(ratios.estimates);
+    for (name, hit_ratio) in names.into_iter().zip(known) {
+        text.field(name, format_args!("{hit_ratio:.4}"));
+    }
+}
+
 pub(super) fn write(text: &mut Text, server: &Server, unit: &mut Unit<'_>) {
     let config = server.config.get();
     let keyspace = &server.keyspace;
@@ -280,6 +296,7 @@ pub(super) fn write(text: &mut Text, server: &Server, unit: &mut Unit<'_>) {
         ("mem_cluster_links", 0),
         ("mem_aof_buffer", 0),
     ]);
+    write_hit_ratios(text, server);
     text.field("mem_allocator", "mimalloc");
     write_slabs(text, server, &figures);
     text.field("lazyfree_pending_objects", figures.parts.dead_objects);

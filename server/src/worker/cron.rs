@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::miss_ratio;
 use crate::os;
 use crate::session::Close;
 use crate::stats::History;
@@ -108,6 +109,9 @@ impl Worker {
         let elapsed_ms = now.0 - clock.sampled_at_ms;
         if !(0..100).contains(&elapsed_ms) {
             self.sample(clock, elapsed_ms);
+            if self.state.index == 0 {
+                miss_ratio::observe(&self.server, now);
+            }
             clock.sampled_at_ms = now.0;
         }
         if !(0..1_000).contains(&(now.0 - clock.checked_at_ms)) {

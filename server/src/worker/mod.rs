@@ -216,6 +216,9 @@ impl Worker {
             return false;
         }
         self.contained("A round", Self::round);
+        self.contained("Sampling lookups", |worker| {
+            worker.server.keyspace.miss_ratio().work_off(Self::now);
+        });
         if !self.state.deadlines.is_empty() {
             self.contained("The end of a wait", Self::time_out_waits);
         }

@@ -325,6 +325,17 @@ pub(super) const DOCS: &[Doc] = &[
         "response_policy:special",
     ]),
     Doc::new(
+        "memory|mrc",
+        "0.1.0",
+        "O(1)",
+        "Estimates the hit ratio that other sizes of maxmemory would have.",
+    )
+    .tips(&[
+        "nondeterministic_output",
+        "request_policy:all_shards",
+        "response_policy:special",
+    ]),
+    Doc::new(
         "memory|purge",
         "4.0.0",
         "Depends on how much memory is free",
