@@ -31,7 +31,7 @@ fn position_of(number: u64) -> u64 {
 }
 
 fn below(random: &mut Random, bound: u64) -> u64 {
-    (random.next() >> 32) * bound >> 32
+    ((random.next() >> 32) * bound) >> 32
 }
 
 /// Keys and their bytes, those used last at the end.
