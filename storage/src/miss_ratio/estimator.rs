@@ -233,7 +233,7 @@ impl Estimator {
         let (then, now) = (1.0 - self.lru_at(bytes)?, 1.0 - self.lru_at(now_bytes)?);
         // Where LRU misses nothing there is no proportion.
         let change = if now > 0.0 { then / now } else { 1.0 };
-        Some((1.0 - (1.0 - measured) * change).clamp(0.0, 1.0))
+        Some((measured + (1.0 - measured) * (1.0 - change)).clamp(0.0, 1.0))
     }
 
     /// The share that would have, had the dataset been an LRU cache of so many bytes.
