@@ -144,7 +144,7 @@ impl Unit<'_> {
         let unread = keyspace.sweep_abandoned(shard);
         let dead = shard.dig();
         let pinned = keyspace.ended_pins().free_some();
-        let sparse = shard.compact(COMPACT_BLOCKS, hasher);
+        let sparse = shard.compact(COMPACT_BLOCKS, hasher) == COMPACT_BLOCKS && shard.is_sparse();
         let doubled = shard.compact_wheels(EXPIRE_RECORDS, hasher);
         let merging = shard.merge_segments(hasher);
         let unknown = shard.eviction_chores(EXPIRE_RECORDS, now, hasher);
@@ -160,12 +160,11 @@ impl Unit<'_> {
         let is_dead = shard.has_dead_memory();
         shard.dig();
         let is_pinned = keyspace.ended_pins().free_some();
-        let is_sparse = !is_dead && shard.is_sparse();
-        if is_sparse {
-            shard.compact(COMPACT_BLOCKS_FOR_ROOM, hasher);
-        }
+        // Much may be unused without a page that is worth emptying: then keys have to go.
+        let was_sparse =
+            !is_dead && shard.is_sparse() && shard.compact(COMPACT_BLOCKS_FOR_ROOM, hasher) > 0;
         shard.set_stale();
-        is_dead || is_pinned || is_sparse
+        is_dead || is_pinned || was_sparse
     }
 
     /// Removes keys of `shard` that are due, a bounded number of them; whether some are left.

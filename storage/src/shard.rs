@@ -702,15 +702,16 @@ impl Shard {
         result
     }
 
-    /// Moves up to `blocks` blocks off sparse pages; whether compaction wants to go on.
-    pub(crate) fn compact(&mut self, blocks: usize, hasher: &KeyHasher) -> bool {
-        for _ in 0..blocks {
+    /// Moves up to `blocks` entries off sparse pages; how many the slab has offered. Fewer than asked for: there is no
+    /// page to empty at present, which may be so although much memory is unused.
+    pub(crate) fn compact(&mut self, blocks: usize, hasher: &KeyHasher) -> usize {
+        for offered in 0..blocks {
             let Some(block) = self.slab.sparse_block() else {
-                return false;
+                return offered;
             };
             self.relocate(EntryPtr::new(block), hasher);
         }
-        self.slab.needs_compaction()
+        blocks
     }
 
     /// Moves one entry to another block, if some table's word for its key is exactly this block.
