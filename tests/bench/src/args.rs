@@ -6,10 +6,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::keys::KeyOrder;
 use crate::scenario::{
-    compare::CompareArgs, empty::EmptyArgs, expiry::ExpiryArgs, fragmentation::FragmentationArgs,
-    latency::LatencyArgs, memory::MemoryArgs, memory_types::MemoryTypesArgs,
-    neighbours::NeighboursArgs, one_tag::OneTagArgs, run::RunArgs, scaling::ScalingArgs,
-    scan::ScanArgs, types::TypesArgs,
+    churn::ChurnArgs, compare::CompareArgs, empty::EmptyArgs, expiry::ExpiryArgs,
+    fragmentation::FragmentationArgs, latency::LatencyArgs, memory::MemoryArgs,
+    memory_types::MemoryTypesArgs, neighbours::NeighboursArgs, one_tag::OneTagArgs, run::RunArgs,
+    scaling::ScalingArgs, scan::ScanArgs, types::TypesArgs,
 };
 use crate::servers::ServerProgram;
 
@@ -49,6 +49,8 @@ pub(crate) enum Scenario {
     Expiry(ExpiryArgs),
     /// Memory after shifts of the value sizes under a constant amount of live data.
     Fragmentation(FragmentationArgs),
+    /// Resident memory while a full cache is overwritten again and again.
+    Churn(ChurnArgs),
     /// Keys that all share one hash tag: table memory and worst insert.
     Onetag(OneTagArgs),
     /// CPU time per command of two server threads against one.

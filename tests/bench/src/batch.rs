@@ -6,7 +6,7 @@
 use crate::client::{Client, Value};
 use crate::error::{BenchError, Result};
 
-/// Requests go out once they take so many bytes, so that no server has to grow its buffers for them.
+/// Requests go out once they take so many bytes unless something else is said, so that no server has to grow its buffers for them.
 const BYTES_MAX: usize = 64 * 1024;
 
 /// A connection whose commands go out many at a time.
@@ -16,6 +16,7 @@ pub(crate) struct Batch {
     requests: Vec<u8>,
     pending: usize,
     commands_max: usize,
+    bytes_max: usize,
     check: fn(Value) -> Result<()>,
 }
 
@@ -31,8 +32,14 @@ impl Batch {
             requests: Vec::new(),
             pending: 0,
             commands_max,
+            bytes_max: BYTES_MAX,
             check,
         }
+    }
+
+    /// The same, but requests go out only once they take so many bytes.
+    pub(crate) fn with_bytes_max(self, bytes_max: usize) -> Batch {
+        Batch { bytes_max, ..self }
     }
 
     /// Adds a command.
@@ -48,7 +55,7 @@ impl Batch {
             out.extend(b"\r\n");
         }
         self.pending += 1;
-        if self.pending >= self.commands_max || self.requests.len() >= BYTES_MAX {
+        if self.pending >= self.commands_max || self.requests.len() >= self.bytes_max {
             self.flush()?;
         }
         Ok(())

@@ -25,6 +25,7 @@
 //! $B scan $S                       # CPU time of SCAN
 //! $B expiry $S                     # delay of `expired` events; expired memory coming back
 //! $B fragmentation $S              # RSS against live data while value sizes shift
+//! $B churn $S                      # RSS while a full cache is overwritten twenty times
 //! $B onetag $S                     # 10 M keys under one hash tag
 //! $B scaling --subject nuthatch=target/release/nuthatch
 //!
@@ -84,6 +85,7 @@ fn main() -> ExitCode {
         Scenario::Scan(args) => scenario::scan::run(args, &mut report),
         Scenario::Expiry(args) => scenario::expiry::run(args, &mut report),
         Scenario::Fragmentation(args) => scenario::fragmentation::run(args, &mut report),
+        Scenario::Churn(args) => scenario::churn::run(args, &mut report),
         Scenario::Onetag(args) => scenario::one_tag::run(args, &mut report),
         Scenario::Scaling(args) => scenario::scaling::run(args, &mut report),
     });

@@ -85,6 +85,25 @@ pub(crate) fn rss_bytes(pid: u32) -> Result<u64> {
         .ok_or_else(|| BenchError::Usage(format!("/proc/{pid}/status names no VmRSS")))
 }
 
+/// The most memory process `pid` has had resident since [`reset_peak_rss`], or since it began.
+///
+/// # Errors
+/// `BenchError::Io` when there is no such process.
+pub(crate) fn peak_rss_bytes(pid: u32) -> Result<u64> {
+    let status = read(&format!("/proc/{pid}/status"))?;
+    parse_kib_field(&status, "VmHWM:")
+        .ok_or_else(|| BenchError::Usage(format!("/proc/{pid}/status names no VmHWM")))
+}
+
+/// Begins anew to look for the peak (proc(5), `clear_refs`).
+///
+/// # Errors
+/// `BenchError::Io` when there is no such process, or it is somebody else's.
+pub(crate) fn reset_peak_rss(pid: u32) -> Result<()> {
+    let path = format!("/proc/{pid}/clear_refs");
+    fs::write(&path, "5").doing(|| format!("write to {path}"))
+}
+
 /// Memory that the machine can still give out, in bytes.
 ///
 /// # Errors
@@ -186,6 +205,7 @@ mod tests {
     fn this_process_can_be_read() {
         let pid = std::process::id();
         assert!(rss_bytes(pid).unwrap() > 100_000);
+        assert!(peak_rss_bytes(pid).unwrap() >= 100_000);
         assert!(CpuTime::of(pid).is_ok());
         assert!(memory_available_bytes().unwrap() > 0);
     }

@@ -8,7 +8,7 @@ use storage::{
 use crate::trace::{Request, Trace};
 
 /// What the cache holds at most.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub(crate) enum Capacity {
     /// So many keys.
     Keys(u64),
@@ -60,8 +60,26 @@ pub(crate) const POLICIES: &[PolicyUnderTest] = &[
     },
 ];
 
+/// Misses per request of `trace`, the mean over so many seeds of the hashes.
+pub(crate) fn mean_miss_ratio(
+    trace: &Trace,
+    policy: &PolicyUnderTest,
+    capacity: Capacity,
+    shards: usize,
+    seeds: u64,
+) -> f64 {
+    // All but FIFO in one shard draw lots.
+    let seeds = if policy.name == "fifo" && shards == 1 {
+        1
+    } else {
+        seeds
+    };
+    let ratios = (1..=seeds).map(|seed| miss_ratio(trace, policy, capacity, shards, seed.into()));
+    ratios.sum::<f64>() / seeds as f64
+}
+
 /// Misses per request of `trace`.
-pub(crate) fn miss_ratio(
+fn miss_ratio(
     trace: &Trace,
     policy: &PolicyUnderTest,
     capacity: Capacity,

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use crate::error::ReplayError;
+use crate::error::{ReplayError, Result};
+use crate::replay::Capacity;
 
 /// A sequence of reads.
 pub(crate) struct Trace {
@@ -25,7 +26,7 @@ pub(crate) struct Request {
 
 impl Trace {
     /// Reads `DIRECTORY/NAME.csv.zst`, lines of `time,key,size` below a header.
-    pub(crate) fn read(directory: &Path, name: &str) -> Result<Self, ReplayError> {
+    pub(crate) fn read(directory: &Path, name: &str) -> Result<Self> {
         let path = directory.join(format!("{name}.csv.zst"));
         let at = |what: &str| format!("{what} {}", path.display());
         let file = File::open(&path).map_err(|source| ReplayError::io(at("opening"), source))?;
@@ -60,17 +61,24 @@ impl Trace {
 /// A miss ratio that is to be come near to.
 pub(crate) struct Reference {
     pub(crate) trace: String,
-    pub(crate) in_bytes: bool,
+    in_bytes: bool,
     pub(crate) fraction: f64,
-    pub(crate) capacity: u64,
+    capacity: u64,
     pub(crate) policy: String,
     /// Misses per request.
     pub(crate) miss_ratio: f64,
 }
 
 impl Reference {
+    pub(crate) fn capacity(&self) -> Capacity {
+        match self.in_bytes {
+            true => Capacity::Bytes(self.capacity),
+            false => Capacity::Keys(self.capacity),
+        }
+    }
+
     /// Reads `DIRECTORY/reference_miss_ratios.csv`.
-    pub(crate) fn read_all(directory: &Path) -> Result<Vec<Self>, ReplayError> {
+    pub(crate) fn read_all(directory: &Path) -> Result<Vec<Self>> {
         let path = directory.join("reference_miss_ratios.csv");
         let text = std::fs::read_to_string(&path)
             .map_err(|source| ReplayError::io(format!("reading {}", path.display()), source))?;

@@ -1,5 +1,7 @@
 //! One file per scenario; what several of them share stands here.
 
+pub(crate) mod churn;
+mod churn_clients;
 pub(crate) mod compare;
 mod compare_tables;
 mod connections;
