@@ -29,11 +29,18 @@ pub(crate) struct Draws {
 }
 
 impl Draws {
-    /// A place at which keys lie together.
-    pub(crate) fn spot(&mut self, table: &Table, random: &mut Random) -> Spot {
+    /// A place at which keys lie together, of which `wanted` are going to be looked at.
+    pub(crate) fn spot(&mut self, table: &Table, random: &mut Random, wanted: usize) -> Spot {
         self.look(table, random);
         if self.is_even {
-            self.next(table, random, |spot| table.prefetch_entries(spot))
+            self.next(table, random, |spot| {
+                let mut left = wanted;
+                table.each_from(spot, |_, word| {
+                    word.entry().prefetch();
+                    left = left.saturating_sub(1);
+                    left > 0
+                });
+            })
         } else {
             table.draw_spot(false, || random.next())
         }

@@ -72,7 +72,7 @@ impl<S: Score> Sampled<S> {
         let samples = self.samples.min(residents.keys);
         while drawn.len() < samples && *residents.steps > 0 {
             let looked_at = if S::TAKES_NEIGHBOURS {
-                let spot = self.draws.spot(table, residents.random);
+                let spot = self.draws.spot(table, residents.random, samples);
                 table.each_from(spot, |place, word| {
                     drawn.extend(eligible.is(word).then_some((place, word)));
                     drawn.len() < samples

@@ -80,12 +80,6 @@ impl Table {
         segment.prefetch_words(spot.bucket(segment.bucket_count()));
     }
 
-    /// Starts loading what the words of the bucket at a place lead to.
-    pub(crate) fn prefetch_entries(&self, spot: Spot) {
-        let segment = self.segment(spot.position);
-        segment.prefetch_entries(spot.bucket(segment.bucket_count()));
-    }
-
     /// The word at a place, if there is one.
     pub(crate) fn word_at(&self, spot: Spot) -> Option<(BucketOf, Word)> {
         let segment = self.segment(spot.position);
