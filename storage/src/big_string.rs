@@ -5,16 +5,19 @@
 //! the array of pointers, and the chunks it writes to. So a reply can be sent, or a snapshot taken,
 //! from a pin after the shard is unlocked.
 //!
-//! A chunk is kept only as far as it has been written; the rest of its 64 KiB reads as zeros. A
-//! chunk never written takes no memory at all, so `SETBIT key 4294967295 1` allocates the array, one
+//! A chunk is kept only as far as it has been written; the rest of its 64 KiB reads as zeros. Those of 16 KiB
+//! or more lie in pages of their own, so that what stays of others holds no memory up. A chunk never written takes no memory at all, so `SETBIT key 4294967295 1` allocates the array, one
 //! chunk, and nothing for the half gigabyte between.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+mod room;
 #[cfg(test)]
 mod tests;
+
+use room::Room;
 
 /// Size of every chunk but the last.
 pub const CHUNK_BYTES: usize = 64 * 1024;
@@ -52,7 +55,7 @@ impl BigString {
     pub fn from_parts(parts: &[&[u8]]) -> BigString {
         let len = parts.iter().map(|part| part.len()).sum::<usize>();
         let mut chunks = Vec::with_capacity(len.div_ceil(CHUNK_BYTES));
-        let mut data = Vec::with_capacity(len.min(CHUNK_BYTES));
+        let mut data = Room::with_capacity(len.min(CHUNK_BYTES));
         let mut left = len;
         for mut part in parts.iter().copied() {
             while !part.is_empty() {
@@ -61,7 +64,7 @@ impl BigString {
                 part = later;
                 left -= now.len();
                 if data.len() == CHUNK_BYTES || left == 0 {
-                    let next = Vec::with_capacity(left.min(CHUNK_BYTES));
+                    let next = Room::with_capacity(left.min(CHUNK_BYTES));
                     chunks.push(Chunk::new(std::mem::replace(&mut data, next)));
                 }
             }
@@ -84,7 +87,7 @@ impl BigString {
         self.len == 0
     }
 
-    /// Allocated bytes, to the byte, as if this were the only handle: what it shares with pins
+    /// Allocated bytes, whole pages of chunks that lie in pages of their own, as if this were the only handle: what it shares with pins
     /// counts in each of them. Chunks never written count nothing.
     pub fn memory_bytes(&self) -> usize {
         let array = COUNTERS_BYTES + size_of::<Vec<Chunk>>();
@@ -164,8 +167,8 @@ impl BigString {
         let chunk = &mut Arc::make_mut(&mut self.chunks)[0];
         self.chunk_bytes -= chunk.bytes();
         let data = Arc::make_mut(chunk.0.as_mut()?);
-        self.chunk_bytes += COUNTERS_BYTES + size_of::<Vec<u8>>() + data.capacity();
-        Some(data)
+        self.chunk_bytes += allocated_bytes(data);
+        Some(data.as_mut_slice())
     }
 
     /// Writes `bytes` behind the end. Many small calls cost linear time in all.
@@ -275,10 +278,10 @@ impl<'a> Iterator for Slices<'a> {
 
 /// The written front of a chunk, or `None` if nothing of it has been written.
 #[derive(Clone, Default)]
-struct Chunk(Option<Arc<Vec<u8>>>);
+struct Chunk(Option<Arc<Room>>);
 
 impl Chunk {
-    fn new(data: Vec<u8>) -> Chunk {
+    fn new(data: Room) -> Chunk {
         Chunk(Some(Arc::new(data)))
     }
 
@@ -287,9 +290,7 @@ impl Chunk {
     }
 
     fn bytes(&self) -> usize {
-        self.0.as_ref().map_or(0, |data| {
-            COUNTERS_BYTES + size_of::<Vec<u8>>() + data.capacity()
-        })
+        self.0.as_deref().map_or(0, allocated_bytes)
     }
 
     /// Writes within the chunk's 64 KiB: in place, or into a copy if the chunk is shared.
@@ -323,26 +324,23 @@ impl PartialEq for Chunk {
     }
 }
 
-/// `data` grows by half its size, so that small appends are linear in all, but not past a chunk.
-fn overwrite(data: &mut Vec<u8>, at: usize, bytes: &[u8]) {
-    let end = at + bytes.len();
-    if end > data.capacity() {
-        let roomy = (data.capacity() + data.capacity() / 2).min(CHUNK_BYTES);
-        data.reserve_exact(roomy.max(end) - data.len());
-    }
-    if at > data.len() {
-        data.resize(at, 0);
-    }
+/// What a chunk's bytes take.
+fn allocated_bytes(data: &Room) -> usize {
+    COUNTERS_BYTES + size_of::<Room>() + data.bytes()
+}
+
+fn overwrite(data: &mut Room, at: usize, bytes: &[u8]) {
+    data.grow_to(at);
     let (inside, behind) = bytes.split_at(bytes.len().min(data.len() - at));
-    data[at..at + inside.len()].copy_from_slice(inside);
+    data.as_mut_slice()[at..at + inside.len()].copy_from_slice(inside);
     data.extend_from_slice(behind);
 }
 
-fn overwritten(old: &[u8], at: usize, bytes: &[u8]) -> Vec<u8> {
+fn overwritten(old: &[u8], at: usize, bytes: &[u8]) -> Room {
     let end = at + bytes.len();
-    let mut data = Vec::with_capacity(end.max(old.len()));
+    let mut data = Room::with_capacity(end.max(old.len()));
     data.extend_from_slice(&old[..at.min(old.len())]);
-    data.resize(at, 0);
+    data.grow_to(at);
     data.extend_from_slice(bytes);
     data.extend_from_slice(old.get(end..).unwrap_or_default());
     data

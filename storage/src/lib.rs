@@ -101,12 +101,13 @@ pub type DbIndex = u32;
 /// Whether `file`, as a panic's location names it, is a module of this crate with `unsafe` code. After a
 /// panic there memory may be in any state, so the process must not go on.
 pub fn is_unsafe_module(file: &str) -> bool {
-    const UNSAFE_MODULES: [&str; 8] = [
+    const UNSAFE_MODULES: [&str; 9] = [
         "entry.rs",
         "shard",
         "slab/",
         "table",
         "unit.rs",
+        "big_string/room.rs",
         "prefetch.rs",
         "log/ring.rs",
         "slot_word.rs",

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::room::SPAN_FROM_BYTES;
 use super::*;
 
 /// Equal content by every way of reading it, and exact accounting.
@@ -21,6 +22,18 @@ fn check(string: &BigString, expected: &[u8]) {
     assert_eq!(string.get_byte(expected.len()), None);
 }
 
+/// What a handle takes beside its chunks.
+const HANDLE_BYTES: usize = 40;
+
+/// What a chunk with these bytes takes.
+fn chunk_bytes(len: usize) -> usize {
+    let written = match len < SPAN_FROM_BYTES {
+        true => len,
+        false => len.next_multiple_of(4096),
+    };
+    16 + size_of::<Room>() + written
+}
+
 #[test]
 fn from_parts_leaves_no_room() {
     let bytes: Vec<u8> = (0..200_000_u32).map(|n| n as u8).collect();
@@ -38,7 +51,10 @@ fn from_parts_leaves_no_room() {
         let string = BigString::from_bytes(bytes);
         check(&string, bytes);
         let chunks = len.div_ceil(CHUNK_BYTES);
-        assert_eq!(string.memory_bytes(), 40 + chunks * (8 + 40) + len);
+        let (full, rest) = (len / CHUNK_BYTES, len % CHUNK_BYTES);
+        let last = if rest > 0 { chunk_bytes(rest) } else { 0 };
+        let expected = HANDLE_BYTES + chunks * 8 + full * chunk_bytes(CHUNK_BYTES) + last;
+        assert_eq!(string.memory_bytes(), expected);
 
         let (front, back) = bytes.split_at(len / 3);
         let in_parts = BigString::from_parts(&[front, b"", back]);
@@ -54,7 +70,8 @@ fn far_write_allocates_only_what_it_touches() {
     let offset = 512 * 1024 * 1024 - 1;
     string.set_byte(offset, 7);
     let chunks = offset / CHUNK_BYTES + 1;
-    assert_eq!(string.memory_bytes(), 40 + chunks * 8 + 40 + CHUNK_BYTES);
+    let chunk = chunk_bytes(CHUNK_BYTES);
+    assert_eq!(string.memory_bytes(), HANDLE_BYTES + chunks * 8 + chunk);
     assert_eq!(string.get_byte(offset), Some(7));
     assert_eq!(string.get_byte(offset - 1), Some(0));
     assert_eq!(string.get_byte(12_345), Some(0));
@@ -67,7 +84,7 @@ fn far_write_allocates_only_what_it_touches() {
     string.set_byte(5, 1);
     assert_eq!(
         string.memory_bytes(),
-        40 + chunks * 8 + 2 * 40 + CHUNK_BYTES + 6
+        HANDLE_BYTES + chunks * 8 + chunk + chunk_bytes(6)
     );
 }
 
@@ -75,7 +92,7 @@ fn far_write_allocates_only_what_it_touches() {
 fn growing_takes_no_memory_for_content() {
     let mut string = BigString::from_bytes(b"abc");
     string.grow_to(CHUNK_BYTES + 10);
-    assert_eq!(string.chunk_bytes, 40 + 3);
+    assert_eq!(string.chunk_bytes, chunk_bytes(3));
     string.grow_to(2);
     assert_eq!(string.len(), CHUNK_BYTES + 10);
     let mut expected = b"abc".to_vec();
@@ -95,18 +112,39 @@ fn writing_nothing_does_not_grow() {
 #[test]
 fn small_appends_seldom_reallocate() {
     let mut string = BigString::new();
-    let mut reallocations = 0;
-    let mut memory = string.memory_bytes();
+    let place = |string: &BigString| string.chunks.last().map(|chunk| chunk.data().as_ptr());
+    let mut moves = 0;
+    let mut last = place(&string);
     for n in 0..1_000_000_u32 {
         string.append(&[n as u8]);
-        reallocations += u32::from(memory != string.memory_bytes());
-        memory = string.memory_bytes();
+        moves += u32::from(last != place(&string));
+        last = place(&string);
     }
-    assert!(reallocations < 16 * 35, "{reallocations}");
+    assert!(moves < 16 * 35, "{moves}");
     string.shrink_to_fit();
     let exact = BigString::from_bytes(&string.copy_to_vec());
     assert_eq!(string.memory_bytes(), exact.memory_bytes());
     assert_eq!(string, exact);
+}
+
+#[test]
+fn a_chunk_is_the_same_in_an_allocation_and_in_a_span() {
+    for len in [SPAN_FROM_BYTES - 1, SPAN_FROM_BYTES, CHUNK_BYTES - 1] {
+        let bytes: Vec<u8> = (0..len).map(|n| (n % 251) as u8).collect();
+        let mut string = BigString::new();
+        string.append(&bytes[..10]);
+        string.write_at(len - 5, &bytes[len - 5..]);
+        string.write_at(10, &bytes[10..len - 5]);
+        check(&string, &bytes);
+        let pin = string.clone();
+        string.set_byte(len / 2, 255);
+        check(&pin, &bytes);
+        string.append(b"more");
+        assert_eq!(string.len(), len + 4);
+        assert_eq!(string.get_byte(len / 2), Some(255));
+        string.shrink_to_fit();
+        assert_eq!(string.get_byte(len + 3), Some(b'e'));
+    }
 }
 
 #[test]

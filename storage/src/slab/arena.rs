@@ -53,18 +53,12 @@ static ARENA_MAP: [AtomicU64; ADDRESS_END / ARENA_BYTES / 64] =
 /// Arenas that are reserved with small pages; together 512 MiB.
 const SMALL_PAGE_ARENAS: usize = 8;
 
-pub(super) static SPANS: Mutex<Spans> = Mutex::new(Spans {
-    free: Vec::new(),
-    newest: Arena::NONE,
-    next: None,
-    arenas: 0,
-    huge_pages: HugePages::NotAsked,
-});
+pub(super) static SPANS: Mutex<Spans> = Mutex::new(Spans::new());
 
 /// Woken when [`Spans::take_unpopulated`] has something.
 pub(super) static TO_POPULATE: Condvar = Condvar::new();
 
-/// The spans nobody holds, shared by all slabs. The lock is a leaf, and rare: once per 64 KiB.
+/// Spans that nobody holds. Those of [`SPANS`] are shared by all slabs; that lock is a leaf, and rare: once per 64 KiB.
 pub(super) struct Spans {
     /// Given back, contents already returned to the system.
     free: Vec<usize>,
@@ -112,6 +106,41 @@ impl Arena {
 }
 
 impl Spans {
+    /// No arena yet; huge pages are not asked for.
+    pub(super) const fn new() -> Self {
+        Self {
+            free: Vec::new(),
+            newest: Arena::NONE,
+            next: None,
+            arenas: 0,
+            huge_pages: HugePages::NotAsked,
+        }
+    }
+
+    /// The address of a span, reserving another arena when there is none left.
+    ///
+    /// Like the global allocator, ends the process when the system has no address space left.
+    pub(super) fn take(&mut self) -> usize {
+        if let Some(base) = self.free.pop() {
+            return base;
+        }
+        if self.newest.fresh.is_empty() {
+            let next = self.next.take();
+            self.newest = next.unwrap_or_else(|| self.reserve());
+        }
+        let base = self.newest.fresh.start;
+        self.newest.fresh.start += SPAN_BYTES;
+        if base.is_multiple_of(HUGE_PAGE_BYTES) && self.huge_pages == HugePages::On {
+            TO_POPULATE.notify_one();
+        }
+        base
+    }
+
+    /// Takes back the span at an address that [`Spans::take`] gave, when nobody uses it and its touched units were discarded.
+    pub(super) fn put_back(&mut self, base: usize) {
+        self.free.push(base);
+    }
+
     /// The next arena.
     fn reserve(&mut self) -> Arena {
         let is_huge = self.next_is_huge();
@@ -158,24 +187,9 @@ pub(super) struct Owner {
 pub(super) const PAGES_MAX: u32 = 1 << 25;
 
 impl Span {
-    /// Takes a span from the arenas, reserving another arena when there is none left.
-    ///
-    /// Like the global allocator, ends the process when the system has no address space left.
+    /// Takes a span from the arenas, see [`Spans::take`].
     pub(super) fn take() -> Span {
-        let mut spans = SPANS.lock();
-        if let Some(base) = spans.free.pop() {
-            return Span(base);
-        }
-        if spans.newest.fresh.is_empty() {
-            let next = spans.next.take();
-            spans.newest = next.unwrap_or_else(|| spans.reserve());
-        }
-        let base = spans.newest.fresh.start;
-        spans.newest.fresh.start += SPAN_BYTES;
-        if base.is_multiple_of(HUGE_PAGE_BYTES) && spans.huge_pages == HugePages::On {
-            TO_POPULATE.notify_one();
-        }
-        Span(base)
+        Span(SPANS.lock().take())
     }
 
     /// Gives the span back; any slab may take it next.
@@ -183,7 +197,7 @@ impl Span {
     /// # Safety
     /// No live block lies in it, and its touched units were discarded.
     pub(super) unsafe fn give(self) {
-        SPANS.lock().free.push(self.0);
+        SPANS.lock().put_back(self.0);
     }
 
     /// The span again whose `base` was read from it.

@@ -28,6 +28,7 @@ mod classes;
 mod compact;
 mod huge_pages;
 mod large;
+mod lone_span;
 mod page;
 mod pages;
 mod poison;
@@ -41,6 +42,7 @@ pub use arena::{address, pointer};
 use compact::Compaction;
 pub use huge_pages::use_huge_pages;
 use large::LargeBlocks;
+pub(crate) use lone_span::{LONE_SPAN_BYTES, LoneSpan};
 use page::{Page, PageId, State};
 use small_spans::SmallSpans;
 
