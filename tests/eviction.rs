@@ -277,6 +277,40 @@ fn keys_used_lately_survive_under_lru() {
 }
 
 #[test]
+fn a_lowered_limit_takes_the_keys_that_the_policy_names() {
+    if !ServerKind::of_binary().is_nuthatch() {
+        return;
+    }
+    for policy in ["allkeys-fifo", "allkeys-lfu", "allkeys-s3fifo"] {
+        let server = limited_to(policy, "0");
+        let mut client = server.raw();
+        // The second half is the later one, and the one that is read.
+        fill(&mut client, "key", 0..20_000, 1000, &[]);
+        for _ in 0..10 {
+            let gets = (10_000..20_000).map(|key| encode_command(&["GET", &format!("key:{key}")]));
+            for some in gets.collect::<Vec<_>>().chunks(500) {
+                client.send_bytes(some.concat());
+                (0..some.len()).for_each(|_| drop(client.read()));
+            }
+        }
+        let limit = number(&server, "used_memory") * 3 / 4;
+        client.check(&format!("CONFIG SET maxmemory {limit}"), "+OK");
+        wait_within(&server, limit);
+        let lost = |left: usize| 10_000 - left;
+        let first = lost(present(&mut client, "key", 0..10_000).len());
+        let second = lost(present(&mut client, "key", 10_000..20_000).len());
+        assert!(
+            (4_000..8_000).contains(&first),
+            "{policy}: {first} of the first half are gone"
+        );
+        assert!(
+            second < first / 10,
+            "{policy}: {first} and {second} are gone"
+        );
+    }
+}
+
+#[test]
 fn a_limit_below_what_is_used_is_followed() {
     let server = limited_to("allkeys-lru", "0");
     let mut client = server.raw();

@@ -11,6 +11,8 @@ const EXPIRE_RECORDS: usize = 256;
 const COMPACT_BLOCKS: usize = 64;
 /// The same where somebody waits for the memory.
 const COMPACT_BLOCKS_FOR_ROOM: usize = 256;
+/// Segments looked at in one go where many keys have gone, if memory is short.
+const SEGMENTS_FOR_ROOM: usize = 16;
 
 impl Unit<'_> {
     /// Moves the value and expire time of `from` to `to`, overwriting it; whether `from` was there. Renaming a
@@ -175,8 +177,8 @@ impl Unit<'_> {
         unread || dead || pinned || sparse || doubled || merging || unknown
     }
 
-    /// Frees memory of `shard` that no key needs: some of what is dead or, if there is none, sparse pages. Whether there was
-    /// any.
+    /// Frees memory of `shard` that no key needs: some of what is dead or, if there is none, sparse pages and sparse
+    /// segments of tables. Whether there was any.
     pub fn reclaim(&mut self, shard: u16) -> bool {
         let (keyspace, hasher) = (self.keyspace(), self.keyspace().hasher());
         let shard = self.shard_mut(shard);
@@ -186,8 +188,10 @@ impl Unit<'_> {
         // Much may be unused without a page that is worth emptying: then keys have to go.
         let was_sparse =
             !is_dead && shard.is_sparse() && shard.compact(COMPACT_BLOCKS_FOR_ROOM, hasher) > 0;
+        let may_merge = !is_dead && !was_sparse;
+        let was_merged = may_merge && shard.merge_some(SEGMENTS_FOR_ROOM, hasher);
         shard.set_stale();
-        is_dead || is_pinned || was_sparse
+        is_dead || is_pinned || was_sparse || was_merged
     }
 
     /// Removes keys of `shard` that are due, a bounded number of them; whether some are left.

@@ -43,14 +43,12 @@ pub(crate) struct ShardCell {
     next_due: AtomicI64,
     /// Whether dead memory waits to be freed or pages to be compacted.
     chores: AtomicBool,
-    /// What it counts against the limit.
-    used_bytes: AtomicUsize,
     /// Whether dead memory waits to be freed.
     dead: AtomicBool,
     /// Whether pages wait to be compacted.
     sparse: AtomicBool,
-    /// Whether there are keys that may be evicted.
-    victims: AtomicBool,
+    /// How many keys may be evicted.
+    victims: AtomicUsize,
 }
 
 /// Every database of the server, behind one lock per shard.
@@ -83,10 +81,9 @@ impl Keyspace {
                 lock: ShardLock::new(&readers, index as u16, shard),
                 next_due: AtomicI64::new(i64::MAX),
                 chores: AtomicBool::new(false),
-                used_bytes: AtomicUsize::new(0),
                 dead: AtomicBool::new(false),
                 sparse: AtomicBool::new(false),
-                victims: AtomicBool::new(false),
+                victims: AtomicUsize::new(0),
             })
         };
         Self {
@@ -197,28 +194,48 @@ impl Keyspace {
         (at != i64::MAX).then_some(UnixMillis(at))
     }
 
-    /// What a shard counts against the limit, to within some thousand bytes.
-    pub fn used_bytes_of(&self, shard: u16) -> usize {
-        self.shards[usize::from(shard)]
-            .used_bytes
-            .load(Ordering::Relaxed)
+    /// A shard with memory to free that no key needs: dead memory or else sparse pages, which may prove not worth emptying.
+    /// `random` is any number. As it was when memory there had last changed much, as with the next one.
+    pub fn shard_to_reclaim(&self, random: u64) -> Option<u16> {
+        let from = random as usize % self.shards.len();
+        // Relaxed, here and below: hints; whoever acts on them looks again under the shard's lock.
+        let first = |flag: fn(&ShardCell) -> &AtomicBool| {
+            let mut all = (from..self.shards.len()).chain(0..from);
+            all.find(|&shard| flag(&self.shards[shard]).load(Ordering::Relaxed))
+        };
+        let dead = self.memory.has_dead().then(|| first(|cell| &cell.dead));
+        let shard = dead.flatten().or_else(|| first(|cell| &cell.sparse));
+        shard.map(|shard| shard as u16)
     }
 
-    /// A shard to free memory of, the first from shard `from` on: one with dead memory, for no key has to go while there is
-    /// some; or else one with keys that may be evicted. As it was when memory there had last changed much.
-    pub fn shard_to_free(&self, from: u16) -> Option<u16> {
-        let from = usize::from(from) % self.shards.len();
-        let first = |is_wanted: &dyn Fn(&ShardCell) -> bool| {
-            let mut all = (from..self.shards.len()).chain(0..from);
-            all.find(|&shard| is_wanted(&self.shards[shard]))
-        };
-        // Relaxed: hints; whoever acts on them looks again under the shard's lock.
-        let dead = match self.memory.has_dead() {
-            true => first(&|cell| cell.dead.load(Ordering::Relaxed)),
-            false => None,
-        };
-        let victims = || first(&|cell| cell.victims.load(Ordering::Relaxed));
-        dead.or_else(victims).map(|shard| shard as u16)
+    /// A shard to evict keys of, and how many there are that may be: of two that are drawn as often as they have such keys
+    /// the one with more. So all keys are equally likely to be looked at, and shards stay equally full. `random` is any two
+    /// numbers.
+    pub fn shard_to_evict_from(&self, random: [u64; 2]) -> Option<(u16, usize)> {
+        let victims = |shard: usize| self.shards[shard].victims.load(Ordering::Relaxed);
+        let all: usize = (0..self.shards.len()).map(victims).sum();
+        let ranks = random.map(|random| ((u128::from(random) * all as u128) >> 64) as usize);
+        let mut drawn = [None; 2];
+        let mut before = 0;
+        for shard in 0..self.shards.len() {
+            let victims = victims(shard);
+            for (drawn, &rank) in drawn.iter_mut().zip(&ranks) {
+                if (before..before + victims).contains(&rank) {
+                    *drawn = Some((shard as u16, victims));
+                }
+            }
+            before += victims;
+        }
+        drawn
+            .into_iter()
+            .flatten()
+            .max_by_key(|&(_, victims)| victims)
+    }
+
+    /// Whether there may be something to free, be it that keys go for it.
+    pub fn has_something_to_free(&self) -> bool {
+        let has_victims = |cell: &CachePadded<ShardCell>| cell.victims.load(Ordering::Relaxed) > 0;
+        self.memory.has_dead() || self.shards.iter().any(has_victims)
     }
 
     /// Whether a shard has dead memory to free or sparse pages to compact.
@@ -254,8 +271,6 @@ impl Keyspace {
         if cell.next_due.load(Ordering::Relaxed) != due {
             cell.next_due.store(due, Ordering::Relaxed);
         }
-        cell.used_bytes
-            .store(shard.published_used_bytes(), Ordering::Relaxed);
         let dead = shard.has_dead_memory();
         if cell.dead.load(Ordering::Relaxed) != dead {
             cell.dead.store(dead, Ordering::Relaxed);
@@ -271,8 +286,7 @@ impl Keyspace {
             cell.sparse.store(sparse, Ordering::Relaxed);
             self.memory.shard_is_sparse(sparse);
         }
-        let has_victims = shard.evictable() > 0;
-        cell.victims.store(has_victims, Ordering::Relaxed);
+        cell.victims.store(shard.evictable(), Ordering::Relaxed);
         let chores = shard.has_chores();
         if cell.chores.load(Ordering::Relaxed) != chores {
             cell.chores.store(chores, Ordering::Relaxed);

@@ -117,6 +117,15 @@ impl Memory {
         limit != 0 && self.used_bytes() > limit
     }
 
+    /// How much has to go for `more` bytes to be within the limit; 0 if there is room for them.
+    #[inline]
+    pub fn missing_bytes(&self, more: u64) -> u64 {
+        match self.limit_bytes() {
+            0 => 0,
+            limit => self.used_bytes().saturating_add(more).saturating_sub(limit),
+        }
+    }
+
     /// Whether so many bytes would be within the limit if nothing else were used.
     #[inline]
     pub fn can_ever_hold(&self, bytes: u64) -> bool {

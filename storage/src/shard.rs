@@ -775,6 +775,18 @@ impl Shard {
         }
         self.dbs.iter().flatten().any(|db| db.has_shrunk())
     }
+
+    /// As [`Shard::merge_segments`], for up to so many segments; whether there was any to look at.
+    pub(crate) fn merge_some(&mut self, segments: usize, hasher: &KeyHasher) -> bool {
+        let has_shrunk = self.dbs.iter().flatten().any(|db| db.has_shrunk());
+        if has_shrunk {
+            let mut left = segments;
+            while left > 0 && self.merge_segments(hasher) {
+                left -= 1;
+            }
+        }
+        has_shrunk
+    }
 }
 
 impl Drop for Shard {

@@ -89,13 +89,19 @@ impl<'e> Executor<'_, 'e> {
         Ok(command)
     }
 
-    /// Whether memory is short, or may never do for this request; exact only when the answer is no.
+    /// Whether memory is short, or may not do for this request; exact only when the answer is no.
     #[inline]
     fn may_lack_room(&self, args: Args<'_>) -> bool {
         let memory = self.server.keyspace.memory();
         let limit = memory.limit_bytes();
-        let never_fits = || args.may_have_long(usize::try_from(limit).unwrap_or(usize::MAX));
-        limit != 0 && (memory.used_bytes() > limit || never_fits())
+        if limit == 0 {
+            return false;
+        }
+        let left = limit.checked_sub(memory.used_bytes());
+        left.is_none_or(|left| {
+            let left = left.max(super::room::LARGE_REQUEST_BYTES);
+            args.may_have_long(usize::try_from(left).unwrap_or(usize::MAX))
+        })
     }
 
     /// Whether messages may come of a command: its own, or events of keys.

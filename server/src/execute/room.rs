@@ -1,8 +1,6 @@
 //! Room for a command that may need memory: what has expired goes first, then what is dead, then keys that the eviction
 //! policy names. All of it before the command takes a lock, and a bounded part at a time.
 
-use storage::EvictionBudget;
-
 use crate::command::context::Park;
 use crate::command::{Args, CommandError};
 use crate::stats::{Chore, DoneBy, UpkeepNanos};
@@ -20,6 +18,10 @@ const GRACE_PART: u64 = 100;
 /// Shards that one command evicts from, at most.
 const SHARDS_MAX: usize = 3;
 
+/// For a request of so many bytes, 64 KiB, there must be room before it runs. A smaller one runs when memory is not above
+/// the limit, whatever it adds.
+pub(super) const LARGE_REQUEST_BYTES: u64 = 64 << 10;
+
 impl<'e> Executor<'_, 'e> {
     /// Makes room if there is too little; an error says why the command does not run now.
     #[cold]
@@ -29,17 +31,23 @@ impl<'e> Executor<'_, 'e> {
             return Ok(());
         }
         let memory = self.server.keyspace.memory();
-        if !memory.can_ever_hold(args.total_bytes() as u64) {
+        let bytes = args.total_bytes() as u64;
+        if !memory.can_ever_hold(bytes) {
             // No key has to go for what will never fit.
             return Err(CommandError::OutOfMemory.into());
         }
-        if !memory.over_limit() {
+        let wanted = if bytes < LARGE_REQUEST_BYTES {
+            0
+        } else {
+            bytes
+        };
+        if memory.missing_bytes(wanted) == 0 {
             return Ok(());
         }
         self.release(hold);
         let upkeep = &self.server.stats.worker(self.worker.index).upkeep;
         let before = upkeep.read();
-        let made = self.make_some_room();
+        let made = self.make_some_room(wanted);
         self.server.stats.note_memory(memory);
         let spent = upkeep.read().since(before);
         self.note_cycles(&spent);
@@ -60,7 +68,7 @@ impl<'e> Executor<'_, 'e> {
         }
     }
 
-    fn make_some_room(&mut self) -> Result<(), Refusal> {
+    fn make_some_room(&mut self, wanted: u64) -> Result<(), Refusal> {
         let memory = self.server.keyspace.memory();
         let limit = memory.limit_bytes();
         let by = DoneBy::Command;
@@ -72,7 +80,7 @@ impl<'e> Executor<'_, 'e> {
             by,
             self.now,
         );
-        if !memory.over_limit() {
+        if memory.missing_bytes(wanted) == 0 {
             return Ok(());
         }
         if more {
@@ -86,35 +94,25 @@ impl<'e> Executor<'_, 'e> {
         }
         let mut freed = false;
         for _ in 0..SHARDS_MAX {
-            let drawn = self.worker.fullest_of_some(self.server);
-            let Some(shard) = self.server.keyspace.shard_to_free(drawn) else {
-                break;
-            };
-            let missing = memory.used_bytes().saturating_sub(limit);
             let ahead = AHEAD_BYTES_MAX.min(limit / AHEAD_PART);
-            let budget = EvictionBudget {
-                bytes: usize::try_from(missing + ahead).unwrap_or(usize::MAX),
-                ..EvictionBudget::default()
-            };
             let room = background::free_memory(
                 self.server,
                 self.config,
                 self.worker,
                 self.tools,
-                shard,
-                budget,
+                memory.missing_bytes(wanted) + ahead,
                 by,
                 self.now,
             );
             freed |= room;
-            if !memory.over_limit() {
+            if memory.missing_bytes(wanted) == 0 {
                 return Ok(());
             }
         }
-        if memory.used_bytes() <= limit + limit / GRACE_PART && freed {
+        if memory.missing_bytes(wanted) <= limit / GRACE_PART && freed {
             return Ok(());
         }
-        if !freed && self.server.keyspace.shard_to_free(0).is_none() {
+        if !freed && !self.server.keyspace.has_something_to_free() {
             return Err(CommandError::OutOfMemory.into());
         }
         // Later, when there may be room: at once if it comes about here.

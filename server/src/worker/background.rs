@@ -83,15 +83,8 @@ impl Worker {
                     break;
                 }
                 let (worker, tools, config) = (&mut self.state, &mut self.tools, &self.settings);
-                let missing = memory.used_bytes().saturating_sub(memory.limit_bytes());
-                let budget = EvictionBudget {
-                    bytes: usize::try_from(missing).unwrap_or(usize::MAX),
-                    ..EvictionBudget::default()
-                };
-                if let Some(shard) = server.keyspace.shard_to_free(shard) {
-                    let by = DoneBy::Background;
-                    more |= free_memory(server, config, worker, tools, shard, budget, by, now);
-                }
+                let (missing, by) = (memory.missing_bytes(0), DoneBy::Background);
+                more |= free_memory(server, config, worker, tools, missing, by, now);
             }
             let is_due = expires && server.keyspace.next_due(shard).is_some_and(|at| at < now);
             if (!is_due && !server.keyspace.has_chores(shard)) || !self.cares_for(shard, now) {
@@ -287,38 +280,46 @@ pub(crate) fn expire_some_due(
     more
 }
 
-/// Frees memory of a shard that no key needs or, if there is none, evicts keys of it; whether there was anything.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a worker's parts, and what to do"
-)]
+/// Frees memory of a shard that no key needs or, if there is none, evicts keys that take up to about so many bytes; whether
+/// there was anything. A bounded part of what there is.
 pub(crate) fn free_memory(
     server: &Server,
     config: &Config,
     worker: &mut WorkerState,
     tools: &mut Tools,
-    shard: u16,
-    budget: EvictionBudget,
+    bytes: u64,
     by: DoneBy,
     now: UnixMillis,
 ) -> bool {
+    /// Of a shard's keys this part goes at once at most, lest small shards be emptied by turns.
+    const PART: usize = 16;
+    let keyspace = &server.keyspace;
     let upkeep = &server.stats.worker(worker.index).upkeep;
     let mut stopwatch = Stopwatch::start();
-    let mut unit = Unit::begin(&server.keyspace, LockPlan::Write(shard), now);
-    let mut freed = unit.reclaim(shard);
-    let chore = match freed {
-        true => Chore::Maintenance,
-        false => Chore::Eviction,
-    };
-    upkeep.add(by, chore, stopwatch.lap());
-    let mut evicting_nanos = 0;
-    if !freed {
-        freed = unit.evict(shard, budget).keys > 0;
-        evicting_nanos = stopwatch.lap();
-        upkeep.add(by, chore, evicting_nanos);
+    if let Some(shard) = keyspace.shard_to_reclaim(worker.random()) {
+        let mut unit = Unit::begin(keyspace, LockPlan::Write(shard), now);
+        let freed = unit.reclaim(shard);
+        end_unit(server, config, worker, tools, unit, shard, now);
+        upkeep.add(by, Chore::Maintenance, stopwatch.lap());
+        if freed {
+            return true;
+        }
     }
+    let random = [worker.random(), worker.random()];
+    let Some((shard, victims)) = keyspace.shard_to_evict_from(random) else {
+        return false;
+    };
+    let most = EvictionBudget::default();
+    let budget = EvictionBudget {
+        bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+        keys: most.keys.min(1 + (victims / PART) as u32),
+        ..most
+    };
+    let mut unit = Unit::begin(keyspace, LockPlan::Write(shard), now);
+    let freed = unit.reclaim(shard) || unit.evict(shard, budget).keys > 0;
+    let evicting_nanos = stopwatch.lap();
     end_unit(server, config, worker, tools, unit, shard, now);
-    upkeep.add(by, chore, stopwatch.lap());
+    upkeep.add(by, Chore::Eviction, evicting_nanos + stopwatch.lap());
     let threshold_ms = config.latency_monitor_threshold_ms;
     let latency = &server.latency;
     latency.add_if_slow(threshold_ms, "eviction-del", now, evicting_nanos);

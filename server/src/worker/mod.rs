@@ -88,17 +88,6 @@ impl WorkerState {
         self.slow_nanos = slow_log.min(latency);
     }
 
-    /// Of some shards drawn at random the one that takes the most.
-    pub(crate) fn fullest_of_some(&mut self, server: &Server) -> u16 {
-        const DRAWN: usize = 3;
-        let shards = server.keyspace.shard_count() as u64;
-        let drawn = std::array::from_fn::<_, DRAWN, _>(|_| (self.random() % shards) as u16);
-        let fullest = drawn
-            .into_iter()
-            .max_by_key(|&shard| server.keyspace.used_bytes_of(shard));
-        fullest.unwrap_or_default()
-    }
-
     /// A random number, good enough to pick keys with.
     pub(crate) fn random(&mut self) -> u64 {
         // SplitMix64: a counter through a mixing function.

@@ -10,7 +10,9 @@ use crate::wheel::Record40;
 const TIDY_RECORDS_MIN: usize = 1024;
 /// It grows by this part of itself.
 const GROWTH_PART: usize = 8;
-/// And by so many records at least.
+/// It shrinks when it is filled to less than this part.
+const SHRINK_PART: usize = 4;
+/// It grows by so many records at least.
 const GROWTH_MIN: usize = 16;
 
 /// A queue of keys, first in, first out, by 5 bytes each.
@@ -80,7 +82,11 @@ impl Ring {
                 self.tidying = None;
             }
         }
-        self.records.pop_front()
+        let record = self.records.pop_front();
+        if self.records.len() < self.records.capacity() / SHRINK_PART {
+            self.records.shrink_to(2 * self.records.len());
+        }
+        record
     }
 
     /// The record that comes out after `before` others, unless some are thrown out first.

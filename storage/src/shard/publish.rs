@@ -86,11 +86,6 @@ impl Shard {
         moved
     }
 
-    /// What [`Shard::take_unpublished`] has published last.
-    pub(crate) fn published_used_bytes(&self) -> usize {
-        self.published.used_bytes
-    }
-
     /// How many bytes of an entry are worth prefetching here: those of the mean entry, up to a bound.
     #[inline]
     pub(crate) fn prefetch_bytes(&self) -> usize {

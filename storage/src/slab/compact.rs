@@ -21,7 +21,7 @@ use super::page::{PageId, State};
 const START_PERCENT: usize = 108;
 const STOP_PERCENT: usize = 104;
 /// Unused memory that no slab is compacted for.
-const SLACK_BYTES: usize = 32 * 1024;
+const SLACK_BYTES: usize = 8 * 1024;
 /// Pages whose touched part is handed out to less than this are sparse; in 1/1024 (70 %).
 const SPARSE_FILL: u32 = 717;
 /// Pages looked at in one call at most.

@@ -110,7 +110,7 @@ fn all_that_may_go_goes_and_then_it_says_so() {
         for shards in [1, 16] {
             let keyspace = keyspace(shards);
             choose(&keyspace, algorithm);
-            assert!(keyspace.shard_to_free(0).is_none());
+            assert!(!keyspace.has_something_to_free());
             assert!(evict(&keyspace, 0, keys(1)).0.is_exhausted);
             for n in 0..700 {
                 set_in(&keyspace, n as u32 % 3, n, 30, NewExpiry::At(after(DAY)));
