@@ -208,14 +208,14 @@ impl Keyspace {
         shard.map(|shard| shard as u16)
     }
 
-    /// A shard to evict keys of, and how many there are that may be: of two that are drawn as often as they have such keys
-    /// the one with more. So all keys are equally likely to be looked at, and shards stay equally full. `random` is any two
+    /// A shard to evict keys of, and how many there are that may be: of three that are drawn as often as they have such keys
+    /// the one with more. So all keys are equally likely to be looked at, and shards stay equally full. `random` is any three
     /// numbers.
-    pub fn shard_to_evict_from(&self, random: [u64; 2]) -> Option<(u16, usize)> {
+    pub fn shard_to_evict_from(&self, random: [u64; 3]) -> Option<(u16, usize)> {
         let victims = |shard: usize| self.shards[shard].victims.load(Ordering::Relaxed);
         let all: usize = (0..self.shards.len()).map(victims).sum();
         let ranks = random.map(|random| ((u128::from(random) * all as u128) >> 64) as usize);
-        let mut drawn = [None; 2];
+        let mut drawn = [None; 3];
         let mut before = 0;
         for shard in 0..self.shards.len() {
             let victims = victims(shard);

@@ -292,7 +292,7 @@ pub(crate) fn free_memory(
     now: UnixMillis,
 ) -> bool {
     /// Of a shard's keys this part goes at once at most, lest small shards be emptied by turns.
-    const PART: usize = 16;
+    const PART: usize = 32;
     let keyspace = &server.keyspace;
     let upkeep = &server.stats.worker(worker.index).upkeep;
     let mut stopwatch = Stopwatch::start();
@@ -305,7 +305,7 @@ pub(crate) fn free_memory(
             return true;
         }
     }
-    let random = [worker.random(), worker.random()];
+    let random = std::array::from_fn(|_| worker.random());
     let Some((shard, victims)) = keyspace.shard_to_evict_from(random) else {
         return false;
     };
