@@ -311,6 +311,65 @@ fn a_lowered_limit_takes_the_keys_that_the_policy_names() {
 }
 
 #[test]
+fn large_values_find_room_before_they_are_stored() {
+    let value = "x".repeat(6 << 20);
+    let set = |client: &mut RawClient, key: &str, reply: &str| {
+        client.send_bytes(encode_command(&["SET", key, &value]));
+        client.expect_reply(reply);
+    };
+    for policy in policies() {
+        let server = limited(policy);
+        let mut client = server.raw();
+        fill(&mut client, "key", 0..1_000, 1000, &["EX", "10000"]);
+        set(&mut client, "first", "+OK");
+        client.check("EXPIRE first 10000", ":1");
+        set(&mut client, "second", "+OK");
+        let used = number(&server, "used_memory");
+        assert!(used <= LIMIT + LIMIT / 100, "{policy}: {used} are used");
+        // What is there now cannot go under a policy for keys that expire.
+        let reply = match policy.starts_with("volatile") {
+            true => OOM,
+            false => "+OK",
+        };
+        set(&mut client, "third", reply);
+        client.check("EXISTS first second third", ":1");
+    }
+    let server = limited("noeviction");
+    let mut client = server.raw();
+    set(&mut client, "first", "+OK");
+    set(&mut client, "second", OOM);
+    client.check("STRLEN first", &format!(":{}", value.len()));
+}
+
+#[test]
+fn a_large_value_that_is_asked_for_is_not_driven_out_by_its_shard() {
+    if !ServerKind::of_binary().is_nuthatch() {
+        return;
+    }
+    for policy in ["allkeys-lfu", "allkeys-s3fifo"] {
+        let server = limited(policy);
+        let mut client = server.raw();
+        // Eight times what the other shards hold.
+        let length = 1_000_000;
+        client.send_bytes(encode_command(&["SET", "large", &"x".repeat(length)]));
+        client.expect_reply("+OK");
+        for round in 0..150 {
+            fill(
+                &mut client,
+                "cold",
+                round * 200..(round + 1) * 200,
+                1000,
+                &[],
+            );
+            for _ in 0..3 {
+                client.check("STRLEN large", &format!(":{length}"));
+            }
+        }
+        assert!(number(&server, "evicted_keys") > 15_000, "{policy}");
+    }
+}
+
+#[test]
 fn a_limit_below_what_is_used_is_followed() {
     let server = limited_to("allkeys-lru", "0");
     let mut client = server.raw();

@@ -5,9 +5,10 @@
 //! the array of pointers, and the chunks it writes to. So a reply can be sent, or a snapshot taken,
 //! from a pin after the shard is unlocked.
 //!
-//! A chunk is kept only as far as it has been written; the rest of its 64 KiB reads as zeros. Those of 16 KiB
-//! or more lie in pages of their own, so that what stays of others holds no memory up. A chunk never written takes no memory at all, so `SETBIT key 4294967295 1` allocates the array, one
-//! chunk, and nothing for the half gigabyte between.
+//! A chunk is kept only as far as it has been written; the rest of its 64 KiB reads as zeros. One
+//! of 16 KiB or more lies in pages of its own, so that when it goes they go, whatever stays of
+//! others (`room.rs`). A chunk never written takes no memory at all, so `SETBIT key 4294967295 1`
+//! allocates the array, one chunk, and nothing for the half gigabyte between.
 
 use std::fmt;
 use std::ops::Range;
@@ -87,8 +88,9 @@ impl BigString {
         self.len == 0
     }
 
-    /// Allocated bytes, whole pages of chunks that lie in pages of their own, as if this were the only handle: what it shares with pins
-    /// counts in each of them. Chunks never written count nothing.
+    /// Allocated bytes, as if this were the only handle: what it shares with pins counts in each of
+    /// them. Of chunks in pages of their own these count, as far as they have been touched; chunks
+    /// never written count nothing.
     pub fn memory_bytes(&self) -> usize {
         let array = COUNTERS_BYTES + size_of::<Vec<Chunk>>();
         array + self.chunks.capacity() * size_of::<Chunk>() + self.chunk_bytes

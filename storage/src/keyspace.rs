@@ -204,7 +204,8 @@ impl Keyspace {
             all.find(|&shard| flag(&self.shards[shard]).load(Ordering::Relaxed))
         };
         let dead = self.memory.has_dead().then(|| first(|cell| &cell.dead));
-        let shard = dead.flatten().or_else(|| first(|cell| &cell.sparse));
+        let sparse = || self.memory.is_sparse().then(|| first(|cell| &cell.sparse));
+        let shard = dead.flatten().or_else(|| sparse().flatten());
         shard.map(|shard| shard as u16)
     }
 

@@ -10,10 +10,12 @@ use crate::wheel::Record40;
 const TIDY_RECORDS_MIN: usize = 1024;
 /// It grows by this part of itself.
 const GROWTH_PART: usize = 8;
-/// It shrinks when it is filled to less than this part.
-const SHRINK_PART: usize = 4;
-/// It grows by so many records at least.
+/// And by so many records at least.
 const GROWTH_MIN: usize = 16;
+/// It shrinks when less than this part of it is filled.
+const SHRINK_PART: usize = 4;
+/// But not to less room than for so many records.
+const SHRINK_MIN: usize = 64;
 
 /// A queue of keys, first in, first out, by 5 bytes each.
 ///
@@ -83,8 +85,11 @@ impl Ring {
             }
         }
         let record = self.records.pop_front();
-        if self.records.len() < self.records.capacity() / SHRINK_PART {
-            self.records.shrink_to(2 * self.records.len());
+        let room = (2 * self.records.len()).max(SHRINK_MIN);
+        if self.records.len() < self.records.capacity() / SHRINK_PART
+            && room < self.records.capacity()
+        {
+            self.records.shrink_to(room);
         }
         record
     }
