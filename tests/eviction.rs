@@ -393,6 +393,11 @@ fn a_limit_below_what_is_used_is_followed() {
     client.check("GET k", "$nil");
     client.check("CONFIG SET maxmemory 0", "+OK");
     client.check("SET k v", "+OK");
+    // So it does with keys that weigh next to nothing.
+    fill(&mut client, "key", 0..30, 10, &[]);
+    client.check("CONFIG SET maxmemory 1", "+OK");
+    client.check("SET k v", OOM);
+    wait_until("all keys are gone", || client.run("DBSIZE").integer() == 0);
 }
 
 #[test]

@@ -211,7 +211,7 @@ impl Keyspace {
 
     /// A shard to evict keys of, and how many there are that may be: of three that are drawn as often as they have such keys
     /// the one with more. So all keys are equally likely to be looked at, and shards stay equally full. `random` is any three
-    /// numbers.
+    /// numbers. `None` if no shard is known to have such keys ([`Self::has_something_to_free`]).
     pub fn shard_to_evict_from(&self, random: [u64; 3]) -> Option<(u16, usize)> {
         let victims = |shard: usize| self.shards[shard].victims.load(Ordering::Relaxed);
         let all: usize = (0..self.shards.len()).map(victims).sum();
@@ -233,10 +233,17 @@ impl Keyspace {
             .max_by_key(|&(_, victims)| victims)
     }
 
-    /// Whether there may be something to free, be it that keys go for it.
+    /// Whether there may be something to free, be it that keys go for it. While no shard is known to have such keys each of
+    /// them is asked, under its lock.
     pub fn has_something_to_free(&self) -> bool {
         let has_victims = |cell: &CachePadded<ShardCell>| cell.victims.load(Ordering::Relaxed) > 0;
-        self.memory.has_dead() || self.shards.iter().any(has_victims)
+        let is_known = || self.memory.has_dead() || self.shards.iter().any(has_victims);
+        // What a shard has been given says nothing below some kilobytes.
+        let ask = |cell: &CachePadded<ShardCell>| self.publish_now(&mut cell.lock.write());
+        is_known() || {
+            self.shards.iter().for_each(ask);
+            is_known()
+        }
     }
 
     /// Whether a shard has dead memory to free or sparse pages to compact.

@@ -70,6 +70,17 @@ fn pages_that_are_not_worth_emptying_do_not_hold_up_eviction() {
 }
 
 #[test]
+fn keys_that_weigh_next_to_nothing_are_found() {
+    let keyspace = keyspace(16);
+    choose(&keyspace, EvictionAlgorithm::Random);
+    (0..20).for_each(|n| set(&keyspace, n));
+    let random = [1 << 40, 1 << 62, 1 << 63];
+    assert_eq!(keyspace.shard_to_evict_from(random), None, "known already");
+    assert!(keyspace.has_something_to_free());
+    assert!(keyspace.shard_to_evict_from(random).is_some());
+}
+
+#[test]
 fn no_more_words_are_looked_at_than_the_budget_says() {
     for algorithm in ALGORITHMS {
         let keyspace = keyspace(1);

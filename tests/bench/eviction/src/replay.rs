@@ -1,5 +1,7 @@
 //! A trace against the storage crate: every miss puts the key there, and when there is no room for it others go.
 
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+
 use storage::{
     EvictionAlgorithm, EvictionBudget, EvictionSettings, Keyspace, KeyspaceOptions, LockPlan,
     NewExpiry, NewValue, Unit, UnixMillis,
@@ -102,6 +104,8 @@ fn miss_ratio(
     let mut cache = Cache {
         keyspace: &keyspace,
         capacity,
+        seed,
+        evictions: 0,
         sizes: vec![None; trace.requests.len() + 1],
         used: 0,
         value: Vec::new(),
@@ -117,6 +121,9 @@ fn miss_ratio(
 struct Cache<'k> {
     keyspace: &'k Keyspace,
     capacity: Capacity,
+    seed: u128,
+    /// Calls that evicted.
+    evictions: u64,
     /// Of the keys that are there, by number.
     sizes: Vec<Option<u32>>,
     used: u64,
@@ -128,8 +135,8 @@ impl Cache<'_> {
     fn misses(&mut self, request: &Request, now: UnixMillis) -> bool {
         let name = format!("k{:08}", request.key);
         let key = self.keyspace.key(name.as_bytes());
-        let plan = LockPlan::Write(key.hash.shard);
-        let mut unit = Unit::begin(self.keyspace, plan, now);
+        let plan = || LockPlan::Write(key.hash.shard);
+        let mut unit = Unit::begin(self.keyspace, plan(), now);
         if unit.find(0, &key).is_some() {
             return false;
         }
@@ -137,27 +144,11 @@ impl Cache<'_> {
             Capacity::Keys(keys) => (1, keys),
             Capacity::Bytes(bytes) => (u64::from(request.size), bytes),
         };
-        let mut unit = Some(unit);
-        let mut shard = key.hash.shard;
+        drop(unit);
         while self.used + weight > limit && self.used > 0 {
-            let mut here = unit
-                .take()
-                .unwrap_or_else(|| Unit::begin(self.keyspace, LockPlan::Write(shard), now));
-            let budget = EvictionBudget {
-                keys: 1,
-                ..EvictionBudget::default()
-            };
-            let evicted = here.evict(shard, budget);
-            self.forget(&mut here);
-            if evicted.is_exhausted {
-                // Nothing of its own: somebody else's.
-                shard = (shard + 1) % self.keyspace.shard_count() as u16;
-            } else if shard == key.hash.shard {
-                unit = Some(here);
-            }
+            self.evict(now);
         }
-        let mut unit = unit
-            .unwrap_or_else(|| Unit::begin(self.keyspace, LockPlan::Write(key.hash.shard), now));
+        let mut unit = Unit::begin(self.keyspace, plan(), now);
         let bytes = match self.capacity {
             Capacity::Keys(_) => 1,
             Capacity::Bytes(_) => request.size as usize,
@@ -168,6 +159,24 @@ impl Cache<'_> {
         self.sizes[request.key as usize] = Some(weight as u32);
         self.used += weight;
         true
+    }
+
+    /// Evicts a key, or none yet, of a shard that is chosen as the server chooses it.
+    fn evict(&mut self, now: UnixMillis) {
+        let lots = BuildHasherDefault::<DefaultHasher>::default();
+        let random = [0, 1, 2].map(|lot| lots.hash_one((self.seed, self.evictions, lot)));
+        self.evictions += 1;
+        let Some((shard, _)) = self.keyspace.shard_to_evict_from(random) else {
+            assert!(self.keyspace.has_something_to_free(), "keys are there");
+            return;
+        };
+        let mut unit = Unit::begin(self.keyspace, LockPlan::Write(shard), now);
+        let budget = EvictionBudget {
+            keys: 1,
+            ..EvictionBudget::default()
+        };
+        unit.evict(shard, budget);
+        self.forget(&mut unit);
     }
 
     /// Counts what the unit has evicted.
