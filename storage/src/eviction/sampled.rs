@@ -89,11 +89,12 @@ impl<S: Score> Sampled<S> {
         drawn
     }
 
-    /// Keeps a key for later if it is better than the worst of those that are kept.
+    /// Keeps a key for later if it is better than the worst of those that are kept. One that is kept stays as good as it was
+    /// when it was taken first.
     fn keep(&mut self, (place, word): (BucketOf, Word), residents: &Residents<'_>) {
         let is_it = |other: &Candidate| other.word.entry() == word.entry();
-        if let Some(known) = self.pool.iter().position(is_it) {
-            self.pool.remove(known);
+        if self.pool.iter().any(is_it) {
+            return;
         }
         let score = S::of(word, residents.rule, residents.now);
         if self.pool.len() >= POOL {

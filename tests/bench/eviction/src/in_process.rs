@@ -13,9 +13,9 @@ pub(crate) struct InProcessArgs {
     /// Shards.
     #[arg(long, default_value_t = 1)]
     shards: usize,
-    /// The mean over so many seeds of the hashes is compared.
-    #[arg(long, default_value_t = 3)]
-    seeds: u64,
+    /// The mean over so many seeds of the hashes is compared [default: 3, or 10 with fewer than 1000 keys].
+    #[arg(long)]
+    seeds: Option<u64>,
 }
 
 /// How far, in percentage points, a policy may be from its reference.
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &InProcessArgs, selection: &Selection) -> Result<usize> 
 
 struct Table<'r> {
     shards: usize,
-    seeds: u64,
+    seeds: Option<u64>,
     references: &'r [Reference],
     far: usize,
     /// What s3fifo saves of the misses of exact LRU.
@@ -80,7 +80,8 @@ impl Table<'_> {
                 row.push("–".into());
                 continue;
             };
-            let ratio = mean_miss_ratio(trace, policy, cell.capacity, self.shards, self.seeds);
+            let seeds = (self.seeds).unwrap_or(if cell.keys < 1_000 { 10 } else { 3 });
+            let ratio = mean_miss_ratio(trace, policy, cell.capacity, self.shards, seeds);
             row.push(self.figure(policy, cell, ratio, reference));
             if policy.name == "s3fifo" {
                 self.saved.extend(lru.map(|lru| 1.0 - ratio / lru));

@@ -3,7 +3,8 @@
 //! **Equal memory.** A number of keys is turned into bytes by filling this project's server with them, without a limit.
 //! Every server, whoever's, then gets these bytes on top of what it uses with nothing in it: `used_memory` as seen by the
 //! connection that is to replay the trace, when a key of that size has been written, read and deleted by it some times.
-//! So buffers of clients and whatever a server has from its start are not taken from its data.
+//! So buffers of clients and whatever a server has from its start are not taken from its data. Where few keys are to fit
+//! their values are larger: in some ten kilobytes a buffer of a client or a page of memory would weigh as much as all keys.
 
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,15 @@ pub(crate) struct Outcome {
     pub(crate) keys: f64,
     /// The fewest and the most of them.
     pub(crate) keys_range: (u64, u64),
+}
+
+/// Bytes of each value where so many keys are to fit.
+pub(crate) fn value_bytes(keys: u64) -> usize {
+    /// With fewer keys than this values are large.
+    const MANY_KEYS: u64 = 1_000;
+    const BYTES: usize = 200;
+    const LARGE_BYTES: usize = 1_000;
+    if keys < MANY_KEYS { LARGE_BYTES } else { BYTES }
 }
 
 /// Bytes that so many keys take in `ours`.

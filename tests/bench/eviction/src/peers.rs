@@ -34,9 +34,9 @@ pub(crate) struct PeersArgs {
     /// Shards where each has a hundred keys; otherwise one.
     #[arg(long, default_value_t = 64)]
     shards: u64,
-    /// Bytes of each value.
-    #[arg(long, default_value_t = 200)]
-    value_bytes: usize,
+    /// Bytes of each value [default: 200, or 1000 with fewer than 1000 keys].
+    #[arg(long)]
+    value_bytes: Option<usize>,
     /// Requests a second to each server, at most.
     #[arg(long, default_value_t = 5_000.0)]
     rate: f64,
@@ -51,6 +51,15 @@ pub(crate) struct PeersArgs {
 fn named(text: &str) -> std::result::Result<(String, PathBuf), String> {
     let (name, path) = text.split_once('=').ok_or("give NAME=PATH")?;
     Ok((name.to_owned(), path.into()))
+}
+
+/// What all servers get.
+#[derive(Clone, Copy)]
+struct Memory {
+    /// For data.
+    data_bytes: u64,
+    /// Of each value.
+    value_bytes: usize,
 }
 
 /// A server with a policy.
@@ -72,10 +81,10 @@ pub(crate) fn run(args: &PeersArgs, selection: &Selection) -> Result<usize> {
             .map(|(name, _)| format!("less the best of {name}")),
     );
     println!(
-        "| trace | size | data KB | shards | s3fifo | {} |",
+        "| trace | size | value B | data KB | shards | s3fifo | {} |",
         columns.join(" | ")
     );
-    println!("|---|--:|--:|--:|--:|{}", "--:|".repeat(columns.len()));
+    println!("|---|--:|--:|--:|--:|--:|{}", "--:|".repeat(columns.len()));
     let mut sums = Sums::default();
     for trace in selection.traces(&references) {
         let trace = trace?;
@@ -95,12 +104,18 @@ pub(crate) fn run(args: &PeersArgs, selection: &Selection) -> Result<usize> {
                 &args.server,
                 &["--threads", "1", "--shards", &shards.to_string()],
             );
-            let data_bytes = over_wire::bytes_of(&ours, keys, args.value_bytes)?;
-            let outcomes = race(args, &contenders(args, ours), &trace, data_bytes)?;
+            let value_bytes = (args.value_bytes).unwrap_or_else(|| over_wire::value_bytes(keys));
+            let data_bytes = over_wire::bytes_of(&ours, keys, value_bytes)?;
+            let memory = Memory {
+                data_bytes,
+                value_bytes,
+            };
+            let outcomes = race(args.rate, &contenders(args, ours), &trace, memory)?;
             let best: Vec<f64> = outcomes[1..].chunks(3).map(best_of).collect();
             let mut row = vec![
                 trace.name.clone(),
                 percent(cell.fraction),
+                value_bytes.to_string(),
                 format!("{:.0}", data_bytes as f64 / 1e3),
                 shards.to_string(),
             ];
@@ -149,19 +164,19 @@ fn contenders(args: &PeersArgs, ours: Program) -> Vec<Contender<'static>> {
 
 /// Replays the trace against all of them at the same time.
 fn race(
-    args: &PeersArgs,
+    rate: f64,
     contenders: &[Contender<'_>],
     trace: &Trace,
-    data_bytes: u64,
+    memory: Memory,
 ) -> Result<Vec<Outcome>> {
     thread::scope(|scope| {
         let replay = |contender: &Contender<'_>| {
             let settings = Settings {
                 policy: contender.policy,
                 directives: &[],
-                data_bytes,
-                value_bytes: args.value_bytes,
-                rate: Some(args.rate),
+                data_bytes: memory.data_bytes,
+                value_bytes: memory.value_bytes,
+                rate: Some(rate),
             };
             over_wire::replay(&contender.program, trace, &settings)
         };

@@ -26,9 +26,9 @@ pub(crate) struct ServerArgs {
     /// Shards.
     #[arg(long, default_value_t = 1)]
     shards: usize,
-    /// Bytes of each value.
-    #[arg(long, default_value_t = 200)]
-    value_bytes: usize,
+    /// Bytes of each value [default: 200, or 1000 with fewer than 1000 keys].
+    #[arg(long)]
+    value_bytes: Option<usize>,
     /// Requests a second at most: `lru` wants a slow replay, because its clock ticks once a second.
     #[arg(long)]
     rate: Option<f64>,
@@ -40,9 +40,9 @@ pub(crate) fn run(args: &ServerArgs, selection: &Selection) -> Result<usize> {
     let shards = args.shards.to_string();
     let program = Program::new(&args.server, &["--shards", &shards, "--threads", "1"]);
     println!(
-        "| trace | size | policy | maxmemory KB | keys held | server | in-process | difference |"
+        "| trace | size | policy | value B | maxmemory KB | keys held | server | in-process | difference |"
     );
-    println!("|---|--:|---|--:|--:|--:|--:|--:|");
+    println!("|---|--:|---|--:|--:|--:|--:|--:|--:|");
     let mut far = 0;
     for trace in selection.traces(&references) {
         let trace = trace?;
@@ -53,7 +53,8 @@ pub(crate) fn run(args: &ServerArgs, selection: &Selection) -> Result<usize> {
             if keys < KEYS_PER_SHARD_MIN * args.shards as u64 {
                 continue;
             }
-            let data_bytes = over_wire::bytes_of(&program, keys, args.value_bytes)?;
+            let value_bytes = (args.value_bytes).unwrap_or_else(|| over_wire::value_bytes(keys));
+            let data_bytes = over_wire::bytes_of(&program, keys, value_bytes)?;
             for policy in POLICIES
                 .iter()
                 .filter(|it| is_wanted(args, selection, it.name))
@@ -66,7 +67,7 @@ pub(crate) fn run(args: &ServerArgs, selection: &Selection) -> Result<usize> {
                         ("lfu-decay-time", "0".into()),
                     ],
                     data_bytes,
-                    value_bytes: args.value_bytes,
+                    value_bytes,
                     rate: args.rate,
                 };
                 let outcome = over_wire::replay(&program, &trace, &settings)?;
@@ -76,7 +77,7 @@ pub(crate) fn run(args: &ServerArgs, selection: &Selection) -> Result<usize> {
                 let is_far = points.abs() > TOLERANCE_POINTS;
                 far += usize::from(is_far);
                 println!(
-                    "| {} | {} | {} | {:.0} | {:.0} ({}–{}) | {:.2} | {:.2} | {points:+.2}{} |",
+                    "| {} | {} | {} | {value_bytes} | {:.0} | {:.0} ({}–{}) | {:.2} | {:.2} | {points:+.2}{} |",
                     trace.name,
                     percent(cell.fraction),
                     policy.name,
