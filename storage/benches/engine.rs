@@ -2,7 +2,7 @@
 //! hash tag.
 //!
 //! ```text
-//! cargo bench -p nuthatch-storage --bench engine -- [scaling|fill|onetag|ops]
+//! cargo bench -p nuthatch-storage --bench engine -- [scaling|policies|fill|onetag|ops]
 //! valgrind --tool=callgrind target/release/deps/engine-* hot    # instructions; or hot-get, hot-set
 //! ```
 //!
@@ -14,7 +14,8 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use nuthatch_storage::{
-    Key, Keyspace, KeyspaceOptions, LockPlan, NewExpiry, NewValue, Unit, UnixMillis,
+    EvictionAlgorithm, EvictionSettings, Key, Keyspace, KeyspaceOptions, LockPlan, NewExpiry,
+    NewValue, Unit, UnixMillis,
 };
 use rustix::time::{ClockId, clock_gettime};
 
@@ -40,6 +41,9 @@ fn main() {
     }
     if wanted("scaling") {
         scaling();
+    }
+    if wanted("policies") {
+        scaling_with_policies();
     }
     if wanted("fill") {
         fill("16-byte keys, 10 M, 64 shards", 64, 10_000_000, |n| {
@@ -151,16 +155,8 @@ const OPERATIONS: usize = 15_000;
 /// Throughput of two threads over that of one: uniform reads and writes, one hot key, and what the machine gives two
 /// threads that share nothing.
 fn scaling() {
-    const KEYS: u64 = 100_000;
-    let fill = || {
-        let keyspace = keyspace(64);
-        (0..KEYS).for_each(|n| set(&keyspace, format!("key:{n:012}").as_bytes()));
-        keyspace
-    };
-    let (shared, own) = (fill(), [fill(), fill()]);
-    let names: Vec<String> = (0..1_000_000)
-        .map(|n| format!("key:{:012}", mix(n) % KEYS))
-        .collect();
+    let (shared, own) = (filled(None), [filled(None), filled(None)]);
+    let names = names();
     let uniform = |n: usize| names[n % names.len()].as_bytes();
     let hot = |_: usize| &b"key:000000000007"[..];
     let read = |keyspace: &Keyspace, key: &[u8]| {
@@ -170,7 +166,6 @@ fn scaling() {
         0 => set(&shared, key),
         _ => read(&shared, key),
     };
-    type Run<'a> = &'a (dyn Fn(usize, usize) + Sync);
     let cases: [(&str, Run<'_>); 8] = [
         ("uniform GET", &|_, n| read(&shared, uniform(n))),
         ("uniform SET", &|_, n| set(&shared, uniform(n))),
@@ -186,24 +181,81 @@ fn scaling() {
         }),
     ];
     for (name, run) in cases {
-        let mut rates = [(); 2].map(|()| Vec::new());
-        for turn in 0..RUNS {
-            for threads in [1, 2] {
-                rates[threads - 1].extend(throughput(threads, turn * OPERATIONS, run));
-            }
-        }
-        let [one, two] = rates.map(|mut rates| {
-            rates.sort_by(f64::total_cmp);
-            rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
-        });
-        let (ratio, alone) = (two / one, 1e9 / one);
-        println!("| {name}: two threads against one | {ratio:.2} x ({alone:.0} ns alone) |");
+        compare(name, run);
     }
+}
+
+/// The same with every policy, by which a hit may write.
+fn scaling_with_policies() {
+    let policies = [
+        ("s3fifo", EvictionAlgorithm::S3Fifo),
+        ("lru", EvictionAlgorithm::Lru),
+        ("lfu", EvictionAlgorithm::Lfu),
+        ("fifo", EvictionAlgorithm::Fifo),
+        ("random", EvictionAlgorithm::Random),
+    ];
+    let names = names();
+    let uniform = |n: usize| names[n % names.len()].as_bytes();
+    for (policy, algorithm) in policies {
+        let keyspace = filled(Some(algorithm));
+        let read = |key: &[u8]| {
+            black_box(get(&keyspace, key));
+        };
+        compare(&format!("{policy}, uniform GET"), &|_, n| read(uniform(n)));
+        compare(&format!("{policy}, uniform SET"), &|_, n| {
+            set(&keyspace, uniform(n))
+        });
+        compare(&format!("{policy}, one hot key, GET"), &|_, _| {
+            read(b"key:000000000007")
+        });
+    }
+}
+
+/// Keys of the keyspaces that two threads share.
+const SHARED_KEYS: u64 = 100_000;
+
+fn filled(algorithm: Option<EvictionAlgorithm>) -> Keyspace {
+    let keyspace = keyspace(64);
+    keyspace.set_eviction(algorithm.map(|algorithm| EvictionSettings {
+        algorithm,
+        volatile_only: false,
+        samples: 5,
+        lfu_log_factor: 10,
+        lfu_decay_minutes: 1,
+    }));
+    (0..SHARED_KEYS).for_each(|n| set(&keyspace, format!("key:{n:012}").as_bytes()));
+    keyspace
+}
+
+/// Names of keys that are there, in no order.
+fn names() -> Vec<String> {
+    (0..1_000_000)
+        .map(|n| format!("key:{:012}", mix(n) % SHARED_KEYS))
+        .collect()
+}
+
+/// What a thread does, by its number, for the how manieth time.
+type Run<'a> = &'a (dyn Fn(usize, usize) + Sync);
+
+/// Prints the throughput of two threads over that of one.
+fn compare(name: &str, run: Run<'_>) {
+    let mut rates = [(); 2].map(|()| Vec::new());
+    for turn in 0..RUNS {
+        for threads in [1, 2] {
+            rates[threads - 1].extend(throughput(threads, turn * OPERATIONS, run));
+        }
+    }
+    let [one, two] = rates.map(|mut rates| {
+        rates.sort_by(f64::total_cmp);
+        rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
+    });
+    let (ratio, alone) = (two / one, 1e9 / one);
+    println!("| {name}: two threads against one | {ratio:.2} x ({alone:.0} ns alone) |");
 }
 
 /// Operations per second over all threads, each of which does its own from number `from` on. `None` if a thread had to
 /// make room for somebody else, or they did not run at the same time.
-fn throughput(threads: usize, from: usize, run: &(dyn Fn(usize, usize) + Sync)) -> Option<f64> {
+fn throughput(threads: usize, from: usize, run: Run<'_>) -> Option<f64> {
     let barrier = &Barrier::new(threads);
     let work = |thread: usize| {
         move || {
