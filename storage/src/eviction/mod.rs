@@ -123,6 +123,12 @@ pub(crate) trait Policy: fmt::Debug {
         let _ = (old_bytes, new_bytes);
     }
 
+    /// What it says for its database where others of the shard have keys to evict as well.
+    fn claim(&mut self, residents: &mut Residents<'_>) -> Claim {
+        let _ = residents;
+        Claim::Drawn
+    }
+
     /// The next key to evict. It is still there, and it is removed next, if it can be.
     fn victim(&mut self, residents: &mut Residents<'_>) -> Search;
 
@@ -143,12 +149,21 @@ pub(crate) trait Policy: fmt::Debug {
     }
 }
 
+/// Which database of a shard gives up a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// The one that says the most.
+    Of(u64),
+    /// If none says anything: one that is drawn as often as it has keys.
+    Drawn,
+}
+
 /// What came of looking for a victim.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Search {
     /// This one.
     Found(Victim),
-    /// The steps were used up.
+    /// The steps were used up, or it is another database's turn.
     NotYet,
     /// No key may be evicted.
     Nobody,
@@ -176,6 +191,8 @@ pub(crate) struct Residents<'a> {
     pub(crate) keys: usize,
     /// What they take, about.
     pub(crate) bytes: usize,
+    /// Whether no other database of the shard has any.
+    pub(crate) are_all: bool,
     pub(crate) random: &'a mut Random,
     /// How many words may still be looked at.
     pub(crate) steps: &'a mut u32,

@@ -8,7 +8,7 @@
 use super::ghost::Ghost;
 use super::hand::Hand;
 use super::ring::Ring;
-use super::{Policy, Queue, Residents, Search, Victim};
+use super::{Claim, Policy, Queue, Residents, Search, Victim};
 use crate::shard::weight_of;
 use crate::table::position_of;
 use crate::wheel::Record40;
@@ -18,6 +18,9 @@ const SMALL_PART: usize = 10;
 
 /// Where so many keys at the small queue's end belong to a running snapshot, the hand goes on.
 const KEPT_MAX: u32 = 64;
+
+/// Beside other databases the hand takes so many steps at a time: about a bucket's.
+const STEPS_BESIDE_OTHERS: u32 = 8;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -53,14 +56,22 @@ impl Policy for S3Fifo {
         self.small_bytes = self.small_bytes.saturating_sub(old_bytes) + new_bytes;
     }
 
+    /// Where many keys come, keys go. Otherwise the hands go round all databases as if they were one.
+    fn claim(&mut self, residents: &mut Residents<'_>) -> Claim {
+        if self.small_keys > 0 && self.is_small_queue_full(residents) {
+            Claim::Of(self.small_bytes as u64)
+        } else {
+            Claim::Drawn
+        }
+    }
+
     fn victim(&mut self, residents: &mut Residents<'_>) -> Search {
         if residents.keys == 0 {
             return Search::Nobody;
         }
         let mut kept = 0;
         loop {
-            let is_large = self.small_bytes * SMALL_PART >= residents.bytes;
-            let is_small_first = is_large && kept < KEPT_MAX;
+            let is_small_first = self.is_small_queue_full(residents) && kept < KEPT_MAX;
             let are_all_small = self.small_keys >= residents.keys;
             let victim = if self.small_keys > 0 && (is_small_first || are_all_small) {
                 self.small_victim(residents, &mut kept)
@@ -70,7 +81,7 @@ impl Policy for S3Fifo {
             if let Some(victim) = victim {
                 return Search::Found(victim);
             }
-            if *residents.steps == 0 {
+            if *residents.steps == 0 || !residents.are_all && kept < KEPT_MAX {
                 return Search::NotYet;
             }
         }
@@ -90,6 +101,10 @@ impl Policy for S3Fifo {
 }
 
 impl S3Fifo {
+    fn is_small_queue_full(&self, residents: &Residents<'_>) -> bool {
+        self.small_bytes * SMALL_PART >= residents.bytes
+    }
+
     /// The key at the end of the small queue, unless it was hit and therefore stays. Counts those that may not go now, and
     /// gives up when there are too many.
     fn small_victim(&mut self, residents: &mut Residents<'_>, kept: &mut u32) -> Option<Victim> {
@@ -123,10 +138,19 @@ impl S3Fifo {
         None
     }
 
+    /// The next key without hits. Beside other databases the hand goes only so far at a time that those with many keys that
+    /// are hit and those with few are gone round alike.
     fn main_victim(&mut self, residents: &mut Residents<'_>) -> Option<Victim> {
         let generation = residents.generation;
-        self.hand.next(residents, |word| {
+        let all_steps = *residents.steps;
+        if !residents.are_all {
+            *residents.steps = all_steps.min(STEPS_BESIDE_OTHERS);
+        }
+        let given = *residents.steps;
+        let victim = self.hand.next(residents, |word| {
             !word.is_queued(generation) && !word.entry().access().spend_hit()
-        })
+        });
+        *residents.steps = all_steps - (given - *residents.steps);
+        victim
     }
 }

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use smallvec::SmallVec;
 
 use super::draws::Draws;
-use super::{Policy, Residents, Search, Victim};
+use super::{Claim, Policy, Residents, Search, Victim};
 use crate::access::AccessRule;
 use crate::slot_word::Word;
 use crate::table::{BucketOf, position_of};
@@ -89,6 +89,27 @@ impl<S: Score> Sampled<S> {
         drawn
     }
 
+    fn draw_and_keep(&mut self, residents: &mut Residents<'_>) {
+        for found in self.draw(residents) {
+            self.keep(found, residents);
+        }
+    }
+
+    /// The best of those that are kept and still there, as it is now. Forgets what it finds gone.
+    fn best(&mut self, residents: &Residents<'_>) -> Option<Candidate> {
+        while let Some(best) = self.pool.last() {
+            if let [.., next, _] = &self.pool[..] {
+                next.word.entry().prefetch();
+            }
+            let word = residents.table.word_in(best.place, best.word.entry());
+            if let Some(word) = word.filter(|word| residents.eligible.is(*word)) {
+                return Some(Candidate { word, ..*best });
+            }
+            self.pool.pop();
+        }
+        None
+    }
+
     /// Keeps a key for later if it is better than the worst of those that are kept. One that is kept stays as good as it was
     /// when it was taken first.
     fn keep(&mut self, (place, word): (BucketOf, Word), residents: &Residents<'_>) {
@@ -109,23 +130,26 @@ impl<S: Score> Sampled<S> {
 }
 
 impl<S: Score> Policy for Sampled<S> {
+    fn claim(&mut self, residents: &mut Residents<'_>) -> Claim {
+        self.draw_and_keep(residents);
+        // It may have drawn keys that may not go.
+        let best = self.best(residents);
+        best.map_or(Claim::Drawn, |best| Claim::Of(best.score.into()))
+    }
+
     fn victim(&mut self, residents: &mut Residents<'_>) -> Search {
         if residents.keys == 0 {
             return Search::Nobody;
         }
         while *residents.steps > 0 {
-            for found in self.draw(residents) {
-                self.keep(found, residents);
+            // Beside other databases it has drawn for its claim.
+            if residents.are_all || self.pool.is_empty() {
+                self.draw_and_keep(residents);
             }
-            while let Some(best) = self.pool.pop() {
-                if let Some(next) = self.pool.last() {
-                    next.word.entry().prefetch();
-                }
-                let word = residents.table.word_in(best.place, best.word.entry());
-                if let Some(word) = word.filter(|word| residents.eligible.is(*word)) {
-                    let position = position_of(word, residents.hasher);
-                    return Search::Found(Victim { position, word });
-                }
+            if let Some(Candidate { word, .. }) = self.best(residents) {
+                self.pool.pop();
+                let position = position_of(word, residents.hasher);
+                return Search::Found(Victim { position, word });
             }
         }
         Search::NotYet

@@ -5,13 +5,15 @@
 #[cfg(test)]
 use std::collections::HashMap;
 
+use smallvec::SmallVec;
+
 use super::expiry::earliest;
 use super::{Db, Shard};
 use crate::DbIndex;
 use crate::access::{Access, AccessRule, random_u32};
 use crate::entry::EntryView;
 use crate::eviction::{
-    AnyPolicy, Eligible, EvictionSettings, Policy, Queue, Random, Residents, Search, Victim,
+    AnyPolicy, Claim, Eligible, EvictionSettings, Policy, Queue, Random, Residents, Search, Victim,
     belongs,
 };
 use crate::hash::{Key, KeyHasher};
@@ -300,13 +302,10 @@ impl Shard {
         hasher: &KeyHasher,
         gone: impl FnOnce(&mut WatchTable, DbIndex, &[u8]),
     ) -> EvictionStep {
-        let Some(db) = self.pick_db() else {
-            return EvictionStep::Nobody;
-        };
-        let victim = match self.victim(db, steps, now, hasher) {
-            Search::Found(victim) => victim,
-            Search::NotYet => return EvictionStep::NotYet,
-            Search::Nobody => return EvictionStep::Nobody,
+        let (db, victim) = match self.next_victim(steps, now, hasher) {
+            (db, Search::Found(victim)) => (db, victim),
+            (_, Search::NotYet) => return EvictionStep::NotYet,
+            (_, Search::Nobody) => return EvictionStep::Nobody,
         };
         let Victim { position, word } = victim;
         // SAFETY: the policy has found the word in the table, which is borrowed exclusively.
@@ -329,18 +328,69 @@ impl Shard {
         self.dbs.iter().flatten().map(|db| db.evictable()).sum()
     }
 
-    /// A database with a key to evict: one as often as it has keys.
-    fn pick_db(&mut self) -> Option<DbIndex> {
-        let keys = self.evictable() as u64;
-        let mut at = self.eviction.random.next().checked_rem(keys)? as usize;
-        for (number, db) in self.dbs.iter().enumerate() {
-            let keys = db.as_ref().map_or(0, |db| db.evictable());
-            if at < keys {
-                return Some(number as DbIndex);
-            }
-            at -= keys;
+    /// The next key to evict, and its database.
+    fn next_victim(
+        &mut self,
+        steps: &mut u32,
+        now: UnixMillis,
+        hasher: &KeyHasher,
+    ) -> (DbIndex, Search) {
+        let mut dbs = self.dbs_with_victims();
+        let (first, second) = (dbs.next(), dbs.next());
+        drop(dbs);
+        match (first, second) {
+            (None, _) => (0, Search::Nobody),
+            (Some(db), None) => (db, self.victim(db, steps, now, hasher)),
+            _ => self.victim_of_several(steps, now, hasher),
         }
-        None
+    }
+
+    /// The same where several databases have keys to evict.
+    #[cold]
+    fn victim_of_several(
+        &mut self,
+        steps: &mut u32,
+        now: UnixMillis,
+        hasher: &KeyHasher,
+    ) -> (DbIndex, Search) {
+        loop {
+            let dbs: SmallVec<[DbIndex; 16]> = self.dbs_with_victims().collect();
+            let mut most = None;
+            for db in dbs {
+                let claim = self.ask_policy(db, steps, now, hasher, |policy, residents| {
+                    policy.claim(residents)
+                });
+                if let Some(Claim::Of(claim)) = claim
+                    && most.is_none_or(|(_, most)| claim > most)
+                {
+                    most = Some((db, claim));
+                }
+            }
+            let db = most.map_or_else(|| self.draw_db(), |(db, _)| db);
+            match self.victim(db, steps, now, hasher) {
+                Search::NotYet if *steps > 0 => *steps -= 1,
+                search => return (db, search),
+            }
+        }
+    }
+
+    fn dbs_with_victims(&self) -> impl Iterator<Item = DbIndex> {
+        let dbs = (0..).zip(&self.dbs);
+        dbs.filter(|(_, db)| db.as_ref().is_some_and(|db| db.evictable() > 0))
+            .map(|(number, _)| number)
+    }
+
+    /// A database with a key to evict, if any has: one as often as it has keys.
+    fn draw_db(&mut self) -> DbIndex {
+        let mut at = self.eviction.random.next() as usize % self.evictable().max(1);
+        let keys = |db: &Option<Box<Db>>| db.as_ref().map_or(0, |db| db.evictable());
+        let drawn = self.dbs.iter().position(|db| {
+            let keys = keys(db);
+            let is_it = at < keys;
+            at = at.saturating_sub(keys);
+            is_it
+        });
+        drawn.unwrap_or(0) as DbIndex
     }
 
     fn victim(
@@ -350,18 +400,29 @@ impl Shard {
         now: UnixMillis,
         hasher: &KeyHasher,
     ) -> Search {
+        let search = self.ask_policy(db, steps, now, hasher, |policy, residents| {
+            policy.victim(residents)
+        });
+        search.unwrap_or(Search::Nobody)
+    }
+
+    /// Asks the policy of a database about its keys. `None` if there is none.
+    fn ask_policy<T>(
+        &mut self,
+        db: DbIndex,
+        steps: &mut u32,
+        now: UnixMillis,
+        hasher: &KeyHasher,
+        ask: impl FnOnce(&mut dyn Policy, &mut Residents<'_>) -> T,
+    ) -> Option<T> {
         let all: usize = self.dbs.iter().flatten().map(|db| db.table.len()).sum();
-        let bytes = self.dataset_bytes();
+        let (bytes, evictable) = (self.dataset_bytes(), self.evictable());
         let (rule, parity) = (self.access_rule, self.parity);
         let random = &mut self.eviction.random;
-        let Some(database) = self.dbs[db as usize].as_deref_mut() else {
-            return Search::Nobody;
-        };
+        let database = self.dbs[db as usize].as_deref_mut()?;
         let keys = database.evictable();
-        let Some(policy) = database.eviction.policy.get() else {
-            return Search::Nobody;
-        };
-        policy.victim(&mut Residents {
+        let policy = database.eviction.policy.get()?;
+        let mut residents = Residents {
             table: &mut database.table,
             wheel: database.wheel.as_deref_mut(),
             hasher,
@@ -374,9 +435,11 @@ impl Shard {
             generation: database.eviction.generation,
             keys,
             bytes: (bytes as u128 * keys as u128 / all.max(1) as u128) as usize,
+            are_all: keys == evictable,
             random,
             steps,
-        })
+        };
+        Some(ask(policy, &mut residents))
     }
 
     /// What is remembered of accesses to a key, and the rule that holds.

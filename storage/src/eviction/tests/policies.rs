@@ -321,3 +321,63 @@ fn another_number_of_samples_takes_effect_at_once() {
         assert!(evict_one(&keyspace, 0).is_some_and(|n| n >= 150));
     }
 }
+
+/// As with one database: what is asked for stays, and what came once goes, wherever they are.
+#[test]
+fn databases_that_are_asked_for_are_not_driven_out_by_others() {
+    let policies = [
+        EvictionAlgorithm::S3Fifo,
+        EvictionAlgorithm::Lru,
+        EvictionAlgorithm::Lfu,
+    ];
+    for algorithm in policies {
+        const HOT: usize = 400;
+        let keyspace = keyspace(1);
+        choose(&keyspace, algorithm);
+        let find_hot = |db: DbIndex, now: UnixMillis| {
+            let is_found = |n: &usize| {
+                let name = name(*n);
+                let mut unit = Unit::begin(&keyspace, LockPlan::Read(0), now);
+                unit.find(db, &keyspace.key(&name)).is_some()
+            };
+            (0..HOT).filter(is_found).count()
+        };
+        for n in 0..HOT {
+            set_in(&keyspace, n as u32 % 2, n, 40, NewExpiry::None);
+        }
+        for n in 0..40 * HOT {
+            let now = after(n as i64 * 100);
+            if n % 100 == 0 {
+                find_hot(0, now);
+                find_hot(1, now);
+            }
+            let name = name(HOT + n);
+            let mut unit = Unit::begin(&keyspace, LockPlan::Write(0), now);
+            let value = NewValue::Bytes(&[b'v'; 40]);
+            unit.set(2, &keyspace.key(&name), value, NewExpiry::None);
+            if n > HOT {
+                assert_eq!(unit.evict(0, keys(1)).keys, 1);
+            }
+        }
+        let hot = [0, 1].map(|db| find_hot(db, after(DAY)));
+        let all = HOT / 2 * 95 / 100;
+        assert!(hot.iter().all(|&hot| hot >= all), "{algorithm:?}: {hot:?}");
+        audit(&keyspace);
+    }
+}
+
+#[test]
+fn the_key_that_expires_first_goes_first_whatever_its_database() {
+    let keyspace = keyspace(1);
+    choose(&keyspace, EvictionAlgorithm::Ttl);
+    let ttls_ms = [300 * DAY, 60_000, DAY / 8];
+    for n in 0..60 {
+        let expiry = NewExpiry::At(after(ttls_ms[n % 3]));
+        set_in(&keyspace, n as u32 % 3, n, 40, expiry);
+    }
+    for db in [1, 2, 0] {
+        let (_, gone) = evict(&keyspace, 0, keys(20));
+        assert_eq!(gone.len(), 20);
+        assert!(gone.iter().all(|note| note.db == db), "{db}: {gone:?}");
+    }
+}
