@@ -445,6 +445,9 @@ impl Shard {
         let word = db.enroll(key.hash.position, word);
         db.with_ttl += usize::from(expire_at.is_some());
         db.table.insert(key.hash.position, word, hasher);
+        // A key that comes and goes by turns leaves records, but hardly moves the bytes by which a shard is published.
+        let wants_tidying = db.wants_tidying();
+        self.published.stale |= wants_tidying;
         self.file(db_index, key, None, expire_at, now);
         self.fields_changed(db_index, key, None, soonest, now);
     }

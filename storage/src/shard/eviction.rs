@@ -214,6 +214,14 @@ impl Db {
         records.is_some_and(|(ring, keys)| ring.needs_tidying(keys))
     }
 
+    /// Whether there have come to be many such records, which nobody has begun to throw out.
+    #[inline]
+    pub(super) fn wants_tidying(&mut self) -> bool {
+        let policy = self.eviction.policy.get();
+        let records = policy.and_then(|policy| policy.records());
+        records.is_some_and(|(ring, keys)| ring.wants_tidying(keys))
+    }
+
     /// Throws out some of the policy's records of keys that are gone; whether there are more to look at.
     fn tidy_records(&mut self, most: usize, hasher: &KeyHasher) -> bool {
         if !self.needs_tidying() {

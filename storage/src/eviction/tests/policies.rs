@@ -100,6 +100,25 @@ fn keys_that_come_and_go_do_not_fill_the_memory() {
     }
 }
 
+/// A key that is there by turns, such as that of a short queue, hardly moves what its shard takes.
+#[test]
+fn records_of_one_key_that_comes_and_goes_are_noticed() {
+    for algorithm in [EvictionAlgorithm::Fifo, EvictionAlgorithm::S3Fifo] {
+        let keyspace = keyspace(1);
+        choose(&keyspace, algorithm);
+        settle(&keyspace);
+        for _ in 0..20_000 {
+            set(&keyspace, 1);
+            delete(&keyspace, 1);
+            if keyspace.has_chores(0) {
+                Unit::begin(&keyspace, LockPlan::Write(0), NOW).maintain(0);
+            }
+        }
+        let bytes = keyspace.shards[0].lock.read().policy_bytes();
+        assert!(bytes < 16_000, "{algorithm:?}: {bytes} bytes of records");
+    }
+}
+
 #[test]
 fn s3_fifo_keeps_keys_that_were_hit_while_they_were_new() {
     let keyspace = keyspace(1);
