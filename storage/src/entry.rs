@@ -594,6 +594,11 @@ impl<'a> EntryMut<'a> {
         Self(unsafe { EntryView::new(word) })
     }
 
+    /// The word that led to it.
+    pub(crate) fn word(&self) -> Word {
+        self.0.word
+    }
+
     /// Overwrites the expire time of an entry that has one.
     pub(crate) fn set_expire_at(&mut self, expire_at: UnixMillis) {
         debug_assert!(self.0.word.has_ttl());

@@ -54,7 +54,7 @@ mod walk;
 pub(crate) use edit::Edited;
 pub(crate) use eviction::{EvictionStep, expiries_of, weight_of};
 
-use eviction::{DbEviction, Eviction};
+use eviction::{DbEviction, Eviction, outside_bytes_of};
 pub(crate) use expiry::Due;
 use graveyard::Graveyard;
 pub(crate) use packed::LentPack;
@@ -445,6 +445,9 @@ impl Shard {
         let word = db.enroll(key.hash.position, word);
         db.with_ttl += usize::from(expire_at.is_some());
         db.table.insert(key.hash.position, word, hasher);
+        // A key that comes and goes by turns leaves records, but hardly moves the bytes by which a shard is published.
+        let wants_tidying = db.wants_tidying();
+        self.published.stale |= wants_tidying;
         self.file(db_index, key, None, expire_at, now);
         self.fields_changed(db_index, key, None, soonest, now);
     }
@@ -484,8 +487,10 @@ impl Shard {
             && old.has_ttl() == expire_at.is_some()
             && self.fits(old, bytes)
         {
+            let (before, after) = (outside_bytes_of(old), value.outside_bytes());
             self.release_outside(old);
-            self.outside_bytes += value.outside_bytes();
+            self.outside_bytes += after;
+            self.value_resized(db, old, before, after);
             // SAFETY: the word is in the table of this shard, which is borrowed exclusively; the block is
             // large enough, and what the old value owned has been taken out.
             unsafe {
@@ -697,9 +702,11 @@ impl Shard {
     fn writable_word(&mut self, mut word: Word, db: DbIndex, key: &Key<'_>) -> EntryMut<'_> {
         if word.parity() != self.parity {
             let old = word;
-            word = self.copy_of(old, key, view_expiry(old), true);
-            self.install(db, key, old, word);
+            let copy = self.copy_of(old, key, view_expiry(old), true);
+            self.resized(db, old, copy);
+            self.install(db, key, old, copy);
             self.retire(db, old);
+            word = old.keeping_queue(copy);
         }
         // SAFETY: the word is in the table of this shard, which stays borrowed exclusively.
         unsafe { EntryMut::new(word) }
@@ -713,11 +720,12 @@ impl Shard {
         change: impl FnOnce(&mut BigString) -> R,
     ) -> R {
         let mut entry = self.writable(db, key);
+        let word = entry.word();
         let big = entry.big_mut();
         let before = big_string_bytes(big);
         let result = change(big);
         let after = big_string_bytes(big);
-        self.outside_bytes = self.outside_bytes + after - before;
+        self.outside_changed(db, word, before, after);
         result
     }
 
@@ -754,12 +762,23 @@ impl Shard {
             // SAFETY: the word is in a table of this shard, which is borrowed exclusively.
             let len = unsafe { EntryView::new(word) }.entry_len();
             let block = self.slab.alloc(len);
+            let bytes_of = |block| {
+                // SAFETY: both blocks are live.
+                unsafe { Slab::usable_bytes(block) }
+            };
+            let (before, after) = (bytes_of(entry.block()), bytes_of(block));
             // SAFETY: both blocks hold at least `len` bytes and are distinct; afterwards the old one has no owner.
             unsafe {
                 block.copy_from_nonoverlapping(entry.block(), len);
                 self.slab.free(entry.block());
             }
             slot.store(word.moved_to(EntryPtr::new(block)));
+            // One that had become too small for its block has got a smaller one.
+            if before != after
+                && let Some(policy) = database.eviction.policy_with_record_of(word)
+            {
+                policy.resized(before, after);
+            }
             return true;
         }
         false

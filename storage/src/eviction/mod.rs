@@ -118,7 +118,7 @@ pub(crate) trait Policy: fmt::Debug {
         let _ = bytes;
     }
 
-    /// The entry of a key of the small queue is replaced by one of another size.
+    /// The entry of a key of the small queue is replaced by one of another size, or what it owns has another size now.
     fn resized(&mut self, old_bytes: usize, new_bytes: usize) {
         let _ = (old_bytes, new_bytes);
     }

@@ -64,7 +64,16 @@ impl Ring {
 
     /// Whether it is worth throwing out records, if `keys` are there.
     pub(crate) fn needs_tidying(&self, keys: usize) -> bool {
-        self.tidying.is_some() || self.records.len() > TIDY_RECORDS_MIN.max(2 * keys)
+        self.tidying.is_some() || self.is_crowded(keys)
+    }
+
+    /// Whether it is worth to begin throwing out records.
+    pub(crate) fn wants_tidying(&self, keys: usize) -> bool {
+        self.tidying.is_none() && self.is_crowded(keys)
+    }
+
+    fn is_crowded(&self, keys: usize) -> bool {
+        self.records.len() > TIDY_RECORDS_MIN.max(2 * keys)
     }
 
     /// Takes out the key that came first.

@@ -45,7 +45,6 @@ impl Policy for S3Fifo {
 
     fn departed(&mut self, bytes: usize) {
         self.small_keys = self.small_keys.saturating_sub(1);
-        // What a collection has grown by since it came is not known here.
         self.small_bytes = match self.small_keys {
             0 => 0,
             _ => self.small_bytes.saturating_sub(bytes),
@@ -103,6 +102,12 @@ impl Policy for S3Fifo {
 impl S3Fifo {
     fn is_small_queue_full(&self, residents: &Residents<'_>) -> bool {
         self.small_bytes * SMALL_PART >= residents.bytes
+    }
+
+    /// What keys of the small queue take.
+    #[cfg(test)]
+    pub(crate) fn small_bytes(&self) -> usize {
+        self.small_bytes
     }
 
     /// The key at the end of the small queue, unless it was hit and therefore stays. Counts those that may not go now, and

@@ -122,6 +122,7 @@ impl Shard {
         // SAFETY: the caller guarantees that nothing has been written since the lookup. A collection that a snapshot
         // wants is pinned first, and the slot stays where it is.
         let entry = unsafe { self.writable_found(found, db, key) };
+        let word = entry.word();
         let collection = entry.into_collection_mut();
         let (before, old_soonest) = (collection_bytes(collection), collection.soonest_expiry());
         let address: *const _ = &raw const *collection;
@@ -136,7 +137,7 @@ impl Shard {
         // SAFETY: the entry still owns the collection, and `content`, which referred to it, is gone.
         let collection = unsafe { &*address };
         let (after, soonest) = (collection_bytes(collection), collection.soonest_expiry());
-        self.outside_bytes = self.outside_bytes + after - before;
+        self.outside_changed(db, word, before, after);
         self.fields_changed(db, key, old_soonest, soonest, now);
         if edited.is_gone {
             self.remove(db, key, hasher);

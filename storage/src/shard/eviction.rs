@@ -97,7 +97,7 @@ impl DbEviction {
 
     /// The policy, if it has a record of the key.
     #[inline]
-    fn policy_with_record_of(&mut self, word: Word) -> Option<&mut dyn Policy> {
+    pub(super) fn policy_with_record_of(&mut self, word: Word) -> Option<&mut dyn Policy> {
         if word.is_queued(self.generation) {
             self.policy.get()
         } else {
@@ -214,6 +214,14 @@ impl Db {
         let policy = self.eviction.policy.get();
         let records = policy.and_then(|policy| policy.records());
         records.is_some_and(|(ring, keys)| ring.needs_tidying(keys))
+    }
+
+    /// Whether there have come to be many such records, which nobody has begun to throw out.
+    #[inline]
+    pub(super) fn wants_tidying(&mut self) -> bool {
+        let policy = self.eviction.policy.get();
+        let records = policy.and_then(|policy| policy.records());
+        records.is_some_and(|(ring, keys)| ring.wants_tidying(keys))
     }
 
     /// Throws out some of the policy's records of keys that are gone; whether there are more to look at.
@@ -476,12 +484,31 @@ impl Shard {
 
     /// Tells the policy that the entry of a key, whose word is still in the table, is replaced by another one.
     pub(super) fn resized(&mut self, db: DbIndex, old: Word, new: Word) {
-        let Some(database) = self.dbs[db as usize].as_mut() else {
-            return;
-        };
-        if let Some(policy) = database.eviction.policy_with_record_of(old) {
+        if let Some(policy) = self.policy_with_record_of(db, old) {
             policy.resized(weight_of(old), weight_of(new));
         }
+    }
+
+    /// Counts what the value of the key with this word in the table takes outside its entry now, and took before.
+    pub(super) fn outside_changed(&mut self, db: DbIndex, word: Word, before: usize, after: usize) {
+        self.outside_bytes = self.outside_bytes + after - before;
+        self.value_resized(db, word, before, after);
+    }
+
+    /// Tells the policy that what the value of the key with this word in the table takes has changed, but not its entry.
+    #[inline]
+    pub(super) fn value_resized(&mut self, db: DbIndex, word: Word, before: usize, after: usize) {
+        if before != after
+            && let Some(policy) = self.policy_with_record_of(db, word)
+        {
+            policy.resized(before, after);
+        }
+    }
+
+    /// The policy of a database, if it has a record of the key with this word in the table.
+    fn policy_with_record_of(&mut self, db: DbIndex, word: Word) -> Option<&mut dyn Policy> {
+        let database = self.dbs[db as usize].as_mut()?;
+        database.eviction.policy_with_record_of(word)
     }
 }
 
@@ -510,7 +537,7 @@ impl Db {
     fn audit_eviction(&mut self, hasher: &KeyHasher) {
         let unseen_from = self.eviction.adoption.map(|adoption| adoption.from);
         let mut small: HashMap<Record40, usize> = HashMap::new();
-        let (mut small_keys, mut evictable) = (0, 0);
+        let (mut small_keys, mut small_bytes, mut evictable) = (0, 0, 0);
         for word in self.table.audit(hasher) {
             let position = position_of(word, hasher);
             let belongs = self.eviction.belongs(word);
@@ -523,8 +550,12 @@ impl Db {
             } else if word.in_small() {
                 assert!(belongs, "only what may be evicted is in a queue");
                 small_keys += 1;
+                small_bytes += weight_of(word);
                 *small.entry(Record40::from_position(position)).or_default() += 1;
             }
+        }
+        if let AnyPolicy::S3Fifo(policy) = &self.eviction.policy {
+            assert_eq!(policy.small_bytes(), small_bytes, "what they take");
         }
         let policy = self.eviction.policy.get();
         let Some((ring, counted)) = policy.and_then(|policy| policy.records()) else {
@@ -557,11 +588,17 @@ fn translate(word: Word, rules: &Rules, generation: u8, now: UnixMillis) {
 pub(crate) fn weight_of(word: Word) -> usize {
     // SAFETY: called with words of live entries only.
     let block = unsafe { Slab::usable_bytes(word.entry().block()) };
+    block + outside_bytes_of(word)
+}
+
+/// What the value of a live word owns outside its block.
+#[inline]
+pub(super) fn outside_bytes_of(word: Word) -> usize {
     match word.kind() {
-        Kind::Raw | Kind::Grown | Kind::Int | Kind::Packed => block,
+        Kind::Raw | Kind::Grown | Kind::Int | Kind::Packed => 0,
         Kind::BigString | Kind::Collection => {
-            // SAFETY: as above.
-            block + unsafe { EntryView::new(word) }.outside_bytes()
+            // SAFETY: called with words of live entries only.
+            unsafe { EntryView::new(word) }.outside_bytes()
         }
     }
 }

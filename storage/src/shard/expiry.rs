@@ -110,14 +110,16 @@ impl Shard {
     ) -> ExpiredFields {
         let mut names = Vec::new();
         // A hash that a snapshot wants is pinned first.
-        let collection = self.writable(db, key).into_collection_mut();
+        let entry = self.writable(db, key);
+        let word = entry.word();
+        let collection = entry.into_collection_mut();
         let (before, old_soonest) = (collection_bytes(collection), collection.soonest_expiry());
         if let Collection::Hash(fields) = &mut *collection {
             fields.remove_expired(now, most, &mut |field| names.push(field.name.into()));
         }
         let (after, soonest) = (collection_bytes(collection), collection.soonest_expiry());
         let key_is_gone = collection.is_empty();
-        self.outside_bytes = self.outside_bytes + after - before;
+        self.outside_changed(db, word, before, after);
         self.fields_changed(db, key, old_soonest, soonest, now);
         if key_is_gone {
             self.remove(db, key, hasher);

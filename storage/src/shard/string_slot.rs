@@ -74,6 +74,7 @@ impl<'s> StringSlot<'s> {
         if kind == Kind::Grown {
             return change(entry.raw_bytes_mut());
         }
+        let word = entry.word();
         let big = entry.big_mut();
         let before = big_string_bytes(big);
         let Some(bytes) = big.as_mut_slice() else {
@@ -81,7 +82,7 @@ impl<'s> StringSlot<'s> {
         };
         let result = change(bytes);
         let after = big_string_bytes(big);
-        self.shard.outside_bytes = self.shard.outside_bytes + after - before;
+        self.shard.outside_changed(db, word, before, after);
         result
     }
 

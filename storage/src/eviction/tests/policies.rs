@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::*;
 use crate::eviction::Random;
+use crate::typed::End;
 
 /// Sizes that stay in the entry's block, change it, and lie outside.
 const LENGTHS: [usize; 5] = [1, 40, 300, 9_000, 90_000];
@@ -97,6 +98,67 @@ fn keys_that_come_and_go_do_not_fill_the_memory() {
             numbers_of(evict_all(&keyspace)),
             (0..100).collect::<Vec<_>>()
         );
+    }
+}
+
+/// A key that is there by turns, such as that of a short queue, hardly moves what its shard takes.
+#[test]
+fn records_of_one_key_that_comes_and_goes_are_noticed() {
+    for algorithm in [EvictionAlgorithm::Fifo, EvictionAlgorithm::S3Fifo] {
+        let keyspace = keyspace(1);
+        choose(&keyspace, algorithm);
+        settle(&keyspace);
+        for _ in 0..20_000 {
+            set(&keyspace, 1);
+            delete(&keyspace, 1);
+            if keyspace.has_chores(0) {
+                Unit::begin(&keyspace, LockPlan::Write(0), NOW).maintain(0);
+            }
+        }
+        let bytes = keyspace.shards[0].lock.read().policy_bytes();
+        assert!(bytes < 16_000, "{algorithm:?}: {bytes} bytes of records");
+    }
+}
+
+/// Whatever becomes of values of new keys, what the small queue takes is known ([`audit`]).
+#[test]
+fn s3_fifo_knows_what_new_keys_have_grown_by() {
+    const STRING_MAX: u64 = 1 << 29;
+    let keyspace = keyspace(1);
+    choose(&keyspace, EvictionAlgorithm::S3Fifo);
+    let mut random = Random::new(3);
+    for n in 0..600 {
+        let name = name(n % 50);
+        let key = keyspace.key(&name);
+        let mut unit = writer(&keyspace, &name);
+        let len = LENGTHS[random.next() as usize % 5];
+        match random.next() % 5 {
+            0 => {
+                let bytes = vec![b'v'; len];
+                unit.set(0, &key, NewValue::Bytes(&bytes), NewExpiry::None);
+            }
+            1 => {
+                let bytes = vec![b'a'; len];
+                let _ = unit.append(0, &key, &bytes, STRING_MAX);
+            }
+            2 => {
+                let elements = vec![vec![b'e'; 1 + len % 7_000]; 20];
+                let elements = elements.iter().map(Vec::as_slice);
+                let (end, limits) = (End::Right, Limits::default());
+                let _ = unit.push_list(0, &key, end, elements, true, &limits);
+            }
+            3 if unit.peek(0, &key).is_some() => {
+                let at = (n % 2 == 0).then_some(after(DAY));
+                unit.set_expire(0, &key, at);
+            }
+            _ => {
+                unit.delete(0, &key);
+            }
+        }
+        drop(unit);
+        audit(&keyspace);
+        Unit::begin(&keyspace, LockPlan::Write(0), NOW).maintain(0);
+        audit(&keyspace);
     }
 }
 
