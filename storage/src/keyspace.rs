@@ -64,6 +64,8 @@ pub struct Keyspace {
     snapshot: Arc<SnapshotProgress>,
     ended_pins: Arc<EndedPins>,
     arrivals: Arc<Arrivals>,
+    /// When all shards were last asked whether they have keys to evict.
+    shards_asked_at: AtomicI64,
 }
 
 impl Keyspace {
@@ -98,6 +100,7 @@ impl Keyspace {
             snapshot: Arc::default(),
             ended_pins: Arc::default(),
             arrivals: Arc::clone(&arrivals),
+            shards_asked_at: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -227,23 +230,29 @@ impl Keyspace {
             }
             before += victims;
         }
-        drawn
-            .into_iter()
-            .flatten()
-            .max_by_key(|&(_, victims)| victims)
+        let fullest = |shards: &mut dyn Iterator<Item = (u16, usize)>| {
+            shards.max_by_key(|&(_, victims)| victims)
+        };
+        // Others may have taken keys away meanwhile, so that no shard was where the lots fell.
+        fullest(&mut drawn.into_iter().flatten()).or_else(|| {
+            let all = (0..).zip((0..self.shards.len()).map(victims));
+            fullest(&mut all.filter(|&(_, victims)| victims > 0))
+        })
     }
 
     /// Whether there may be something to free, be it that keys go for it. While no shard is known to have such keys each of
-    /// them is asked, under its lock.
-    pub fn has_something_to_free(&self) -> bool {
+    /// them is asked, under its lock, but once a millisecond at most.
+    pub fn has_something_to_free(&self, now: UnixMillis) -> bool {
         let has_victims = |cell: &CachePadded<ShardCell>| cell.victims.load(Ordering::Relaxed) > 0;
         let is_known = || self.memory.has_dead() || self.shards.iter().any(has_victims);
         // What a shard has been given says nothing below some kilobytes.
         let ask = |cell: &CachePadded<ShardCell>| self.publish_now(&mut cell.lock.write());
-        is_known() || {
-            self.shards.iter().for_each(ask);
-            is_known()
-        }
+        // Relaxed: who comes second may ask as well, or do without.
+        is_known()
+            || self.shards_asked_at.swap(now.0, Ordering::Relaxed) != now.0 && {
+                self.shards.iter().for_each(ask);
+                is_known()
+            }
     }
 
     /// Whether a shard has dead memory to free or sparse pages to compact.

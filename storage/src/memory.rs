@@ -11,6 +11,10 @@ pub struct Memory {
     limit: CachePadded<AtomicU64>,
     dataset: AtomicI64,
     clients: AtomicI64,
+    /// The part of that which counts in `used`.
+    clients_used: AtomicI64,
+    /// While what is used comes down to a limit that was lowered: the least that was used since.
+    falling_from: AtomicU64,
     peak: AtomicI64,
     freed_in_background: AtomicU64,
     /// Entries that compaction has moved, and that it could not.
@@ -42,6 +46,7 @@ impl Memory {
     /// Counts how much more, or less, clients take, and how much of it counts against the limit.
     pub fn add_clients(&self, bytes: i64, used_bytes: i64) {
         self.clients.fetch_add(bytes, Ordering::Relaxed);
+        self.clients_used.fetch_add(used_bytes, Ordering::Relaxed);
         self.add_used(used_bytes);
     }
 
@@ -105,9 +110,18 @@ impl Memory {
         self.limit.load(Ordering::Relaxed)
     }
 
-    /// Sets `maxmemory`; takes effect with the next unit.
+    /// Sets `maxmemory`; takes effect with the next command that may need memory.
     pub fn set_limit(&self, bytes: u64) {
+        self.falling_from
+            .store(self.used_bytes(), Ordering::Relaxed);
         self.limit.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether no more is used than at any time it was asked since the limit was set. So while memory follows a limit that was
+    /// lowered it says no as soon as it does not fall.
+    pub fn is_falling(&self) -> bool {
+        let used = self.used_bytes();
+        used <= self.falling_from.fetch_min(used, Ordering::Relaxed)
     }
 
     /// Whether more is used than the limit allows.
@@ -126,11 +140,19 @@ impl Memory {
         }
     }
 
-    /// Whether so many bytes would be within the limit if nothing else were used.
+    /// Whether there would be room for so many bytes if all keys were gone. Of what does not go with them only that of clients
+    /// is known; the rest is taken to be a thirty-second part of the limit, for what is not small itself.
     #[inline]
     pub fn can_ever_hold(&self, bytes: u64) -> bool {
+        /// Smaller ones are let through to what says so exactly.
+        const SMALL_BYTES: u64 = 64 << 10;
+        const REST_PART: u64 = 32;
         let limit = self.limit_bytes();
-        limit == 0 || bytes <= limit
+        if limit == 0 || bytes < SMALL_BYTES {
+            return limit == 0 || bytes <= limit;
+        }
+        let clients = self.clients_used.load(Ordering::Relaxed).max(0) as u64;
+        bytes.saturating_add(clients) <= limit - limit / REST_PART
     }
 
     /// Whether any shard has dead memory: what is used already comes back without a key going for it.

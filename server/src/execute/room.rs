@@ -21,6 +21,8 @@ const SHARDS_MAX: usize = 3;
 /// For a request of so many bytes, 64 KiB, there must be room before it runs. A smaller one runs when memory is not above
 /// the limit, whatever it adds.
 pub(super) const LARGE_REQUEST_BYTES: u64 = 64 << 10;
+/// The same, 1 MiB, where no key goes for it: so a value that is not very large may replace another one to the end.
+const LARGE_REQUEST_BYTES_WITHOUT_EVICTION: u64 = 1 << 20;
 
 impl<'e> Executor<'_, 'e> {
     /// Makes room if there is too little; an error says why the command does not run now.
@@ -36,11 +38,12 @@ impl<'e> Executor<'_, 'e> {
             // No key has to go for what will never fit.
             return Err(CommandError::OutOfMemory.into());
         }
-        let wanted = if bytes < LARGE_REQUEST_BYTES {
-            0
-        } else {
-            bytes
+        let evicts = self.config.maxmemory_policy.algorithm.is_some();
+        let large = match evicts {
+            true => LARGE_REQUEST_BYTES,
+            false => LARGE_REQUEST_BYTES_WITHOUT_EVICTION,
         };
+        let wanted = if bytes < large { 0 } else { bytes };
         if memory.missing_bytes(wanted) == 0 {
             return Ok(());
         }
@@ -112,7 +115,11 @@ impl<'e> Executor<'_, 'e> {
         if memory.missing_bytes(wanted) <= limit / GRACE_PART && freed {
             return Ok(());
         }
-        if !freed && !self.server.keyspace.has_something_to_free() {
+        // While memory comes down to a limit that was lowered, commands that help with it may run.
+        if freed && wanted == 0 && memory.is_falling() {
+            return Ok(());
+        }
+        if !freed && !self.server.keyspace.has_something_to_free(self.now) {
             return Err(CommandError::OutOfMemory.into());
         }
         // Later, when there may be room: at once if it comes about here.

@@ -1,5 +1,6 @@
 //! Places of a table at which a policy looks for keys, drawn a few at a time and loaded ahead: one that is drawn only when it
-//! is looked at costs three cache misses, one after the other.
+//! is looked at costs three cache misses, one after the other. Where keys do not lie evenly (under a hot hash tag all share
+//! one slot) it goes round the table instead, passing over a random number of keys each time.
 
 use super::Random;
 use crate::slot_word::Word;
@@ -10,8 +11,12 @@ const WORDS_AHEAD: usize = 8;
 /// So many places ahead the entries are, once the words are there.
 const ENTRIES_AHEAD: usize = 4;
 
-/// So many places may be empty, one after the other, before a key is counted out instead.
+/// So many places may be empty, one after the other, before it goes on round the table instead.
 const EMPTY_MAX: u32 = 16;
+/// Going round, fewer keys than this are passed over at a time.
+const PASSED_KEYS: u64 = 128;
+/// And no more segments than this.
+const PASSED_SEGMENTS: u32 = 16;
 
 /// How many places are drawn before another look at how keys lie.
 const DRAWS_PER_LOOK: u32 = 256;
@@ -26,6 +31,9 @@ pub(crate) struct Draws {
     is_even: bool,
     /// Draws until the next look.
     until_look: u32,
+    /// Going round: a position in the segment reached, and how many of its keys are passed.
+    position: u64,
+    passed: usize,
 }
 
 impl Draws {
@@ -42,7 +50,8 @@ impl Draws {
                 });
             })
         } else {
-            table.draw_spot(false, || random.next())
+            self.go_on(table, random);
+            Spot::new(self.position, random.next())
         }
     }
 
@@ -63,7 +72,22 @@ impl Draws {
                 return Some(found);
             }
         }
-        table.nth(random.next().checked_rem(table.len() as u64)?)
+        self.go_on(table, random);
+        table.nth_of_segment(self.position, self.passed)
+    }
+
+    /// Passes over some keys.
+    fn go_on(&mut self, table: &Table, random: &mut Random) {
+        self.passed += 1 + (random.next() % PASSED_KEYS) as usize;
+        for _ in 0..PASSED_SEGMENTS {
+            let (keys, end) = table.extent_of_segment(self.position);
+            if self.passed < keys {
+                return;
+            }
+            self.passed -= keys;
+            self.position = end.unwrap_or(0);
+        }
+        self.passed = 0;
     }
 
     /// Sees from time to time how keys lie.
@@ -77,7 +101,7 @@ impl Draws {
 
     /// The next place in a table in which keys lie evenly; `prefetch` asks for entries.
     fn next(&mut self, table: &Table, random: &mut Random, prefetch: impl Fn(Spot)) -> Spot {
-        let drawn = table.draw_spot(true, || random.next());
+        let drawn = Spot::new(random.next(), random.next());
         table.prefetch_words(drawn);
         let next = self.upcoming[self.next].replace(drawn);
         self.next = (self.next + 1) % WORDS_AHEAD;

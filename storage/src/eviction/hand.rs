@@ -2,7 +2,7 @@
 
 use super::Residents;
 use crate::slot_word::Word;
-use crate::table::position_of;
+use crate::table::{BucketOf, position_of};
 
 use super::Victim;
 
@@ -34,19 +34,35 @@ impl Hand {
             if self.word == 0 {
                 segment.prefetch_entries(self.bucket + 1);
             }
-            let found = segment.word_from(self.bucket, self.word);
-            let Some((at, word)) = found else {
+            // Words that may not be evicted cost nothing: they tell so themselves.
+            let mut next = segment.word_from(self.bucket, self.word);
+            while let Some((at, word)) = next
+                && !eligible.is(word)
+            {
+                next = segment.word_from(self.bucket, at + 1);
+            }
+            let Some((at, word)) = next else {
                 (self.bucket, self.word) = (self.bucket + 1, 0);
                 continue;
             };
             // The word stays where it is if it goes: what moves up into its place has not been looked at.
             self.word = at;
-            if eligible.is(word) && goes(word) {
+            if goes(word) {
                 let position = position_of(word, residents.hasher);
                 return Some(Victim { position, word });
             }
             self.word += 1;
         }
         None
+    }
+
+    /// The bucket at which it stands: that of the victim it has named last, if it has gone on to none since.
+    pub(super) fn bucket(&self) -> BucketOf {
+        BucketOf::new(self.position, self.bucket)
+    }
+
+    /// Passes over the word at which it stands.
+    pub(super) fn pass(&mut self) {
+        self.word += 1;
     }
 }

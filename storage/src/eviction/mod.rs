@@ -123,10 +123,11 @@ pub(crate) trait Policy: fmt::Debug {
         let _ = (old_bytes, new_bytes);
     }
 
-    /// What it says for its database where others of the shard have keys to evict as well.
-    fn claim(&mut self, residents: &mut Residents<'_>) -> Claim {
+    /// Where other databases of the shard have keys to evict as well: how good a victim this one has. The highest gives it
+    /// up; of several, or if no policy can say, one that is drawn as often as it has keys.
+    fn claim(&mut self, residents: &mut Residents<'_>) -> Option<u64> {
         let _ = residents;
-        Claim::Drawn
+        None
     }
 
     /// The next key to evict. It is still there, and it is removed next, if it can be.
@@ -147,15 +148,6 @@ pub(crate) trait Policy: fmt::Debug {
     fn records(&mut self) -> Option<(&mut Ring, usize)> {
         None
     }
-}
-
-/// Which database of a shard gives up a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Claim {
-    /// The one that says the most.
-    Of(u64),
-    /// If none says anything: one that is drawn as often as it has keys.
-    Drawn,
 }
 
 /// What came of looking for a victim.
@@ -199,6 +191,23 @@ pub(crate) struct Residents<'a> {
 }
 
 impl Residents<'_> {
+    /// Whether so few keys may be evicted that they are sooner found by going through the table than drawn.
+    fn are_rare(&self) -> bool {
+        /// Of this many keys fewer than one may be.
+        const OF: usize = 16;
+        self.keys < self.table.len() / OF
+    }
+
+    /// Lets `look` take so many steps at most.
+    fn within<T>(&mut self, most: u32, look: impl FnOnce(&mut Self) -> T) -> T {
+        let all = *self.steps;
+        let given = all.min(most);
+        *self.steps = given;
+        let seen = look(self);
+        *self.steps += all - given;
+        seen
+    }
+
     /// Counts a look at a word; whether there was one left.
     #[inline]
     fn step(&mut self) -> bool {

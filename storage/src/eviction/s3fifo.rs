@@ -8,7 +8,7 @@
 use super::ghost::Ghost;
 use super::hand::Hand;
 use super::ring::Ring;
-use super::{Claim, Policy, Queue, Residents, Search, Victim};
+use super::{Policy, Queue, Residents, Search, Victim};
 use crate::shard::weight_of;
 use crate::table::position_of;
 use crate::wheel::Record40;
@@ -56,12 +56,9 @@ impl Policy for S3Fifo {
     }
 
     /// Where many keys come, keys go. Otherwise the hands go round all databases as if they were one.
-    fn claim(&mut self, residents: &mut Residents<'_>) -> Claim {
-        if self.small_keys > 0 && self.is_small_queue_full(residents) {
-            Claim::Of(self.small_bytes as u64)
-        } else {
-            Claim::Drawn
-        }
+    fn claim(&mut self, residents: &mut Residents<'_>) -> Option<u64> {
+        let many_come = self.small_keys > 0 && self.is_small_queue_full(residents);
+        many_come.then_some(0)
     }
 
     fn victim(&mut self, residents: &mut Residents<'_>) -> Search {
@@ -147,15 +144,14 @@ impl S3Fifo {
     /// are hit and those with few are gone round alike.
     fn main_victim(&mut self, residents: &mut Residents<'_>) -> Option<Victim> {
         let generation = residents.generation;
-        let all_steps = *residents.steps;
-        if !residents.are_all {
-            *residents.steps = all_steps.min(STEPS_BESIDE_OTHERS);
-        }
-        let given = *residents.steps;
-        let victim = self.hand.next(residents, |word| {
-            !word.is_queued(generation) && !word.entry().access().spend_hit()
-        });
-        *residents.steps = all_steps - (given - *residents.steps);
-        victim
+        let most = match residents.are_all {
+            true => u32::MAX,
+            false => STEPS_BESIDE_OTHERS,
+        };
+        residents.within(most, |residents| {
+            self.hand.next(residents, |word| {
+                !word.is_queued(generation) && !word.entry().access().spend_hit()
+            })
+        })
     }
 }

@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use smallvec::SmallVec;
 
 use super::draws::Draws;
-use super::{Claim, Policy, Residents, Search, Victim};
+use super::hand::Hand;
+use super::{Policy, Residents, Search, Victim};
 use crate::access::AccessRule;
 use crate::slot_word::Word;
 use crate::table::{BucketOf, position_of};
@@ -17,6 +18,9 @@ const POOL: usize = 16;
 
 /// Keys that are compared at a time, at most.
 const SAMPLES_MAX: u32 = 64;
+
+/// Where few keys may be evicted so many steps are made for another one, unless there is none yet.
+const RARE_STEPS: u32 = 256;
 
 /// So many need no allocation.
 const SAMPLES_TOGETHER: usize = 16;
@@ -35,6 +39,8 @@ pub(crate) trait Score: Debug {
 pub(crate) struct Sampled<S> {
     samples: usize,
     draws: Draws,
+    /// Finds the keys that may be evicted where few may.
+    hand: Hand,
     /// The best one last.
     pool: Vec<Candidate>,
     score: PhantomData<fn() -> S>,
@@ -56,6 +62,7 @@ impl<S: Score> Sampled<S> {
         Self {
             samples: samples.clamp(1, SAMPLES_MAX) as usize,
             draws: Draws::default(),
+            hand: Hand::default(),
             pool: Vec::new(),
             score: PhantomData,
         }
@@ -68,8 +75,20 @@ impl<S: Score> Sampled<S> {
     /// Some keys taken at random.
     fn draw(&mut self, residents: &mut Residents<'_>) -> Drawn {
         let mut drawn = Drawn::new();
-        let (table, eligible) = (&*residents.table, residents.eligible);
         let samples = self.samples.min(residents.keys);
+        if residents.are_rare() {
+            while drawn.len() < samples && *residents.steps > 0 {
+                let next = |residents: &mut Residents<'_>| self.hand.next(residents, |_| true);
+                if let Some(Victim { word, .. }) = residents.within(RARE_STEPS, next) {
+                    drawn.push((self.hand.bucket(), word));
+                    self.hand.pass();
+                } else if !(drawn.is_empty() && self.pool.is_empty()) {
+                    break;
+                }
+            }
+            return drawn;
+        }
+        let (table, eligible) = (&*residents.table, residents.eligible);
         while drawn.len() < samples && *residents.steps > 0 {
             let looked_at = if S::TAKES_NEIGHBOURS {
                 let spot = self.draws.spot(table, residents.random, samples);
@@ -130,11 +149,10 @@ impl<S: Score> Sampled<S> {
 }
 
 impl<S: Score> Policy for Sampled<S> {
-    fn claim(&mut self, residents: &mut Residents<'_>) -> Claim {
+    fn claim(&mut self, residents: &mut Residents<'_>) -> Option<u64> {
         self.draw_and_keep(residents);
         // It may have drawn keys that may not go.
-        let best = self.best(residents);
-        best.map_or(Claim::Drawn, |best| Claim::Of(best.score.into()))
+        self.best(residents).map(|best| best.score.into())
     }
 
     fn victim(&mut self, residents: &mut Residents<'_>) -> Search {

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Claim, Policy, Residents, Search, Victim};
+use super::{Policy, Residents, Search, Victim};
 use crate::shard::expiries_of;
 use crate::table::position_of;
 use crate::time::UnixMillis;
@@ -14,10 +14,10 @@ use crate::wheel::Record40;
 pub(crate) struct SoonestExpiry;
 
 impl Policy for SoonestExpiry {
-    fn claim(&mut self, residents: &mut Residents<'_>) -> Claim {
+    fn claim(&mut self, residents: &mut Residents<'_>) -> Option<u64> {
         let wheel = residents.wheel.as_deref();
         let next = wheel.and_then(|wheel| wheel.next_due());
-        next.map_or(Claim::Drawn, |at| Claim::Of(u64::MAX - at.0.max(0) as u64))
+        next.map(|at| u64::MAX - at.0.max(0) as u64)
     }
 
     fn victim(&mut self, residents: &mut Residents<'_>) -> Search {

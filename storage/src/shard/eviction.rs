@@ -13,7 +13,7 @@ use crate::DbIndex;
 use crate::access::{Access, AccessRule, random_u32};
 use crate::entry::EntryView;
 use crate::eviction::{
-    AnyPolicy, Claim, Eligible, EvictionSettings, Policy, Queue, Random, Residents, Search, Victim,
+    AnyPolicy, Eligible, EvictionSettings, Policy, Queue, Random, Residents, Search, Victim,
     belongs,
 };
 use crate::hash::{Key, KeyHasher};
@@ -362,19 +362,18 @@ impl Shard {
         hasher: &KeyHasher,
     ) -> (DbIndex, Search) {
         loop {
-            let dbs: SmallVec<[DbIndex; 16]> = self.dbs_with_victims().collect();
-            let mut most = None;
-            for db in dbs {
-                let claim = self.ask_policy(db, steps, now, hasher, |policy, residents| {
-                    policy.claim(residents)
-                });
-                if let Some(Claim::Of(claim)) = claim
-                    && most.is_none_or(|(_, most)| claim > most)
-                {
-                    most = Some((db, claim));
-                }
+            let mut dbs: SmallVec<[(DbIndex, Option<u64>); 16]> =
+                self.dbs_with_victims().map(|db| (db, None)).collect();
+            for (db, claim) in &mut dbs {
+                *claim = (self)
+                    .ask_policy(*db, steps, now, hasher, |policy, residents| {
+                        policy.claim(residents)
+                    })
+                    .flatten();
             }
-            let db = most.map_or_else(|| self.draw_db(), |(db, _)| db);
+            let most = dbs.iter().map(|(_, claim)| *claim).max();
+            dbs.retain(|(_, claim)| Some(*claim) == most);
+            let db = self.draw_db(dbs.iter().map(|(db, _)| *db));
             match self.victim(db, steps, now, hasher) {
                 Search::NotYet if *steps > 0 => *steps -= 1,
                 search => return (db, search),
@@ -388,17 +387,19 @@ impl Shard {
             .map(|(number, _)| number)
     }
 
-    /// A database with a key to evict, if any has: one as often as it has keys.
-    fn draw_db(&mut self) -> DbIndex {
-        let mut at = self.eviction.random.next() as usize % self.evictable().max(1);
-        let keys = |db: &Option<Box<Db>>| db.as_ref().map_or(0, |db| db.evictable());
-        let drawn = self.dbs.iter().position(|db| {
-            let keys = keys(db);
+    /// One of some databases, each as often as it has keys to evict.
+    fn draw_db(&mut self, dbs: impl Iterator<Item = DbIndex> + Clone) -> DbIndex {
+        let random = self.eviction.random.next() as usize;
+        let keys = |db: DbIndex| (self.dbs[db as usize].as_ref()).map_or(0, |db| db.evictable());
+        let mut at = random % dbs.clone().map(keys).sum::<usize>().max(1);
+        let mut dbs = dbs;
+        let drawn = dbs.find(|db| {
+            let keys = keys(*db);
             let is_it = at < keys;
             at = at.saturating_sub(keys);
             is_it
         });
-        drawn.unwrap_or(0) as DbIndex
+        drawn.unwrap_or(0)
     }
 
     fn victim(

@@ -20,6 +20,11 @@ pub(crate) struct Spot {
 }
 
 impl Spot {
+    /// A place in the segment of a position; where in it, `within` says, which is random.
+    pub(crate) fn new(position: u64, within: u64) -> Self {
+        Self { position, within }
+    }
+
     /// Where in a segment of so many buckets.
     #[inline]
     fn bucket(self, buckets: usize) -> usize {
@@ -64,16 +69,6 @@ impl Table {
         self.lies_evenly(&samples)
     }
 
-    /// A place, as often near one key as near another. With `is_even` nothing is read for that.
-    pub(crate) fn draw_spot(&self, is_even: bool, mut random: impl FnMut() -> u64) -> Spot {
-        let mut position = random();
-        if !is_even && let Some(rank) = random().checked_rem(self.len as u64) {
-            position = self.place_of_nth(rank).map_or(position, |place| place.0);
-        }
-        let within = random();
-        Spot { position, within }
-    }
-
     /// Starts loading the words at a place.
     pub(crate) fn prefetch_words(&self, spot: Spot) {
         let segment = self.segment(spot.position);
@@ -103,8 +98,23 @@ impl Table {
     }
 
     /// The `rank`th key, segments in order of position.
-    pub(crate) fn nth(&self, rank: u64) -> Option<(BucketOf, Word)> {
-        let (position, mut rank) = self.place_of_nth(rank)?;
+    fn nth(&self, rank: u64) -> Option<(BucketOf, Word)> {
+        let (position, rank) = self.place_of_nth(rank)?;
+        self.nth_of_segment(position, rank)
+    }
+
+    /// How many keys are in the segment of a position, and where the next one begins.
+    pub(crate) fn extent_of_segment(&self, position: u64) -> (usize, Option<u64>) {
+        let segment = self.segment(position);
+        (segment.len(), segment.end(position))
+    }
+
+    /// The `rank`th key in the segment of a position.
+    pub(crate) fn nth_of_segment(
+        &self,
+        position: u64,
+        mut rank: usize,
+    ) -> Option<(BucketOf, Word)> {
         let mut found = None;
         self.segment(position).each_from(0, 0, |bucket, word| {
             if rank == 0 {
@@ -147,7 +157,7 @@ impl Table {
 
 impl BucketOf {
     #[inline]
-    fn new(position: u64, bucket: usize) -> Self {
+    pub(crate) fn new(position: u64, bucket: usize) -> Self {
         Self {
             position,
             bucket: bucket as u32,

@@ -76,7 +76,7 @@ fn keys_that_weigh_next_to_nothing_are_found() {
     (0..20).for_each(|n| set(&keyspace, n));
     let random = [1 << 40, 1 << 62, 1 << 63];
     assert_eq!(keyspace.shard_to_evict_from(random), None, "known already");
-    assert!(keyspace.has_something_to_free());
+    assert!(keyspace.has_something_to_free(NOW));
     assert!(keyspace.shard_to_evict_from(random).is_some());
 }
 
@@ -121,7 +121,7 @@ fn all_that_may_go_goes_and_then_it_says_so() {
         for shards in [1, 16] {
             let keyspace = keyspace(shards);
             choose(&keyspace, algorithm);
-            assert!(!keyspace.has_something_to_free());
+            assert!(!keyspace.has_something_to_free(NOW));
             assert!(evict(&keyspace, 0, keys(1)).0.is_exhausted);
             for n in 0..700 {
                 set_in(&keyspace, n as u32 % 3, n, 30, NewExpiry::At(after(DAY)));

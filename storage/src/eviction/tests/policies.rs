@@ -443,3 +443,47 @@ fn the_key_that_expires_first_goes_first_whatever_its_database() {
         assert!(gone.iter().all(|note| note.db == db), "{db}: {gone:?}");
     }
 }
+
+/// All keys in one slot, which is a small part of the table's positions.
+#[test]
+fn keys_of_one_hash_tag_go_as_others_do() {
+    const KEYS: usize = 20_000;
+    let tagged = |n: usize| format!("{{tag}}:{n}").into_bytes();
+    let policies = [
+        EvictionAlgorithm::Lru,
+        EvictionAlgorithm::Lfu,
+        EvictionAlgorithm::Random,
+    ];
+    for algorithm in policies {
+        let keyspace = keyspace(1);
+        choose(&keyspace, algorithm);
+        for n in 0..KEYS {
+            let name = tagged(n);
+            let mut unit = Unit::begin(&keyspace, LockPlan::Write(0), after(n as i64));
+            let value = NewValue::Bytes(b"v");
+            unit.set(0, &keyspace.key(&name), value, NewExpiry::None);
+        }
+        // Every other key is asked for.
+        for n in (0..KEYS).step_by(2) {
+            let name = tagged(n);
+            let mut unit = Unit::begin(&keyspace, LockPlan::Read(0), after(DAY));
+            assert!(unit.find(0, &keyspace.key(&name)).is_some());
+        }
+        let mut gone = [0; 2];
+        while gone[0] + gone[1] < KEYS / 4 {
+            let mut unit = Unit::begin(&keyspace, LockPlan::Write(0), after(DAY));
+            assert!(unit.evict(0, EvictionBudget::default()).keys > 0);
+            for note in unit.take_notes() {
+                let name = std::str::from_utf8(&note.key[6..]).expect("a name of this test");
+                gone[name.parse::<usize>().expect("a number") % 2] += 1;
+            }
+        }
+        let part = gone[0] as f64 / (gone[0] + gone[1]) as f64;
+        let expected = match algorithm {
+            EvictionAlgorithm::Random => 0.45..0.55,
+            _ => 0.0..0.1,
+        };
+        assert!(expected.contains(&part), "{algorithm:?}: {gone:?}");
+        audit(&keyspace);
+    }
+}

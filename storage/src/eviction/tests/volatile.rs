@@ -10,7 +10,7 @@ fn keys_without_an_expire_time_are_never_touched() {
             choose_volatile(&keyspace, algorithm);
             (0..400).for_each(|n| set(&keyspace, n));
             assert!(evict_all(&keyspace).is_empty(), "{algorithm:?}");
-            assert!(!keyspace.has_something_to_free());
+            assert!(!keyspace.has_something_to_free(NOW));
             (400..600).for_each(|n| set_mortal(&keyspace, n, DAY));
             audit(&keyspace);
             let gone = numbers_of(evict_all(&keyspace));
@@ -81,6 +81,24 @@ fn keys_that_expire_by_themselves_are_not_missed() {
             numbers_of(evict_all(&keyspace)),
             (100..150).collect::<Vec<_>>()
         );
+        audit(&keyspace);
+    }
+}
+
+#[test]
+fn few_keys_with_an_expire_time_are_found_among_many() {
+    for algorithm in ALGORITHMS {
+        let keyspace = keyspace(1);
+        choose_volatile(&keyspace, algorithm);
+        (0..50_000).for_each(|n| set(&keyspace, n));
+        for n in [100, 20_000, 49_000] {
+            set_mortal(&keyspace, n, DAY);
+        }
+        let (evicted, gone) = evict(&keyspace, 0, EvictionBudget::default());
+        assert_eq!(evicted.keys, 3, "{algorithm:?}");
+        let mut gone: Vec<_> = gone.iter().map(|note| number_of(&note.key)).collect();
+        gone.sort_unstable();
+        assert_eq!(gone, [100, 20_000, 49_000], "{algorithm:?}");
         audit(&keyspace);
     }
 }

@@ -167,7 +167,11 @@ impl Cache<'_> {
         let random = [0, 1, 2].map(|lot| lots.hash_one((self.seed, self.evictions, lot)));
         self.evictions += 1;
         let Some((shard, _)) = self.keyspace.shard_to_evict_from(random) else {
-            assert!(self.keyspace.has_something_to_free(), "keys are there");
+            assert!(
+                self.keyspace
+                    .has_something_to_free(UnixMillis(self.evictions as i64)),
+                "keys are there"
+            );
             return;
         };
         let mut unit = Unit::begin(self.keyspace, LockPlan::Write(shard), now);
