@@ -49,6 +49,51 @@ fn who_takes_the_most_is_disconnected_when_all_take_too_much() {
     client.check("CONFIG SET maxmemory-clients 0", "+OK");
 }
 
+/// A field of a client's line in CLIENT LIST; `None` if the client is not there.
+fn listed(client: &mut RawClient, id: i64, field: &str) -> Option<u64> {
+    let list = client.run("CLIENT LIST").text().to_owned();
+    let prefix = format!("id={id} ");
+    let line = list.lines().find(|line| line.starts_with(&prefix))?;
+    let pairs = line.split(' ').filter_map(|pair| pair.split_once('='));
+    let value = pairs.into_iter().find(|(name, _)| *name == field)?.1;
+    value.parse().ok()
+}
+
+#[test]
+fn what_has_been_sent_of_a_long_string_is_given_back_when_its_key_goes() {
+    const READERS: usize = 30;
+    let server = TestServer::start();
+    let mut client = server.raw();
+    let value = "x".repeat(4 * MIB);
+    let before = server.rss_bytes();
+    let mut readers = Vec::new();
+    for number in 0..READERS {
+        let key = format!("v{number}");
+        client.call(&["SET", &key, &value]);
+        let mut reader = server.raw();
+        let id = reader.call(&["CLIENT", "ID"]).integer();
+        reader.send(&["GET", &key]);
+        readers.push((reader, id));
+    }
+    // What the sockets have not taken: some take all.
+    let waiting = |client: &mut RawClient| -> u64 {
+        let of = |(_, id): &(RawClient, i64)| listed(client, *id, "omem").expect("it is there");
+        readers.iter().map(of).sum()
+    };
+    wait_until("every reader's command has run", || {
+        let list = client.run("CLIENT LIST").text().to_owned();
+        list.matches("cmd=get ").count() == READERS
+    });
+    client.check("FLUSHALL", "+OK");
+    wait_until("only what waits is kept", || {
+        let waiting = waiting(&mut client);
+        server.rss_bytes() < before + waiting + 32 * MIB as u64
+    });
+    for (reader, _) in &mut readers {
+        assert_eq!(reader.read().bytes().len(), value.len());
+    }
+}
+
 #[test]
 fn a_client_may_read_keys_without_leaving_a_trace() {
     let server = TestServer::start_with(&[
