@@ -1,6 +1,6 @@
 //! What clients take, and what they leave in keys: `maxmemory-clients`, `CLIENT NO-EVICT`, `CLIENT NO-TOUCH`.
 
-use harness::{RawClient, TestServer, encode_command, wait_until};
+use harness::{RawClient, ServerKind, TestServer, encode_command, wait_until};
 
 const MIB: usize = 1 << 20;
 
@@ -57,6 +57,59 @@ fn listed(client: &mut RawClient, id: i64, field: &str) -> Option<u64> {
     let pairs = line.split(' ').filter_map(|pair| pair.split_once('='));
     let value = pairs.into_iter().find(|(name, _)| *name == field)?.1;
     value.parse().ok()
+}
+
+/// A client that has sent the beginning of a SET of 4 MiB, 3 MiB of it; the client and its id.
+fn unfinished_set(server: &TestServer, watcher: &mut RawClient) -> (RawClient, i64) {
+    let mut client = server.raw();
+    let id = client.call(&["CLIENT", "ID"]).integer();
+    let request = encode_command(&["SET", "k", &"x".repeat(4 * MIB)]);
+    client.send_bytes(&request[..3 * MIB]);
+    wait_until("it has all arrived", || {
+        listed(watcher, id, "tot-mem") >= Some(3 * MIB as u64)
+    });
+    (client, id)
+}
+
+#[test]
+fn a_lower_limit_disconnects_clients_that_do_nothing() {
+    let server = TestServer::start_with(&[("maxmemory", "1000mb")]);
+    let mut client = server.raw();
+    for lower in [
+        "CONFIG SET maxmemory-clients 2mb",
+        "CONFIG SET maxmemory 20mb",
+    ] {
+        client.check("CONFIG SET maxmemory-clients 10%", "+OK");
+        let before = evicted_clients(&server);
+        let (mut large, _) = unfinished_set(&server, &mut client);
+        assert_eq!(evicted_clients(&server), before);
+        client.check(lower, "+OK");
+        large.expect_close();
+        assert_eq!(evicted_clients(&server), before + 1, "after {lower}");
+    }
+}
+
+#[test]
+fn who_is_no_longer_protected_is_disconnected() {
+    // Redis does not count the names of watched keys.
+    if !ServerKind::of_binary().is_nuthatch() {
+        return;
+    }
+    let server = TestServer::start();
+    let mut client = server.raw();
+    // What the other one takes is above the limit by itself, so this one would have to go.
+    client.check("CLIENT NO-EVICT ON", "+OK");
+    let mut protected = server.raw();
+    protected.check("CLIENT NO-EVICT ON", "+OK");
+    let keys = [b'a', b'b', b'c'].map(|letter| vec![letter; MIB]);
+    protected.send(&[b"WATCH".as_slice(), &keys[0], &keys[1], &keys[2]]);
+    protected.expect_reply("+OK");
+    client.check("CONFIG SET maxmemory-clients 2mb", "+OK");
+    protected.check("PING", "+PONG");
+    protected.send(&["CLIENT", "NO-EVICT", "OFF"]);
+    protected.read_to_close();
+    let stats = client.run("INFO stats").text().to_owned();
+    assert!(stats.contains("evicted_clients:1\r\n"), "{stats}");
 }
 
 #[test]
