@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use protocol::{Deferred, Reply, Version};
 use storage::StringRef;
-use storage::big_string::BigString;
+use storage::big_string::{BigString, CHUNK_BYTES};
 use storage::listpack::Value;
 
 /// What one turn of a session writes. A worker owns one for the turn that runs, and one per stage, where what a turn
@@ -337,13 +337,26 @@ enum Segment {
     Rest(Rest),
 }
 
+impl Segment {
+    /// What it counts for when its first `sent` bytes have been sent.
+    fn held_bytes(&self, sent: usize) -> usize {
+        match self {
+            Segment::Bytes(bytes) => bytes.len() - sent,
+            Segment::Long(value) if sent >= value.len() => 0,
+            Segment::Long(value) => value.len() - sent / CHUNK_BYTES * CHUNK_BYTES,
+            Segment::Rest(rest) => rest.bytes,
+        }
+    }
+}
+
 /// A new segment begins when the last one is longer than this, so that sent bytes are freed soon.
 const SEGMENT_BYTES_MAX: usize = 64 * 1024;
 /// Most slices handed to one `writev`.
 pub(crate) const SLICES_MAX: usize = 64;
 
 impl PendingOutput {
-    /// Bytes still to send; the rest of a long reply counts as what it holds.
+    /// Bytes still to send. What holds more counts as what it holds: a long string as its chunks that are not sent to
+    /// their end, the rest of a long reply as its collection.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
@@ -458,20 +471,26 @@ impl PendingOutput {
         used
     }
 
-    /// Notes that `count` more bytes were sent and frees segments that are done.
-    pub(crate) fn advance(&mut self, count: usize) {
-        self.len -= count;
-        self.sent += count;
-        while let Some(first) = self.segments.front() {
+    /// Notes that `count` more bytes were sent and frees what is done: segments, and chunks of a long string.
+    pub(crate) fn advance(&mut self, mut count: usize) {
+        while let Some(first) = self.segments.front_mut() {
+            let from = self.sent;
             let len = match first {
                 Segment::Bytes(bytes) => bytes.len(),
                 Segment::Long(value) => value.len(),
                 Segment::Rest(_) => return,
             };
-            if self.sent < len {
+            let to = len.min(from + count);
+            count -= to - from;
+            self.len -= first.held_bytes(from) - first.held_bytes(to);
+            if to < len {
+                if let Segment::Long(value) = first {
+                    value.release_range(from..to);
+                }
+                self.sent = to;
                 return;
             }
-            self.sent -= len;
+            self.sent = 0;
             self.segments.pop_front();
         }
         // The queue's own memory goes too: a session that caught up holds no buffer.
@@ -521,6 +540,34 @@ mod tests {
             assert!(drain(&mut pending, step) == expected, "step {step}");
             assert_eq!(pending.segments(), 0);
         }
+    }
+
+    #[test]
+    fn a_long_string_counts_as_its_chunks_that_are_not_sent_to_their_end() {
+        let value = BigString::from_bytes(&vec![b'x'; 3 * CHUNK_BYTES + 100]);
+        let (mut outbox, mut pending) = (Outbox::default(), PendingOutput::default());
+        outbox.reply(Version::Resp2).string(StringRef::Big(&value));
+        drop(value);
+        pending.take(&mut outbox, 0);
+        let held = |pending: &PendingOutput| match pending.segments.front() {
+            Some(Segment::Long(value)) => value.memory_bytes() / CHUNK_BYTES,
+            _ => 0,
+        };
+        pending.advance("$196708\r\n".len() + 10);
+        assert_eq!(pending.len(), 3 * CHUNK_BYTES + 100 + 2);
+        assert_eq!(held(&pending), 3);
+        pending.advance(2 * CHUNK_BYTES - 11);
+        assert_eq!(pending.len(), 2 * CHUNK_BYTES + 100 + 2);
+        assert_eq!(held(&pending), 2);
+        pending.advance(1);
+        assert_eq!(pending.len(), CHUNK_BYTES + 100 + 2);
+        assert_eq!(held(&pending), 1);
+        pending.advance(CHUNK_BYTES + 99);
+        assert_eq!((pending.len(), held(&pending)), (100 + 2, 0));
+        pending.advance(1);
+        assert_eq!(pending.len(), 2);
+        pending.advance(2);
+        assert_eq!((pending.len(), pending.segments()), (0, 0));
     }
 
     /// Counts down.

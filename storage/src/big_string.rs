@@ -3,7 +3,8 @@
 //! A clone is a *pin*: it costs two counter steps and keeps the content it was made of, whatever is
 //! written to the original afterwards. A write copies only what it touches and shares with a pin:
 //! the array of pointers, and the chunks it writes to. So a reply can be sent, or a snapshot taken,
-//! from a pin after the shard is unlocked.
+//! from a pin after the shard is unlocked. A pin may let go of chunks it has done with
+//! ([`BigString::release_range`]): their memory goes when nobody else has them.
 //!
 //! A chunk is kept only as far as it has been written; the rest of its 64 KiB reads as zeros. One
 //! of 16 KiB or more lies in pages of its own, so that when it goes they go, whatever stays of
@@ -202,6 +203,39 @@ impl BigString {
             last.shrink_to_fit();
             self.chunk_bytes += last.bytes();
         }
+    }
+
+    /// Lets go of the chunks that end within `range`; they read as zeros from now on. For a pin that is read from the
+    /// front and says how far it has come, each range beginning where the last one ended. While its array is still
+    /// another handle's too, it gets one of its own, without them: as many counter steps as chunks are left.
+    pub fn release_range(&mut self, range: Range<usize>) {
+        let released = self.chunks_within(&range);
+        if released.is_empty() {
+            return;
+        }
+        if let Some(chunks) = Arc::get_mut(&mut self.chunks) {
+            for chunk in &mut chunks[released] {
+                self.chunk_bytes -= chunk.bytes();
+                *chunk = Chunk::default();
+            }
+            return;
+        }
+        let chunks = self.chunks.iter().enumerate();
+        let kept = chunks.map(|(number, chunk)| match released.contains(&number) {
+            true => Chunk::default(),
+            false => chunk.clone(),
+        });
+        self.chunks = Arc::new(kept.collect());
+        self.chunk_bytes = self.chunks.iter().map(Chunk::bytes).sum();
+    }
+
+    /// The numbers of the chunks that end within `range`.
+    fn chunks_within(&self, range: &Range<usize>) -> Range<usize> {
+        let ended_by = |offset: usize| match offset < self.len {
+            true => offset / CHUNK_BYTES,
+            false => self.chunks.len(),
+        };
+        ended_by(range.start)..ended_by(range.end)
     }
 
     /// Cuts up to `count` chunks off the end, so that a large string can be freed in slices.

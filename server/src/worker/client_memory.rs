@@ -71,7 +71,21 @@ impl Worker {
         let used = std::mem::take(&mut self.state.uncounted_used_bytes);
         let memory = self.server.keyspace.memory();
         memory.add_clients(change, used);
+        self.heed_clients_limit();
+    }
+
+    /// Looks at the limit though no client takes more than before: it may have been lowered, or a client may have become
+    /// one that may be disconnected. The first worker does so for all, lest two choose at once and disconnect twice as
+    /// many.
+    pub(super) fn heed_clients_limit_for_all(&mut self) {
+        if self.state.index == 0 {
+            self.heed_clients_limit();
+        }
+    }
+
+    fn heed_clients_limit(&mut self) {
         let limit = self.settings.clients_limit_bytes();
+        let memory = self.server.keyspace.memory();
         if limit.is_some_and(|limit| memory.clients_bytes() > limit) {
             self.evict_clients();
         }
@@ -89,7 +103,11 @@ impl Worker {
         let mut clients = server.clients.list();
         clients.retain(|client| !client.killed.load(Ordering::Relaxed));
         let mut all: u64 = clients.iter().map(|client| bytes_of(client)).sum();
-        clients.retain(|client| !client.flags().has(ClientFlags::NO_EVICT));
+        if all <= limit {
+            return;
+        }
+        // Who takes nothing would go in vain, when those who may not be disconnected take too much by themselves.
+        clients.retain(|client| !client.flags().has(ClientFlags::NO_EVICT) && bytes_of(client) > 0);
         clients.sort_by_cached_key(|client| bytes_of(client));
         while all > limit
             && let Some(client) = clients.pop()

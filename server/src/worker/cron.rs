@@ -1,4 +1,4 @@
-//! What a worker does by the clock: statistics, idle clients, soft output limits, keys that are due.
+//! What a worker does by the clock: statistics, idle clients, limits of what clients take, keys that are due.
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -112,6 +112,7 @@ impl Worker {
             if self.state.index == 0 {
                 miss_ratio::observe(&self.server, now);
             }
+            self.heed_clients_limit_for_all();
             clock.sampled_at_ms = now.0;
         }
         if !(0..1_000).contains(&(now.0 - clock.checked_at_ms)) {

@@ -237,6 +237,7 @@ impl Worker {
     fn refresh_config(&mut self) {
         if self.config.refresh() {
             self.adopt_config();
+            self.heed_clients_limit_for_all();
         }
     }
 

@@ -195,6 +195,40 @@ fn freed_in_slices() {
     check(&pin, &bytes);
 }
 
+#[test]
+fn what_a_pin_has_released_goes_when_its_key_goes() {
+    let bytes: Vec<u8> = (0..4 * CHUNK_BYTES + 100)
+        .map(|n| (n % 251) as u8)
+        .collect();
+    let string = BigString::from_bytes(&bytes);
+    let weak: Vec<_> = string
+        .chunks
+        .iter()
+        .map(|chunk| Arc::downgrade(chunk.0.as_ref().unwrap()))
+        .collect();
+    let held = || -> Vec<bool> { weak.iter().map(|chunk| chunk.strong_count() > 0).collect() };
+    let mut pin = string.clone();
+    let all = pin.chunk_bytes;
+    pin.release_range(0..CHUNK_BYTES - 1);
+    assert!(
+        Arc::ptr_eq(&pin.chunks, &string.chunks),
+        "no chunk has been read to its end"
+    );
+    pin.release_range(CHUNK_BYTES - 1..2 * CHUNK_BYTES + 5);
+    assert_eq!(pin.chunk_bytes, all - 2 * chunk_bytes(CHUNK_BYTES));
+    assert_eq!(pin.len(), bytes.len());
+    let rest: Vec<&[u8]> = pin.read_range(2 * CHUNK_BYTES..bytes.len()).collect();
+    assert!(rest.concat() == bytes[2 * CHUNK_BYTES..]);
+    check(&string, &bytes);
+    drop(string);
+    assert_eq!(held(), [false, false, true, true, true]);
+    pin.release_range(2 * CHUNK_BYTES + 5..3 * CHUNK_BYTES);
+    assert_eq!(held(), [false, false, false, true, true]);
+    pin.release_range(3 * CHUNK_BYTES..bytes.len());
+    assert_eq!(held(), [false; 5]);
+    assert_eq!(pin.chunk_bytes, 0);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Write { offset: usize, len: usize },
