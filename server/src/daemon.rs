@@ -81,8 +81,10 @@ fn fit_memory(loaded: &mut Loaded, container: Option<ContainerMemory>) -> Vec<Re
     let config = &mut loaded.config;
     let mut remarks = Vec::new();
     if let Some(container) = container {
+        // CONFIG REWRITE is not to write it into a file that outlives the container's size.
+        config.maxmemory_default_bytes = container.maxmemory_bytes();
         if !loaded.has_maxmemory {
-            config.maxmemory_bytes = container.maxmemory_bytes();
+            config.maxmemory_bytes = config.maxmemory_default_bytes;
         }
         let whose = match container.is_limit {
             true => "Running in a container that may use",
@@ -225,7 +227,7 @@ fn remove_pid_file(path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Sources, load};
+    use crate::config::{ConfigStore, Sources, load};
 
     const CONTAINER: Option<ContainerMemory> = Some(ContainerMemory {
         bytes: 1_000,
@@ -320,5 +322,42 @@ mod tests {
         let options = "save 60 1\nmaxmemory 1mb\nmaxmemory-policy allkeys-lru\n";
         let saved = "!maxmemory-policy allkeys-lru also takes keys that are to be saved";
         assert_eq!(said(options, None).1.last().unwrap(), saved);
+    }
+
+    /// The file, after the container's size has been heeded, `setting` has been made and the settings been written.
+    fn rewritten(name: &str, file: &str, options: &str, setting: Option<&[u8]>) -> String {
+        let path = std::env::temp_dir().join(format!("{name}-{}.conf", std::process::id()));
+        std::fs::write(&path, file).unwrap();
+        let sources = Sources {
+            file: Some(path.clone()),
+            options: options.as_bytes().to_vec(),
+            ..Sources::default()
+        };
+        let mut loaded = load(&sources, [], std::io::empty()).expect("they are right");
+        fit_memory(&mut loaded, CONTAINER);
+        let store = ConfigStore::new(loaded);
+        if let Some(value) = setting {
+            let pairs: &[(&[u8], &[u8])] = &[(b"maxmemory", value)];
+            store.set(pairs, true, |_, _, _| Ok(())).unwrap();
+        }
+        store.rewrite().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let lines = text.lines().filter(|line| line.starts_with("maxmemory"));
+        lines.collect()
+    }
+
+    #[test]
+    fn a_limit_that_nobody_has_set_is_not_written_into_the_file() {
+        assert_eq!(rewritten("fit-none", "", "", None), "");
+        let file = "maxmemory 800\n";
+        assert_eq!(rewritten("fit-file", file, "", None), "maxmemory 800");
+        let option = "maxmemory 300";
+        assert_eq!(rewritten("fit-option", "", option, None), "maxmemory 300");
+        for value in ["0", "300"] {
+            let line = format!("maxmemory {value}");
+            let setting = Some(value.as_bytes());
+            assert_eq!(rewritten("fit-set", "", "", setting), line);
+        }
     }
 }
