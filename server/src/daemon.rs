@@ -22,7 +22,9 @@ pub fn run(mut loaded: Loaded, logging: Logging) -> ExitCode {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    for remark in fit_memory(&mut loaded, container::memory(system_bytes())) {
+    let machine_bytes = system_bytes();
+    let container = container::memory(machine_bytes);
+    for remark in fit_memory(&mut loaded, container, machine_bytes) {
         match remark {
             Remark::Info(text) => tracing::info!("{text}"),
             Remark::Warning(text) => tracing::warn!("{text}"),
@@ -77,7 +79,11 @@ enum Remark {
 }
 
 /// Sets `maxmemory` in a container unless somebody has, and says what it is.
-fn fit_memory(loaded: &mut Loaded, container: Option<ContainerMemory>) -> Vec<Remark> {
+fn fit_memory(
+    loaded: &mut Loaded,
+    container: Option<ContainerMemory>,
+    machine_bytes: u64,
+) -> Vec<Remark> {
     let config = &mut loaded.config;
     let mut remarks = Vec::new();
     if let Some(container) = container {
@@ -103,6 +109,17 @@ fn fit_memory(loaded: &mut Loaded, container: Option<ContainerMemory>) -> Vec<Re
             "maxmemory is {bytes} bytes, maxmemory-policy {policy}"
         )),
     });
+    let available = container.map_or(machine_bytes, |container| container.bytes);
+    if config.maxmemory_bytes > available && available > 0 {
+        let whose = match container.is_some_and(|container| container.is_limit) {
+            true => "this container may use",
+            false => "this machine has",
+        };
+        remarks.push(Remark::Warning(format!(
+            "maxmemory is {} bytes, and {whose} {available}: memory runs out before the limit is reached",
+            config.maxmemory_bytes
+        )));
+    }
     if config.eviction().is_some() && !config.save.is_empty() {
         remarks.push(Remark::Warning(format!(
             "maxmemory-policy {policy} also takes keys that are to be saved"
@@ -229,6 +246,7 @@ mod tests {
     use super::*;
     use crate::config::{ConfigStore, Sources, load};
 
+    const MACHINE_BYTES: u64 = 5_000_000;
     const CONTAINER: Option<ContainerMemory> = Some(ContainerMemory {
         bytes: 1_000,
         is_limit: true,
@@ -245,7 +263,7 @@ mod tests {
             ..Sources::default()
         };
         let mut loaded = load(&sources, [], std::io::empty()).expect("they are right");
-        let remarks = fit_memory(&mut loaded, container).into_iter();
+        let remarks = fit_memory(&mut loaded, container, MACHINE_BYTES).into_iter();
         let texts = remarks.map(|remark| match remark {
             Remark::Info(text) => text,
             Remark::Warning(text) => format!("!{text}"),
@@ -308,6 +326,28 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_above_what_there_is_is_warned_of() {
+        let warning = |bytes: u64, container| {
+            let (_, texts) = said(&format!("save ''\nmaxmemory {bytes}\n"), container);
+            let mut warnings = texts.into_iter().filter(|text| text.starts_with('!'));
+            warnings.next().unwrap_or_default()
+        };
+        let cases = [
+            (CONTAINER, 1_000, "this container may use 1000"),
+            (MARKED_ONLY, 5_000, "this machine has 5000"),
+            (None, MACHINE_BYTES, "this machine has 5000000"),
+        ];
+        for (container, available, whose) in cases {
+            assert_eq!(warning(available, container), "");
+            let bytes = available + 1;
+            let expected = format!(
+                "!maxmemory is {bytes} bytes, and {whose}: memory runs out before the limit is reached"
+            );
+            assert_eq!(warning(bytes, container), expected);
+        }
+    }
+
+    #[test]
     fn a_policy_that_cannot_work_is_warned_of() {
         let useless = "!maxmemory-policy allkeys-lru evicts nothing without a limit: set maxmemory";
         let options = "save ''\nmaxmemory-policy allkeys-lru\n";
@@ -334,7 +374,7 @@ mod tests {
             ..Sources::default()
         };
         let mut loaded = load(&sources, [], std::io::empty()).expect("they are right");
-        fit_memory(&mut loaded, CONTAINER);
+        fit_memory(&mut loaded, CONTAINER, MACHINE_BYTES);
         let store = ConfigStore::new(loaded);
         if let Some(value) = setting {
             let pairs: &[(&[u8], &[u8])] = &[(b"maxmemory", value)];
