@@ -22,7 +22,9 @@ pub fn run(mut loaded: Loaded, logging: Logging) -> ExitCode {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    for remark in fit_memory(&mut loaded, container::memory(system_bytes())) {
+    let machine_bytes = system_bytes();
+    let container = container::memory(machine_bytes);
+    for remark in fit_memory(&mut loaded, container, machine_bytes) {
         match remark {
             Remark::Info(text) => tracing::info!("{text}"),
             Remark::Warning(text) => tracing::warn!("{text}"),
@@ -77,12 +79,18 @@ enum Remark {
 }
 
 /// Sets `maxmemory` in a container unless somebody has, and says what it is.
-fn fit_memory(loaded: &mut Loaded, container: Option<ContainerMemory>) -> Vec<Remark> {
+fn fit_memory(
+    loaded: &mut Loaded,
+    container: Option<ContainerMemory>,
+    machine_bytes: u64,
+) -> Vec<Remark> {
     let config = &mut loaded.config;
     let mut remarks = Vec::new();
     if let Some(container) = container {
+        // CONFIG REWRITE is not to write it into a file that outlives the container's size.
+        config.maxmemory_default_bytes = container.maxmemory_bytes();
         if !loaded.has_maxmemory {
-            config.maxmemory_bytes = container.maxmemory_bytes();
+            config.maxmemory_bytes = config.maxmemory_default_bytes;
         }
         let whose = match container.is_limit {
             true => "Running in a container that may use",
@@ -101,6 +109,17 @@ fn fit_memory(loaded: &mut Loaded, container: Option<ContainerMemory>) -> Vec<Re
             "maxmemory is {bytes} bytes, maxmemory-policy {policy}"
         )),
     });
+    let available = container.map_or(machine_bytes, |container| container.bytes);
+    if config.maxmemory_bytes > available && available > 0 {
+        let whose = match container.is_some_and(|container| container.is_limit) {
+            true => "this container may use",
+            false => "this machine has",
+        };
+        remarks.push(Remark::Warning(format!(
+            "maxmemory is {} bytes, and {whose} {available}: memory runs out before the limit is reached",
+            config.maxmemory_bytes
+        )));
+    }
     if config.eviction().is_some() && !config.save.is_empty() {
         remarks.push(Remark::Warning(format!(
             "maxmemory-policy {policy} also takes keys that are to be saved"
@@ -225,8 +244,9 @@ fn remove_pid_file(path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Sources, load};
+    use crate::config::{ConfigStore, Sources, load};
 
+    const MACHINE_BYTES: u64 = 5_000_000;
     const CONTAINER: Option<ContainerMemory> = Some(ContainerMemory {
         bytes: 1_000,
         is_limit: true,
@@ -243,7 +263,7 @@ mod tests {
             ..Sources::default()
         };
         let mut loaded = load(&sources, [], std::io::empty()).expect("they are right");
-        let remarks = fit_memory(&mut loaded, container).into_iter();
+        let remarks = fit_memory(&mut loaded, container, MACHINE_BYTES).into_iter();
         let texts = remarks.map(|remark| match remark {
             Remark::Info(text) => text,
             Remark::Warning(text) => format!("!{text}"),
@@ -306,6 +326,28 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_above_what_there_is_is_warned_of() {
+        let warning = |bytes: u64, container| {
+            let (_, texts) = said(&format!("save ''\nmaxmemory {bytes}\n"), container);
+            let mut warnings = texts.into_iter().filter(|text| text.starts_with('!'));
+            warnings.next().unwrap_or_default()
+        };
+        let cases = [
+            (CONTAINER, 1_000, "this container may use 1000"),
+            (MARKED_ONLY, 5_000, "this machine has 5000"),
+            (None, MACHINE_BYTES, "this machine has 5000000"),
+        ];
+        for (container, available, whose) in cases {
+            assert_eq!(warning(available, container), "");
+            let bytes = available + 1;
+            let expected = format!(
+                "!maxmemory is {bytes} bytes, and {whose}: memory runs out before the limit is reached"
+            );
+            assert_eq!(warning(bytes, container), expected);
+        }
+    }
+
+    #[test]
     fn a_policy_that_cannot_work_is_warned_of() {
         let useless = "!maxmemory-policy allkeys-lru evicts nothing without a limit: set maxmemory";
         let options = "save ''\nmaxmemory-policy allkeys-lru\n";
@@ -320,5 +362,42 @@ mod tests {
         let options = "save 60 1\nmaxmemory 1mb\nmaxmemory-policy allkeys-lru\n";
         let saved = "!maxmemory-policy allkeys-lru also takes keys that are to be saved";
         assert_eq!(said(options, None).1.last().unwrap(), saved);
+    }
+
+    /// The file, after the container's size has been heeded, `setting` has been made and the settings been written.
+    fn rewritten(name: &str, file: &str, options: &str, setting: Option<&[u8]>) -> String {
+        let path = std::env::temp_dir().join(format!("{name}-{}.conf", std::process::id()));
+        std::fs::write(&path, file).unwrap();
+        let sources = Sources {
+            file: Some(path.clone()),
+            options: options.as_bytes().to_vec(),
+            ..Sources::default()
+        };
+        let mut loaded = load(&sources, [], std::io::empty()).expect("they are right");
+        fit_memory(&mut loaded, CONTAINER, MACHINE_BYTES);
+        let store = ConfigStore::new(loaded);
+        if let Some(value) = setting {
+            let pairs: &[(&[u8], &[u8])] = &[(b"maxmemory", value)];
+            store.set(pairs, true, |_, _, _| Ok(())).unwrap();
+        }
+        store.rewrite().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let lines = text.lines().filter(|line| line.starts_with("maxmemory"));
+        lines.collect()
+    }
+
+    #[test]
+    fn a_limit_that_nobody_has_set_is_not_written_into_the_file() {
+        assert_eq!(rewritten("fit-none", "", "", None), "");
+        let file = "maxmemory 800\n";
+        assert_eq!(rewritten("fit-file", file, "", None), "maxmemory 800");
+        let option = "maxmemory 300";
+        assert_eq!(rewritten("fit-option", "", option, None), "maxmemory 300");
+        for value in ["0", "300"] {
+            let line = format!("maxmemory {value}");
+            let setting = Some(value.as_bytes());
+            assert_eq!(rewritten("fit-set", "", "", setting), line);
+        }
     }
 }

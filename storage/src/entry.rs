@@ -23,10 +23,9 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::StoreError;
-use crate::access::{Access, AccessRule, AccessWord};
+use crate::access::{Access, AccessWord};
 use crate::big_string::BigString;
 use crate::collection::Collection;
-use crate::eviction::EvictionSettings;
 use crate::listpack::Lent;
 use crate::prefetch;
 use crate::slot_word::{Kind, SlotWord, Word};
@@ -567,19 +566,6 @@ impl<'a> EntryView<'a> {
     /// Bytes that the entry takes: key, value, expire time, and the slot in the table.
     pub fn memory_bytes(&self) -> usize {
         self.entry_len() + self.outside_bytes() + size_of::<SlotWord>()
-    }
-
-    /// Seconds since the last access; says nothing while [`crate::EvictionAlgorithm::Lfu`] counts accesses.
-    pub fn idle_seconds(&self, now: UnixMillis) -> u32 {
-        self.entry.access().load().idle_seconds(now)
-    }
-
-    /// The counter of accesses that LFU goes by; says nothing while another algorithm chooses.
-    pub fn lfu_counter(&self, settings: &EvictionSettings, now: UnixMillis) -> u32 {
-        match settings.access_rule() {
-            AccessRule::Lfu(rule) => self.entry.access().load().counter(rule, now),
-            AccessRule::Stamp | AccessRule::Count => 0,
-        }
     }
 }
 

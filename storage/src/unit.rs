@@ -8,9 +8,10 @@ use std::sync::Arc;
 use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
 use smallvec::SmallVec;
 
-use crate::access::Access;
+use crate::access::{Access, AccessRule};
 use crate::blocking::Blocked;
 use crate::entry::{EntryView, Payload};
+use crate::eviction::EvictionSettings;
 use crate::hash::Key;
 use crate::keyspace::Keyspace;
 use crate::listpack::Listpack;
@@ -48,7 +49,31 @@ pub enum LockPlan {
 
 /// What an entry remembered of accesses at some moment.
 #[derive(Clone, Copy, Debug)]
-pub struct AccessMark(Access);
+pub struct AccessMark {
+    /// What it was written by.
+    rule: AccessRule,
+    access: Access,
+}
+
+impl AccessMark {
+    /// Seconds since the last access; 0 if accesses were counted by [`crate::EvictionAlgorithm::Lfu`].
+    pub fn idle_seconds(&self, now: UnixMillis) -> u32 {
+        self.under(AccessRule::Stamp, now).idle_seconds(now)
+    }
+
+    /// The counter of accesses that LFU goes by, 0 if the settings are not its; that of a new key, or a little more, if
+    /// accesses were not counted.
+    pub fn lfu_counter(&self, settings: &EvictionSettings, now: UnixMillis) -> u32 {
+        match settings.access_rule() {
+            rule @ AccessRule::Lfu(lfu) => self.under(rule, now).counter(lfu, now),
+            AccessRule::Stamp | AccessRule::Count => 0,
+        }
+    }
+
+    fn under(&self, rule: AccessRule, now: UnixMillis) -> Access {
+        self.access.translated(self.rule, rule, now)
+    }
+}
 
 /// Something that happened to a key during a unit, seen only where the key is looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -915,16 +940,21 @@ impl<'e> Unit<'e> {
         }
     }
 
-    /// What the entry of `key` remembers of accesses, for [`Unit::restore_access`].
+    /// What the entry of `key`, expired or not, remembers of accesses.
     pub fn access_of(&mut self, db: DbIndex, key: &Key<'_>) -> Option<AccessMark> {
-        let view = self.shard(key.hash.shard).view(db, key)?;
-        Some(AccessMark(view.word().entry().access().load()))
+        let (rule, access) = self.shard(key.hash.shard).access_as_written(db, key)?;
+        Some(AccessMark { rule, access })
     }
 
     /// Has the entry of `key`, if it is there, remember no accesses since it remembered `mark`.
     pub fn restore_access(&mut self, db: DbIndex, key: &Key<'_>, mark: AccessMark) {
-        if let Some(view) = self.shard(key.hash.shard).view(db, key) {
-            view.word().entry().access().store(mark.0);
+        let now = self.now;
+        let shard = self.shard(key.hash.shard);
+        if let Some(view) = shard.view(db, key) {
+            let word = view.word();
+            // A command that makes the key anew makes it for the policy that chooses now.
+            let access = mark.under(shard.rule_of(word), now);
+            word.entry().access().store(access);
         }
     }
 

@@ -8,7 +8,7 @@ use protocol::parse_i64;
 use super::Arity::{AtLeast, Exactly};
 use super::KeySpec::NoKeys;
 use super::{Args, Command, CommandError, CommandResult, Context, Flags};
-use crate::hot_keys::{HotKey, Metrics, Seen, Session, Spent};
+use crate::hot_keys::{HotKey, KeyId, Metrics, Seen, Session, Spent};
 use crate::info;
 
 const FLAGS: Flags = Flags::ADMIN.and(Flags::NO_SCRIPT);
@@ -246,11 +246,8 @@ impl Report {
 
     /// The first keys by `figure` with what they have of it, keys of the same name in several databases as one.
     fn write_ranking(&self, ctx: &mut Context<'_, '_>, field: &str, figure: fn(&Spent) -> i64) {
-        let mut sums = HashMap::<&[u8], Spent>::new();
-        for key in &self.seen.keys {
-            *sums.entry(&key.name).or_default() += key.spent;
-        }
-        let figures = sums.iter().map(|(name, spent)| (figure(spent), *name));
+        let sums = sums_by_name(&self.seen.keys).into_iter();
+        let figures = sums.map(|(name, spent)| (figure(&spent), name));
         let first = first_of(figures, self.count);
         ctx.reply.bulk(field.as_bytes());
         ctx.reply.array(2 * first.len());
@@ -274,6 +271,17 @@ impl Report {
             integer(ctx, "accesses", accesses);
         }
     }
+}
+
+/// What was spent on keys, those of the same name in several databases as one. Names of which only the beginning is known
+/// are told apart nevertheless.
+fn sums_by_name(keys: &[HotKey]) -> Vec<(&[u8], Spent)> {
+    let mut sums = HashMap::<KeyId, (&[u8], Spent)>::new();
+    for key in keys {
+        let unspent = || (&key.name[..], Spent::default());
+        sums.entry(key.id.of_name()).or_insert_with(unspent).1 += key.spent;
+    }
+    sums.into_values().collect()
 }
 
 /// The `count` largest that are not nothing, the largest first.
@@ -328,4 +336,31 @@ fn help(ctx: &mut Context<'_, '_>, _args: Args<'_>) -> CommandResult {
         ],
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use storage::KeyHasher;
+
+    use super::*;
+
+    #[test]
+    fn names_are_one_in_all_databases_but_not_if_only_their_beginnings_are_the_same() {
+        let beginning = "x".repeat(512);
+        let (one, other) = (format!("{beginning}1"), format!("{beginning}2"));
+        let key = |db, name: &str, accesses| HotKey {
+            id: KeyId::new(db, KeyHasher::new(16, 99).hash(name.as_bytes())),
+            name: beginning.clone().into_bytes(),
+            spent: Spent {
+                accesses,
+                ..Spent::default()
+            },
+        };
+        let keys = [key(0, &one, 1.0), key(7, &one, 2.0), key(0, &other, 4.0)];
+        let sums = sums_by_name(&keys);
+        assert!(sums.iter().all(|(name, _)| *name == beginning.as_bytes()));
+        let mut counts: Vec<_> = sums.iter().map(|(_, spent)| spent.accesses).collect();
+        counts.sort_by(f64::total_cmp);
+        assert_eq!(counts, [3.0, 4.0]);
+    }
 }

@@ -58,6 +58,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// `maxmemory`: limit of `used_memory` in bytes; 0: none.
     pub maxmemory_bytes: u64,
+    /// What `maxmemory` is unless somebody sets it: 0, or a part of the container's memory.
+    pub maxmemory_default_bytes: u64,
     /// `maxmemory-policy`: which keys go when it is reached.
     pub maxmemory_policy: MaxmemoryPolicy,
     /// `maxmemory-clients`: what all clients together may take.
@@ -161,6 +163,7 @@ impl Config {
             loglevel: LogLevel::Notice,
             log_format: LogFormat::Human,
             maxmemory_bytes: 0,
+            maxmemory_default_bytes: 0,
             maxmemory_policy: MaxmemoryPolicy::NONE,
             maxmemory_clients: MemoryShare::Bytes(0),
             maxmemory_samples: 0,

@@ -258,7 +258,8 @@ pub(super) static TABLE: &[Directive] = &[
         },
         "0",
         field!(maxmemory_bytes),
-    ),
+    )
+    .computed(|config| Value::Memory(config.maxmemory_default_bytes)),
     live(
         "maxmemory-policy",
         Choice(MaxmemoryPolicy::WORDS),

@@ -70,6 +70,11 @@ impl KeyId {
             position: hash.position,
         }
     }
+
+    /// The same for all keys of the name, whatever their database.
+    pub(crate) fn of_name(self) -> Self {
+        Self { db: 0, ..self }
+    }
 }
 
 /// The keys on which most was spent.

@@ -458,11 +458,24 @@ impl Shard {
         key: &Key<'_>,
         now: UnixMillis,
     ) -> Option<(AccessRule, Access)> {
-        let word = self.view(db, key)?.word();
-        let access = word.entry().access().load();
-        let from = self.eviction.rules[usize::from(word.generation())];
+        let (from, access) = self.access_as_written(db, key)?;
         let rule = self.access_rule;
         Some((rule, access.translated(from, rule, now)))
+    }
+
+    /// What is remembered of accesses to a key, and the rule of the policy that it has been shown to.
+    pub(crate) fn access_as_written(
+        &self,
+        db: DbIndex,
+        key: &Key<'_>,
+    ) -> Option<(AccessRule, Access)> {
+        let word = self.view(db, key)?.word();
+        Some((self.rule_of(word), word.entry().access().load()))
+    }
+
+    /// What entries remember whose words are of this one's generation.
+    pub(crate) fn rule_of(&self, word: Word) -> AccessRule {
+        self.eviction.rules[usize::from(word.generation())]
     }
 
     /// Has a key that has just been moved here remember what was remembered of it before, and that it was accessed now.

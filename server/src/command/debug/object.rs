@@ -14,11 +14,12 @@ pub(super) fn describe(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResu
         return Err(CommandError::subcommand_syntax("DEBUG", &args[1]));
     }
     let (key, now) = (ctx.key(args, 2), ctx.now());
-    let entry = ctx
-        .unit
-        .peek(ctx.session.db, &key)
-        .ok_or(CommandError::NoSuchKey)?;
-    let idle_seconds = i64::from(entry.idle_seconds(now));
+    let access = ctx.unit.access_of(ctx.session.db, &key);
+    let entry = ctx.unit.peek(ctx.session.db, &key);
+    let (Some(access), Some(entry)) = (access, entry) else {
+        return Err(CommandError::NoSuchKey);
+    };
+    let idle_seconds = i64::from(access.idle_seconds(now));
     let mut line = format!(
         "Value at:{:p} refcount:1 encoding:{}",
         entry.key().as_ptr(),

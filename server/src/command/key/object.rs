@@ -1,6 +1,6 @@
 //! `OBJECT`: how a value is kept.
 
-use storage::{EntryView, EvictionAlgorithm, EvictionSettings, Key};
+use storage::{AccessMark, EntryView, EvictionAlgorithm, EvictionSettings, Key};
 
 use crate::command::Arity::Exactly;
 use crate::command::KeySpec::{NoKeys, One};
@@ -41,13 +41,12 @@ fn encoding(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
 fn frequency(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let (key, now) = (ctx.key(args, 2), ctx.now());
     let counts = ctx.config.eviction().filter(counts_accesses);
-    let counter = inspect(ctx, &key, |entry| {
-        counts.map(|settings| entry.lfu_counter(&settings, now))
-    });
-    match counter {
-        None => ctx.reply.null(),
-        Some(Some(counter)) => ctx.reply.integer(counter.into()),
-        Some(None) => return Err(NOT_COUNTED),
+    match (remembered(ctx, &key), counts) {
+        (None, _) => ctx.reply.null(),
+        (Some(access), Some(settings)) => {
+            ctx.reply.integer(access.lfu_counter(&settings, now).into());
+        }
+        (Some(_), None) => return Err(NOT_COUNTED),
     }
     Ok(())
 }
@@ -69,11 +68,11 @@ const NOT_TIMED: CommandError = CommandError::Line(
 /// `OBJECT IDLETIME key`: seconds since the last access.
 fn idle_time(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
     let (key, now) = (ctx.key(args, 2), ctx.now());
-    match inspect(ctx, &key, |entry| entry.idle_seconds(now)) {
+    match remembered(ctx, &key) {
         Some(_) if ctx.config.eviction().is_some_and(|it| counts_accesses(&it)) => {
             return Err(NOT_TIMED);
         }
-        Some(seconds) => ctx.reply.integer(seconds.into()),
+        Some(access) => ctx.reply.integer(access.idle_seconds(now).into()),
         None => ctx.reply.null(),
     }
     Ok(())
@@ -87,6 +86,12 @@ fn reference_count(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
         false => ctx.reply.null(),
     }
     Ok(())
+}
+
+/// What the entry of `key` remembers of accesses, as [`inspect`] counts it.
+fn remembered(ctx: &mut Context<'_, '_>, key: &Key<'_>) -> Option<AccessMark> {
+    inspect(ctx, key, |_| ())?;
+    ctx.unit.access_of(ctx.session.db, key)
 }
 
 /// What `of` says of the entry of `key`. Counts as a lookup in the statistics, but is no use of the key, and a missing

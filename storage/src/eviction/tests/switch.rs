@@ -103,8 +103,8 @@ fn what_was_remembered_is_translated_from_the_rule_that_it_was_written_by() {
     let counter_of = |n| {
         let name = name(n);
         let mut unit = writer(&keyspace, &name);
-        let entry = unit.peek(0, &keyspace.key(&name)).expect("it is there");
-        entry.lfu_counter(&settings, NOW)
+        let access = unit.access_of(0, &keyspace.key(&name));
+        access.expect("it is there").lfu_counter(&settings, NOW)
     };
     let (mut kept, mut translated) = (0, 0);
     for n in 0..KEYS {
@@ -117,6 +117,38 @@ fn what_was_remembered_is_translated_from_the_rule_that_it_was_written_by() {
     assert!(kept > 0 && translated > 0);
     for n in KEYS..KEYS + 100 {
         assert_eq!(counter_of(n), 5, "new under the policy in between");
+    }
+}
+
+/// Before the sweep has come to a key.
+#[test]
+fn what_was_remembered_is_told_in_terms_of_the_policy_at_once() {
+    for (from, to) in ALGORITHMS
+        .into_iter()
+        .flat_map(|from| ALGORITHMS.map(|to| (from, to)))
+    {
+        let keyspace = filled(from);
+        choose(&keyspace, to);
+        let settings = EvictionSettings {
+            lfu_decay_minutes: 0,
+            ..settings(EvictionAlgorithm::Lfu, false)
+        };
+        let name = name(0);
+        let mut unit = writer(&keyspace, &name);
+        let key = keyspace.key(&name);
+        let access = unit.access_of(0, &key).expect("it is there");
+        assert_eq!(access.lfu_counter(&settings, NOW), 5, "{from:?}, {to:?}");
+        assert_eq!(access.idle_seconds(NOW), 0, "{from:?}, {to:?}");
+        // A hit follows the new rule, and spoils nothing of what that tells.
+        assert!(unit.touch(0, &key));
+        let access = unit.access_of(0, &key).expect("it is there");
+        match to {
+            EvictionAlgorithm::Lfu => {
+                let counter = access.lfu_counter(&settings, NOW);
+                assert!((5..=8).contains(&counter), "{from:?}: {counter}");
+            }
+            _ => assert_eq!(access.idle_seconds(NOW), 0, "{from:?}, {to:?}"),
+        }
     }
 }
 
@@ -139,8 +171,9 @@ fn expire_times_change_before_a_key_is_known() {
     for n in 0..KEYS {
         let name = name(n);
         let mut unit = writer(&keyspace, &name);
-        let entry = unit.peek(0, &keyspace.key(&name)).expect("it is there");
-        assert_eq!(entry.idle_seconds(NOW), 0, "{n}");
+        let access = unit.access_of(0, &keyspace.key(&name));
+        let access = access.expect("it is there");
+        assert_eq!(access.idle_seconds(NOW), 0, "{n}");
     }
     let gone = numbers_of(evict_all(&keyspace));
     assert_eq!(gone, (1..KEYS).step_by(2).collect::<Vec<_>>());
