@@ -731,7 +731,8 @@ fn frequencies_are_shown_under_lfu_and_idle_times_otherwise() {
                 assert!((0..100).contains(&idle_seconds), "{policy}: {idle_seconds}");
                 client.check("CONFIG SET maxmemory-policy allkeys-lfu", "+OK");
                 let counter = client.run("OBJECT FREQ k").integer();
-                assert!((5..=8).contains(&counter), "{policy}: {counter}");
+                // Unless it is what was counted before.
+                assert!(matches!(counter, 5..=8 | 255), "{policy}: {counter}");
                 client.check(&format!("CONFIG SET maxmemory-policy {policy}"), "+OK");
             }
         }

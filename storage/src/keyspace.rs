@@ -240,11 +240,16 @@ impl Keyspace {
         })
     }
 
+    /// Whether any shard is known to have keys to evict.
+    pub fn has_victims(&self) -> bool {
+        let has_some = |cell: &CachePadded<ShardCell>| cell.victims.load(Ordering::Relaxed) > 0;
+        self.shards.iter().any(has_some)
+    }
+
     /// Whether there may be something to free, be it that keys go for it. While no shard is known to have such keys each of
     /// them is asked, under its lock, but once a millisecond at most.
     pub fn has_something_to_free(&self, now: UnixMillis) -> bool {
-        let has_victims = |cell: &CachePadded<ShardCell>| cell.victims.load(Ordering::Relaxed) > 0;
-        let is_known = || self.memory.has_dead() || self.shards.iter().any(has_victims);
+        let is_known = || self.memory.has_dead() || self.has_victims();
         // What a shard has been given says nothing below some kilobytes.
         let ask = |cell: &CachePadded<ShardCell>| self.publish_now(&mut cell.lock.write());
         // Relaxed: who comes second may ask as well, or do without.

@@ -116,7 +116,8 @@ impl<'e> Executor<'_, 'e> {
             return Ok(());
         }
         // While memory comes down to a limit that was lowered, commands that help with it may run.
-        if freed && wanted == 0 && memory.is_falling() {
+        let helps = freed && self.server.keyspace.has_victims();
+        if helps && wanted == 0 && memory.is_falling() {
             return Ok(());
         }
         if !freed && !self.server.keyspace.has_something_to_free(self.now) {
