@@ -10,9 +10,9 @@
 //! a minute. The eviction policy says which rule holds ([`crate::EvictionSettings`]); what an entry remembers under another
 //! rule is translated when it is shown to a new policy, in the background, and until then whenever it is read for a
 //! client. A hit in between follows the new rule already, whatever the word was written by: a policy that compares entries
-//! (LRU, LFU) thus finds that the key has been used, while the
-//! translation, which then reads the new rule's figures by the old one, may make a hit more or less of it. What is counted
-//! wrongly is a key that is hit under another rule between two policies of LFU before the first sweep has come to it.
+//! (LRU, LFU) thus finds that the key has been used, while the translation, which then reads the new rule's figures by
+//! the old one, may make a hit more or less of it. What is counted wrongly is a key that is hit under another rule between
+//! two policies of LFU before the first sweep has come to it.
 
 use std::sync::atomic::Ordering;
 
